@@ -1,0 +1,2 @@
+//! An out-of-tree server.
+fn main() {}

@@ -1,0 +1,205 @@
+//! `text`: a person with nc or telnet. A line is a command as typed; an answer is a line, or a few, to read.
+
+use super::{Dialect, Line, Marks, Partial, Refused};
+use crate::card::Card;
+use crate::event::{Addressee, Arrival, Event, PeopleOf, Person, Said};
+use crate::refusal::Refusal;
+use crate::safe_text::SafeText;
+use crate::time::show_duration;
+
+/// The dialect of people.
+pub struct Text;
+
+impl Dialect for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn decode<'a>(&self, partial: &'a mut Partial, input: &'a [u8], limit: usize) -> (usize, Option<Result<Line<'a>, Refused>>) {
+        let (taken, line) = partial.line(input, limit);
+        let read = |text: &'a str| Line { text: text.into(), marks: Marks::default() };
+        (taken, line.map(|line| line.map(read).map_err(Refused::from)))
+    }
+
+    fn event(&self, event: &Event, out: &mut Vec<u8>) {
+        say(event, out);
+    }
+
+    fn answer(&self, event: &Event, _: &Marks, _: bool, out: &mut Vec<u8>) {
+        say(event, out);
+    }
+
+    fn acknowledges(&self) -> bool {
+        false
+    }
+
+    fn wants_cards(&self) -> bool {
+        false
+    }
+}
+
+/// One event as the line, or lines, that a person reads, without the last line ending. Empty for what only
+/// programs need.
+#[must_use]
+pub fn shown(event: &Event) -> String {
+    let mut out = Vec::new();
+    say(event, &mut out);
+    let mut text = String::from_utf8(out).expect("every line is made of strings");
+    text.pop();
+    text
+}
+
+fn say(event: &Event, out: &mut Vec<u8>) {
+    // The one thing said a thousand times a second gets no intermediate strings when it needs none.
+    if let Event::Message(said) = event {
+        return message(said, out);
+    }
+    let text = match event {
+        Event::Hello { .. } | Event::Cards { .. } | Event::Roster { .. } | Event::Unknown => return,
+        Event::Message(said) => return message(said, out),
+        Event::Past(said) => return past(said, out),
+        Event::PastEnd { count: 0, .. } => "* nothing was said".to_owned(),
+        Event::PastEnd { count, more } => format!("* {}{}", counted(*count, "message"), if *more { ", and there is more before them" } else { "" }),
+        Event::Dialect { name } => format!("* this connection speaks {name} now"),
+        Event::Welcome { name, registered: true, .. } => format!("* welcome, {name}: you are registered and logged in; `help` lists what you can do"),
+        Event::Welcome { name, guest: true, .. } => format!("* welcome, {name}: you are a guest; `help` lists what you can do"),
+        Event::Welcome { name, .. } => format!("* welcome back, {name}"),
+        Event::Sent { kept, missed, again, .. } => sent(*kept, *missed, *again).to_owned(),
+        Event::Presence { name, what, .. } => format!("* {name} {}", arrival(*what)),
+        Event::People { of, names } => people(*of, names),
+        Event::Directory { users, more } => return directory(users, *more, out),
+        Event::Me { name, since, guest, .. } => format!("* you are {name}{}, logged in since {since}", if *guest { " (a guest)" } else { "" }),
+        Event::Help { cards } => return help(cards, out),
+        Event::Token { token, expires } => format!("* token {token} (until {expires}); keep it as you keep a password"),
+        Event::Pong { token } => format!("pong {token}"),
+        Event::Done => "ok".to_owned(),
+        Event::Refusal(refusal) => refused(refusal),
+        Event::Closing(refusal) => format!("* disconnected: {}", refused(refusal)),
+        Event::Goodbye => "* goodbye".to_owned(),
+        Event::Fact(fact) => fact.text.clone(),
+    };
+    line(text.trim_end(), out);
+}
+
+/// One line, made safe.
+fn line(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(SafeText::new(text).as_str().as_bytes());
+    out.push(b'\n');
+}
+
+/// `alice: hi`, `alice to all: hi`, `(offline 2026-11-21 10:00:03Z) alice: hi`.
+fn message(said: &Said, out: &mut Vec<u8>) {
+    if said.offline {
+        out.extend_from_slice(format!("(offline {}) ", said.at).as_bytes());
+    }
+    out.extend_from_slice(SafeText::new(&said.from).as_str().as_bytes());
+    out.extend_from_slice(match said.to {
+        Addressee::Everyone => b" to all: ",
+        Addressee::User(_) => b": ",
+    });
+    line(&said.text, out);
+}
+
+fn past(said: &Said, out: &mut Vec<u8>) {
+    let to = match &said.to {
+        Addressee::Everyone => "all",
+        Addressee::User(name) => name,
+    };
+    line(&format!("[{}] {} to {to}: {}", said.at, said.from, said.text), out);
+}
+
+fn sent(kept: bool, missed: bool, again: bool) -> &'static str {
+    match (kept, missed, again) {
+        (_, _, true) => "sent (it had been sent before)",
+        (true, ..) => "sent; they are away and get it at their next login",
+        (_, true, _) => "sent; some people could not be reached",
+        _ => "sent",
+    }
+}
+
+fn arrival(what: Arrival) -> &'static str {
+    match what {
+        Arrival::LoggedIn => "logged in",
+        Arrival::LoggedOut => "logged out",
+        Arrival::TimedOut => "timed out",
+    }
+}
+
+fn people(of: PeopleOf, names: &[String]) -> String {
+    let names_or = |none: &str| if names.is_empty() { none.to_owned() } else { names.join(", ") };
+    match of {
+        PeopleOf::Online => format!("online: {}", names_or("nobody else")),
+        PeopleOf::Since(seconds) => {
+            format!("online within the last {}: {}", show_duration(std::time::Duration::from_secs(seconds)), names_or("nobody else"))
+        }
+        PeopleOf::Blocked => format!("blocked: {}", names_or("nobody")),
+    }
+}
+
+fn directory(users: &[Person], more: bool, out: &mut Vec<u8>) {
+    for user in users {
+        let state = match (user.online, user.last_seen) {
+            (true, _) => "online".to_owned(),
+            (false, Some(at)) => format!("offline, last seen {at}"),
+            (false, None) => "offline".to_owned(),
+        };
+        line(&format!("{}: {state}", user.name), out);
+    }
+    line(&format!("* {}{}", counted(users.len(), "user"), if more { ", and more that are not listed" } else { "" }), out);
+}
+
+fn help(cards: &[Card], out: &mut Vec<u8>) {
+    if let [card] = cards {
+        line(&card.usage(), out);
+        line(&format!("  {}", card.summary), out);
+        if !card.aliases.is_empty() {
+            line(&format!("  also: {}", card.aliases.join(", ")), out);
+        }
+        for arg in &card.args {
+            line(&format!("  {} {}: {}", arg.usage(), arg.kind.label, arg.help), out);
+        }
+        for example in card.examples.lines() {
+            line(&format!("  | {example}"), out);
+        }
+        return;
+    }
+    let width = cards.iter().map(|card| card.usage().len()).max().unwrap_or(0);
+    for card in cards {
+        line(&format!("{:width$}  {}", card.usage(), card.summary), out);
+    }
+    line("* `help COMMAND` says more; `@NAME TEXT` is short for message, `@all TEXT` for broadcast", out);
+}
+
+fn refused(refusal: &Refusal) -> String {
+    match &refusal.hint {
+        Some(hint) => format!("error[{}]: {}; {hint}", refusal.code, refusal.text),
+        None => format!("error[{}]: {}", refusal.code, refusal.text),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Fact;
+    use crate::refusal::code;
+    use crate::time::Millis;
+
+    #[test]
+    fn an_event_is_a_line_whatever_is_in_it() {
+        let said = Said { seq: 1, at: Millis(0), from: "alice".into(), to: Addressee::Everyone, text: "a\nb\x1b[2J".into(), offline: false };
+        for (event, expected) in [
+            (Event::Message(said.clone()), "alice to all: a↵b␛[2J"),
+            (Event::Message(Said { offline: true, to: Addressee::User("bob".into()), ..said }), "(offline 1970-01-01 00:00:00Z) alice: a↵b␛[2J"),
+            (Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>")), "error[usage]: `to` is missing; usage: message <to> <text...>"),
+            (Event::Fact(Fact::new("x", "one\ntwo")), "one↵two"),
+            (Event::People { of: PeopleOf::Online, names: vec![] }, "online: nobody else"),
+            (Event::Cards { cards: vec![] }, ""),
+        ] {
+            assert_eq!(shown(&event), expected);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Refusals: a stable code for programs, a sentence for people, a hint at what to do next.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A stable, kebab-case name of one way to be refused. Never renamed once released.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Code(Cow<'static, str>);
+
+impl Code {
+    /// A code of your own, for a command of your own. Prefix it (`acme-no-dice`): stock codes have no prefix.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Code {
+        Code(Cow::Borrowed(name))
+    }
+
+    /// The code as it stands on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a line had no effect (or, in [`Event::Closing`](crate::Event::Closing), why a connection ends).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For programs.
+    pub code: Code,
+    /// For people: a sentence without capital and full stop that names the value it is about.
+    pub text: String,
+    /// What to do instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal without a hint; the dispatcher adds the usage if none is given.
+    #[must_use]
+    pub fn new(code: Code, text: impl Into<String>) -> Refusal {
+        Refusal { code, text: text.into(), hint: None }
+    }
+
+    /// With a hint.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Refusal {
+        Refusal { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.text)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal;)+) => {
+        /// Every code of the stock server, with what it means.
+        pub mod code {
+            use super::Code;
+            $($(#[doc = $doc])+ pub const $name: Code = Code::new($text);)+
+            /// All of the above, for the generated table and for tests: the code and its meaning.
+            pub const ALL: &[(&str, &str)] = &[$(($text, concat!($($doc),+))),+];
+        }
+    };
+}
+
+codes! {
+    /// Already blocked.
+    ALREADY_BLOCKED = "already-blocked";
+    /// This connection is already logged in.
+    ALREADY_LOGGED_IN = "already-logged-in";
+    /// The line is not what the dialect expects, for example not a JSON object.
+    BAD_FRAME = "bad-frame";
+    /// The name has characters that names cannot have, or is too long.
+    BAD_NAME = "bad-name";
+    /// The session token is unknown, expired or revoked.
+    BAD_TOKEN = "bad-token";
+    /// The other one does not take messages from you.
+    BLOCKED = "blocked";
+    /// The server has too much to do right now; nothing happened.
+    BUSY = "busy";
+    /// The command took too long and was given up.
+    DEADLINE = "deadline";
+    /// Guests are not allowed here, or not for this.
+    GUESTS = "guests";
+    /// No valid command for too long.
+    IDLE = "idle";
+    /// A command failed by a fault of its own; the session goes on.
+    INTERNAL = "internal";
+    /// The invite code is unknown or used up.
+    INVITE = "invite";
+    /// The line has more bytes than a line may have; it was skipped.
+    LINE_TOO_LONG = "line-too-long";
+    /// Too many wrong passwords for this name from this address.
+    LOCKED_OUT = "locked-out";
+    /// An account has this name already.
+    NAME_TAKEN = "name-taken";
+    /// Nobody with that name has an account.
+    NO_SUCH_USER = "no-such-user";
+    /// You have not blocked them.
+    NOT_BLOCKED = "not-blocked";
+    /// The command can only be given after login.
+    NOT_LOGGED_IN = "not-logged-in";
+    /// The command needs somebody who is online.
+    NOT_ONLINE = "not-online";
+    /// You may not do this.
+    NOT_PERMITTED = "not-permitted";
+    /// The line is not valid UTF-8; it was skipped.
+    NOT_UTF8 = "not-utf8";
+    /// The line has a NUL character; it was skipped.
+    NUL = "nul";
+    /// There is no room to say it in.
+    NO_ROOM = "no-room";
+    /// Registration is closed here.
+    REGISTRATION_CLOSED = "registration-closed";
+    /// Nobody logged in on this connection in time.
+    REGISTRATION_TIMEOUT = "registration-timeout";
+    /// The name is kept for the server itself.
+    RESERVED_NAME = "reserved-name";
+    /// This user is logged in already, and one session a user is allowed.
+    SESSION_EXISTS = "session-exists";
+    /// A newer session of the same user took over.
+    SESSION_REPLACED = "session-replaced";
+    /// The server is shutting down.
+    SHUTDOWN = "shutdown";
+    /// The server cannot write to its store (is the disk full?); what was acknowledged is safe.
+    STORE_FAILING = "store-failing";
+    /// The text has more bytes than a message may have.
+    TEXT_TOO_LONG = "text-too-long";
+    /// Plain connections are accepted from this machine only: use TLS.
+    TLS_REQUIRED = "tls-required";
+    /// Too many connections, in all or from one address.
+    TOO_MANY_CONNECTIONS = "too-many-connections";
+    /// This connection does not read what it is sent; nothing is lost, log in again.
+    TOO_SLOW = "too-slow";
+    /// There is no command with that name.
+    UNKNOWN_COMMAND = "unknown-command";
+    /// There is no dialect with that name.
+    UNKNOWN_DIALECT = "unknown-dialect";
+    /// The account was deleted while it was logged in.
+    ACCOUNT_DELETED = "account-deleted";
+    /// An argument is missing, malformed or too much.
+    USAGE = "usage";
+    /// The password cannot be used: empty, too long or too short.
+    WEAK_PASSWORD = "weak-password";
+    /// The password is wrong.
+    WRONG_PASSWORD = "wrong-password";
+    /// You cannot do this to yourself.
+    YOURSELF = "yourself";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code;
+
+    #[test]
+    fn codes_are_unique_kebab_case_and_explained() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (text, meaning) in code::ALL {
+            assert!(seen.insert(text), "{text} is listed twice");
+            assert!(text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{text}");
+            assert!(meaning.trim().ends_with('.'), "{text}: the meaning is a sentence");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! One test for each scenario.
+fn main() {}
