@@ -1,1 +1,38 @@
-//! Placeholder while the workspace is laid out.
+//! The Chinwag server as a library.
+//!
+//! A line becomes a command, a command submits intents, intents get one order, the hall applies them in that
+//! order, the store makes them durable, and only then do people see them and the sender hear "sent".
+//! ARCHITECTURE.md tells the life of a line; `core/README.md` shows one, step by step.
+
+pub mod arg;
+pub mod arguments;
+pub mod chance;
+pub mod clock;
+pub mod command;
+pub mod ctx;
+pub mod dispatch;
+pub mod hall;
+pub mod passwords;
+pub mod registry;
+pub mod sequencer;
+pub mod server;
+pub mod stage;
+pub mod store;
+pub mod view;
+pub mod written;
+
+pub use chinwag_wire as wire;
+pub use registry::Registry;
+
+/// All that a command file needs.
+pub mod prelude {
+    pub use crate::arg::{CommandName, KnownUser, Number, OnlineUser, Seconds, Secret, Text, Word};
+    pub use crate::args;
+    pub use crate::arguments::{Arg, NoArgs};
+    pub use crate::command::{Command, Need, Outcome, Spec};
+    pub use crate::ctx::Ctx;
+    pub use crate::hall::{Act, Recipient, UserId};
+    pub use crate::registry::Registry;
+    pub use crate::view::View;
+    pub use chinwag_wire::{Addressee, Complete, Event, Fact, Kind, Refusal, Said, Shape, code};
+}

@@ -1,0 +1,194 @@
+//! The contract of a command: one file that says what it is called, takes, needs and does.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+
+use chinwag_wire::{Card, Refusal, Shape};
+
+use crate::arguments::{ArgSpec, Arguments, WordList};
+use crate::ctx::Ctx;
+use crate::view::View;
+
+/// How a line ends: with whatever was replied, or refused.
+pub type Outcome = Result<(), Refusal>;
+
+/// Something a user can type.
+///
+/// ```
+/// use chinwag_core::prelude::*;
+///
+/// /// Waves to everyone.
+/// pub struct Wave;
+///
+/// args! {
+///     pub struct Args {
+///         /// how to wave
+///         how: Text,
+///     }
+/// }
+///
+/// impl Command for Wave {
+///     const SPEC: Spec = Spec {
+///         name: "wave",
+///         summary: "Wave to everyone.",
+///         examples: "
+///             alice> /wave with both hands
+///             alice, bob, carol | alice waves with both hands
+///             alice | ok
+///         ",
+///         ..Spec::DEFAULT
+///     };
+///     type Args = Args;
+///
+///     async fn run(&self, ctx: &mut Ctx, Args { how }: Args) -> Outcome {
+///         let wave = Fact::new("acme.wave", format!("{} waves {how}", ctx.name()));
+///         ctx.show_everyone(wave)
+///     }
+/// }
+///
+/// chinwag_core::stage::check_examples(&Registry::new().with(Wave)).unwrap();
+/// ```
+pub trait Command: Send + Sync + 'static {
+    /// Name, summary, needs, examples. Help, documents, completion and tests are made from it.
+    const SPEC: Spec;
+
+    /// What follows the name: declare it with [`args!`](crate::args), or use [`NoArgs`](crate::arguments::NoArgs).
+    type Args: Arguments;
+
+    /// Obeys one line. May be dropped at any `.await` when the user disconnects.
+    fn run(&self, ctx: &mut Ctx, args: Self::Args) -> impl Future<Output = Outcome> + Send;
+}
+
+/// What there is to know of a command besides its arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// What it is called: lowercase ASCII letters.
+    pub name: &'static str,
+    /// Other names.
+    pub aliases: &'static [&'static str],
+    /// One sentence with a full stop.
+    pub summary: &'static str,
+    /// Checked before the arguments are read.
+    pub needs: &'static [Need],
+    /// A chat log on the stage (see [`crate::stage`]): shown in help, and run as a test. What is not listed must not
+    /// be seen.
+    pub examples: &'static str,
+    /// Whether giving it counts against the idle timeout; programs give some by themselves.
+    pub activity: bool,
+    /// Makes `..Spec::DEFAULT` survive new fields.
+    #[doc(hidden)]
+    pub _more: (),
+}
+
+impl Spec {
+    /// What most commands are.
+    pub const DEFAULT: Spec =
+        Spec { name: "", aliases: &[], summary: "", needs: &[Need::LoggedIn], examples: "", activity: true, _more: () };
+}
+
+/// What has to be so before a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Logged in, with an account or as a guest.
+    LoggedIn,
+    /// Logged in with an account.
+    Account,
+    /// Not logged in.
+    LoggedOut,
+}
+
+pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// The object-safe twin of [`Command`]: what the registry holds.
+pub(crate) trait AnyCommand: Send + Sync {
+    fn spec(&self) -> &'static Spec;
+    fn card(&self) -> Card;
+    fn type_name(&self) -> &'static str;
+    fn read(&self, rest: &str, view: &View<'_>) -> Result<Ready, Refusal>;
+    fn start<'a>(&'a self, ctx: &'a mut Ctx, ready: Ready) -> Running<'a>;
+}
+
+/// Arguments that have been read, on their way to the command they belong to.
+pub(crate) struct Ready(Box<dyn std::any::Any + Send>);
+
+impl<C: Command> AnyCommand for C {
+    fn spec(&self) -> &'static Spec {
+        &C::SPEC
+    }
+
+    fn card(&self) -> Card {
+        Card {
+            name: Cow::Borrowed(C::SPEC.name),
+            aliases: C::SPEC.aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect(),
+            summary: Cow::Borrowed(C::SPEC.summary),
+            args: C::Args::SPECS.iter().map(ArgSpec::card).collect(),
+            examples: Cow::Borrowed(""),
+        }
+    }
+
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<C>()
+    }
+
+    fn read(&self, rest: &str, view: &View<'_>) -> Result<Ready, Refusal> {
+        Ok(Ready(Box::new(WordList::new(rest, view).read_all::<C::Args>()?)))
+    }
+
+    fn start<'a>(&'a self, ctx: &'a mut Ctx, ready: Ready) -> Running<'a> {
+        match ready.0.downcast::<C::Args>() {
+            Ok(args) => Box::pin(self.run(ctx, *args)),
+            Err(_) => unreachable!("a command is started with what it has read itself"),
+        }
+    }
+}
+
+/// Refuses to build a command that nobody could use or document. Called by [`crate::Registry::with`] in a constant.
+pub(crate) const fn assert_well_formed(spec: &Spec, args: &[ArgSpec]) {
+    assert!(is_lowercase_word(spec.name), "command names are lowercase ASCII letters");
+    let mut i = 0;
+    while i < spec.aliases.len() {
+        assert!(is_lowercase_word(spec.aliases[i]), "aliases are lowercase ASCII letters");
+        i += 1;
+    }
+    assert!(ends_with_full_stop(spec.summary), "a summary is a sentence with a full stop");
+    assert!(contains_example(spec.examples), "a command needs at least one example");
+    let mut i = 0;
+    while i < args.len() {
+        assert!(!args[i].help.is_empty(), "every argument needs help");
+        if i + 1 < args.len() {
+            assert!(matches!(args[i].kind.shape, Shape::Word), "only the last argument may take the rest of the line");
+            assert!(!args[i].optional || args[i + 1].optional, "what follows an optional argument is optional");
+        }
+        i += 1;
+    }
+}
+
+const fn is_lowercase_word(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if !bytes[i].is_ascii_lowercase() {
+            return false;
+        }
+        i += 1;
+    }
+    !bytes.is_empty()
+}
+
+const fn ends_with_full_stop(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    !bytes.is_empty() && bytes[bytes.len() - 1] == b'.'
+}
+
+const fn contains_example(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b'>' {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}

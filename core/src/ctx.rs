@@ -1,0 +1,453 @@
+//! What a command can do. Verbs only: no lock, no socket, no store.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chinwag_wire::dialect::{self, Marks};
+use chinwag_wire::{Card, Event, Fact, Millis, Refusal, code};
+use sha2::{Digest, Sha256};
+
+use crate::command::{Need, Outcome};
+use crate::hall::{Act, Departure, Intent, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
+use crate::passwords::PASSWORD_MAX;
+use crate::server::{Registration, Server};
+use crate::store::{Page, Question};
+use crate::view::View;
+
+/// How many names a roster lists at most. Enough for completion where people know each other; a full list for
+/// each of thousands who log in at once would cost the square of their number.
+pub const ROSTER_MAX: usize = 500;
+
+/// What a connection carries from line to line.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Which connection.
+    pub session: SessionId,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// The place of its dialect in [`dialect::ALL`].
+    pub dialect: usize,
+    /// `since`: the next login starts after this number.
+    pub after: Option<u64>,
+    /// The connection ends after this line, in this way.
+    pub leaving: Option<Departure>,
+}
+
+/// What a command can do: look, submit, reply.
+pub struct Ctx {
+    server: Arc<Server>,
+    caller: Caller,
+    marks: Marks,
+    name: String,
+    user: Option<UserId>,
+    replies: Vec<Event>,
+}
+
+impl std::fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ctx").field("caller", &self.caller).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Ctx {
+    pub(crate) fn new(server: &Arc<Server>, caller: &Caller, marks: &Marks, who: Option<(UserId, String)>) -> Ctx {
+        let (user, name) = who.map_or((None, String::new()), |(user, name)| (Some(user), name));
+        Ctx { server: Arc::clone(server), caller: caller.clone(), marks: marks.clone(), name, user, replies: Vec::new() }
+    }
+
+    pub(crate) fn finish(self) -> (Caller, Vec<Event>) {
+        (self.caller, self.replies)
+    }
+
+    /// The name of whoever typed the line; empty before login.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whoever typed the line.
+    ///
+    /// # Errors
+    /// `not-logged-in` before login.
+    pub fn user(&self) -> Result<UserId, Refusal> {
+        self.user.ok_or_else(|| Need::LoggedIn.refusal())
+    }
+
+    /// Looks at who exists and who is here.
+    pub fn view<R>(&self, look: impl FnOnce(&View<'_>) -> R) -> R {
+        self.server.view(self.caller.session, look)
+    }
+
+    /// The cards of the commands that whoever typed the line may run.
+    #[must_use]
+    pub fn cards(&self) -> Vec<Card> {
+        self.view(|view| self.server.cards_for(view))
+    }
+
+    /// The same, with examples.
+    #[must_use]
+    pub fn cards_with_examples(&self) -> &[Card] {
+        self.server.cards_with_examples()
+    }
+
+    /// Answers. Answers are sent together when the command is done.
+    pub fn reply(&mut self, event: Event) {
+        self.replies.push(event);
+    }
+
+    /// Submits an intent, and learns at once what becomes of it. Others see its effects when it is durable, and
+    /// so does the reader of the answer.
+    ///
+    /// # Errors
+    /// The hall's refusal.
+    pub fn submit(&self, act: Act) -> Result<Receipt, Refusal> {
+        self.server.submit(Intent { origin: self.caller.session, act })
+    }
+
+    /// Says something, and replies that it was sent.
+    ///
+    /// # Errors
+    /// As the hall decides: blocked, yourself, too long.
+    pub fn say(&mut self, to: Recipient, addressee: chinwag_wire::Addressee, text: String) -> Outcome {
+        let receipt = self.submit(Act::Say { to, text, key: self.marks.key.clone() })?;
+        let Receipt { seq, at, kept, missed, again } = receipt;
+        self.reply(Event::Sent { seq, at, to: addressee, kept, missed, again });
+        Ok(())
+    }
+
+    /// Shows a fact to everyone online who does not hide from whoever typed the line, and to them.
+    ///
+    /// # Errors
+    /// As the hall decides.
+    pub fn show_everyone(&self, fact: Fact) -> Outcome {
+        self.submit(Act::Show { to: ShowTo::Everyone, fact }).map(drop)
+    }
+
+    /// Shows a fact to one user who is online.
+    ///
+    /// # Errors
+    /// As the hall decides: blocked, not online.
+    pub fn show(&self, to: UserId, fact: Fact) -> Outcome {
+        self.submit(Act::Show { to: ShowTo::User(to), fact }).map(drop)
+    }
+
+    /// Reads what was said before, as far as whoever typed the line was entitled to it.
+    ///
+    /// # Errors
+    /// `guests` for guests, who have no past; `store-failing`.
+    pub async fn past(&self, with: Option<UserId>, count: usize) -> Result<Page, Refusal> {
+        let user = self.user()?;
+        let joined = self.view(|view| view.hall().user(user).map_or(u64::MAX, |user| user.joined));
+        if user.is_guest() {
+            return Err(Need::Account.refusal());
+        }
+        self.server.library.read(Question::Past { user, joined, with, count }).await
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.server.clock.now()
+    }
+
+    /// Since when the server runs.
+    #[must_use]
+    pub fn started(&self) -> Millis {
+        self.server.started
+    }
+
+    /// A number from 1 to `sides`.
+    #[must_use]
+    pub fn roll(&self, sides: u32) -> u32 {
+        self.server.chance.roll(sides)
+    }
+
+    /// Speaks another dialect from the answer on.
+    ///
+    /// # Errors
+    /// `unknown-dialect`.
+    pub fn speak(&mut self, name: &str) -> Outcome {
+        let Some(dialect) = dialect::index_of(name) else {
+            let known: Vec<&str> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+            let text = format!("there is no dialect `{}`", chinwag_wire::name::shortened(name));
+            return Err(Refusal::new(code::UNKNOWN_DIALECT, text).hint(format!("there are {}", known.join(", "))));
+        };
+        self.caller.dialect = dialect;
+        let spoken = dialect::ALL[dialect];
+        if self.user.is_some() {
+            self.submit(Act::SpeakAs { acknowledges: spoken.acknowledges() })?;
+        }
+        if spoken.wants_cards() {
+            self.reply(self.server.hello());
+        }
+        self.reply(Event::Dialect { name: spoken.name().to_owned() });
+        if spoken.wants_cards() {
+            self.reply(Event::Cards { cards: self.cards() });
+        }
+        Ok(())
+    }
+
+    /// The next login on this connection starts after `seq`.
+    pub fn start_after(&mut self, seq: u64) {
+        self.caller.after = Some(seq);
+    }
+
+    /// Makes an account and logs in.
+    ///
+    /// # Errors
+    /// Bad or taken names, unusable passwords, closed registration, `busy`.
+    pub async fn register(&mut self, name: &str, password: &str, invite: Option<&str>) -> Outcome {
+        match &self.server.settings.registration {
+            Registration::Open => {}
+            Registration::Closed => {
+                return Err(Refusal::new(code::REGISTRATION_CLOSED, "registration is closed here").hint("ask the operator for an account"));
+            }
+            Registration::Invited(codes) => {
+                if !invite.is_some_and(|given| codes.iter().any(|code| same(code, given))) {
+                    let text = if invite.is_some() { "this invite code is not valid" } else { "an invite code is needed to register here" };
+                    return Err(Refusal::new(code::INVITE, text).hint("register NAME PASSWORD INVITE"));
+                }
+            }
+        }
+        self.check_password(password)?;
+        // Before the work of hashing; the hall looks again when it decides.
+        chinwag_wire::name::check(name)?;
+        if let Some(taken) = self.view(|view| view.hall().named(name).map(|_| name.to_owned())) {
+            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{taken}` is taken")).hint("choose another name, or log in if it is yours"));
+        }
+        let password = self.server.passwords.hash(password.to_owned()).await?;
+        let receipt = self.submit(Act::Register { name: name.to_owned(), password, acknowledges: self.acknowledges() })?;
+        self.greet(receipt.seq, true);
+        Ok(())
+    }
+
+    /// Logs in with a password.
+    ///
+    /// # Errors
+    /// Unknown name, wrong password, locked out (the connection then ends), session exists, `busy`.
+    pub async fn log_in(&mut self, name: &str, password: &str) -> Outcome {
+        if self.user.is_some() {
+            // A program that registers and then logs in is where it wants to be.
+            if self.name.eq_ignore_ascii_case(name) {
+                self.greet(self.view(|view| view.hall().head()), false);
+                return Ok(());
+            }
+            return Err(Need::LoggedOut.refusal());
+        }
+        let now = self.now();
+        let found = self.view(|view| {
+            let (user, known) = view.hall().named(name)?;
+            Some((user, known.password.clone()?, view.hall().locked_for(name, self.caller.address, now)))
+        });
+        let Some((user, phc, locked)) = found else {
+            let text = format!("there is no user `{}`", chinwag_wire::name::shortened(name));
+            return Err(Refusal::new(code::NO_SUCH_USER, text).hint(format!("to sign up: register {} PASSWORD", chinwag_wire::name::shortened(name))));
+        };
+        if let Some(left) = locked {
+            self.caller.leaving = Some(Departure::Disconnected);
+            return Err(crate::hall::locked_out(name, left));
+        }
+        if password.len() > PASSWORD_MAX || !self.server.passwords.verify(password.to_owned(), phc.to_string()).await? {
+            let refusal = self.submit(Act::LoginFailed { name: name.to_owned(), address: self.caller.address }).err();
+            let refusal = refusal.unwrap_or_else(|| Refusal::new(code::WRONG_PASSWORD, "the password is wrong"));
+            if refusal.code == code::LOCKED_OUT {
+                self.caller.leaving = Some(Departure::Disconnected);
+            }
+            return Err(refusal);
+        }
+        if self.server.settings.newer_session_wins {
+            self.make_room(user).await;
+        }
+        let after = self.caller.after;
+        let receipt = self.submit(Act::Login { user, password: Some(phc), token: None, address: self.caller.address, after, acknowledges: self.acknowledges() })?;
+        self.greet(receipt.seq, false);
+        Ok(())
+    }
+
+    /// Logs in with a session token, in place of an older session with the same token.
+    ///
+    /// # Errors
+    /// `bad-token`, session exists.
+    pub async fn resume(&mut self, token: &str, after: Option<u64>) -> Outcome {
+        let hash = token_hash(token);
+        let now = self.now();
+        let (owner, older) = self.view(|view| {
+            let owner = view.hall().token_owner(&hash, now);
+            let sessions = owner.and_then(|owner| view.hall().user(owner)).map(|user| user.sessions.clone()).unwrap_or_default();
+            (owner, sessions.into_iter().filter(|id| view.hall().session(*id).is_some_and(|session| session.token == Some(hash))).collect::<Vec<_>>())
+        });
+        let Some(user) = owner else { return Err(crate::hall::bad_token()) };
+        for session in older {
+            self.server.evict(self.caller.session, session).await;
+        }
+        if self.server.settings.newer_session_wins {
+            self.make_room(user).await;
+        }
+        let after = after.or(self.caller.after);
+        let receipt = self.submit(Act::Login { user, password: None, token: Some(hash), address: self.caller.address, after, acknowledges: self.acknowledges() })?;
+        self.greet(receipt.seq, false);
+        Ok(())
+    }
+
+    /// Comes in without an account.
+    ///
+    /// # Errors
+    /// `guests` where they are not allowed; bad or taken names.
+    pub fn come_as_guest(&mut self, name: &str) -> Outcome {
+        if !self.server.settings.guests {
+            return Err(Refusal::new(code::GUESTS, "guests are not allowed here").hint("register NAME PASSWORD"));
+        }
+        let receipt = self.submit(Act::Guest { name: name.to_owned(), acknowledges: self.acknowledges() })?;
+        self.greet(receipt.seq, false);
+        Ok(())
+    }
+
+    /// Says goodbye and ends the connection.
+    pub fn log_out(&mut self) {
+        self.caller.leaving = Some(Departure::LoggedOut);
+        self.reply(Event::Goodbye);
+    }
+
+    /// Replaces the password; all session tokens end.
+    ///
+    /// # Errors
+    /// Wrong old password (counted like one at login), unusable new one, `busy`.
+    pub async fn change_password(&mut self, old: &str, new: &str) -> Outcome {
+        self.check_own_password(old).await?;
+        self.check_password(new)?;
+        let password = self.server.passwords.hash(new.to_owned()).await?;
+        self.submit(Act::ChangePassword { password })?;
+        self.reply(Event::Done);
+        Ok(())
+    }
+
+    /// Deletes the account and ends the connection.
+    ///
+    /// # Errors
+    /// Wrong password (counted like one at login), `busy`.
+    pub async fn delete_account(&mut self, password: &str) -> Outcome {
+        self.check_own_password(password).await?;
+        self.submit(Act::DeleteAccount)?;
+        self.caller.leaving = Some(Departure::LoggedOut);
+        self.reply(Event::Goodbye);
+        Ok(())
+    }
+
+    /// Gives out a session token.
+    ///
+    /// # Errors
+    /// `guests` for guests.
+    pub fn issue_token(&mut self) -> Outcome {
+        // 128 bits: not to be guessed, whatever the rate.
+        let token = self.server.chance.hex(16);
+        let expires = self.now().plus(self.server.settings.token_life);
+        self.submit(Act::IssueToken { hash: token_hash(&token), expires })?;
+        self.reply(Event::Token { token, expires });
+        Ok(())
+    }
+
+    async fn check_own_password(&mut self, password: &str) -> Outcome {
+        let user = self.user()?;
+        let now = self.now();
+        let (phc, locked) = self.view(|view| {
+            let phc = view.hall().user(user).and_then(|user| user.password.clone());
+            (phc, view.hall().locked_for(&self.name, self.caller.address, now))
+        });
+        if let Some(left) = locked {
+            return Err(crate::hall::locked_out(&self.name, left));
+        }
+        let phc = phc.ok_or_else(|| Need::Account.refusal())?;
+        if password.len() <= PASSWORD_MAX && self.server.passwords.verify(password.to_owned(), phc.into()).await? {
+            return Ok(());
+        }
+        match self.submit(Act::LoginFailed { name: self.name.clone(), address: self.caller.address }) {
+            Err(refusal) => Err(refusal),
+            Ok(_) => Err(Refusal::new(code::WRONG_PASSWORD, "the password is wrong")),
+        }
+    }
+
+    fn check_password(&self, password: &str) -> Outcome {
+        let least = self.server.settings.password_chars;
+        if password.len() > PASSWORD_MAX {
+            let text = format!("the password is longer than {PASSWORD_MAX} bytes");
+            return Err(Refusal::new(code::WEAK_PASSWORD, text).hint("choose a shorter one"));
+        }
+        if password.chars().count() < least {
+            let text = format!("the password has fewer than {least} characters");
+            return Err(Refusal::new(code::WEAK_PASSWORD, text).hint("choose a longer one"));
+        }
+        Ok(())
+    }
+
+    /// Ends older sessions of `user` until there is room for one more.
+    async fn make_room(&self, user: UserId) {
+        let most = self.view(|view| view.hall().policy().sessions_per_user);
+        loop {
+            let oldest = self.view(|view| {
+                let sessions = &view.hall().user(user)?.sessions;
+                (sessions.len() >= most).then(|| sessions.first().copied())?
+            });
+            let Some(oldest) = oldest else { return };
+            self.server.evict(self.caller.session, oldest).await;
+        }
+    }
+
+    fn acknowledges(&self) -> bool {
+        dialect::ALL[self.caller.dialect].acknowledges()
+    }
+
+    /// What a login is answered with.
+    fn greet(&mut self, seq: u64, registered: bool) {
+        self.caller.after = None;
+        let wants_cards = dialect::ALL[self.caller.dialect].wants_cards();
+        let server = Arc::clone(&self.server);
+        let (welcome, for_programs) = self.view(|view| {
+            let me = view.me().and_then(|id| Some((id, view.hall().user(id)?)));
+            let (guest, name) = me.map_or((false, String::new()), |(id, user)| (id.is_guest(), user.name.to_string()));
+            let for_programs = wants_cards.then(|| {
+                let mut names: Vec<String> = view.others_online().take(ROSTER_MAX + 1).map(|(_, user)| user.name.to_string()).collect();
+                let more = names.len() > ROSTER_MAX;
+                names.truncate(ROSTER_MAX);
+                [Event::Cards { cards: server.cards_for(view) }, Event::Roster { names, more }]
+            });
+            (Event::Welcome { name, registered, guest, seq }, for_programs)
+        });
+        self.reply(welcome);
+        for event in for_programs.into_iter().flatten() {
+            self.reply(event);
+        }
+    }
+}
+
+impl Need {
+    pub(crate) fn check(self, view: &View<'_>) -> Result<(), Refusal> {
+        let met = match self {
+            Need::LoggedIn => view.me().is_some(),
+            Need::Account => view.me().is_some_and(|me| !me.is_guest()),
+            Need::LoggedOut => view.me().is_none(),
+        };
+        if met {
+            return Ok(());
+        }
+        Err(if view.me().is_none() { Need::LoggedIn.refusal() } else { self.refusal() })
+    }
+
+    fn refusal(self) -> Refusal {
+        match self {
+            Need::LoggedIn => {
+                Refusal::new(code::NOT_LOGGED_IN, "you are not logged in").hint("login NAME PASSWORD, or register NAME PASSWORD if you are new")
+            }
+            Need::Account => Refusal::new(code::GUESTS, "guests have no account").hint("logout, then register NAME PASSWORD"),
+            Need::LoggedOut => Refusal::new(code::ALREADY_LOGGED_IN, "you are logged in already").hint("logout first"),
+        }
+    }
+}
+
+fn token_hash(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Compares without telling by the time it takes where the first difference is.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}

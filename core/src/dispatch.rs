@@ -1,0 +1,93 @@
+//! Dispatch: from a line to the command it asks for. The dispatcher checks, the command acts.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chinwag_wire::dialect::Line;
+use chinwag_wire::split::{self, Asked};
+use chinwag_wire::{Event, Refusal, code};
+use smol::future::FutureExt;
+
+use crate::command::AnyCommand;
+use crate::ctx::{Caller, Ctx};
+use crate::server::Server;
+
+/// How long a command may take. Hashing a password behind a full queue takes a second; nothing takes longer.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a line is answered with.
+#[derive(Debug)]
+pub struct Answer {
+    /// At least one.
+    pub events: Vec<Event>,
+    /// It was a valid command that a person gives: the idle timeout begins anew.
+    pub activity: bool,
+}
+
+/// Obeys one line. `None` for a blank one.
+pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>) -> Option<Answer> {
+    let (name, rest) = match split::line(&line.text) {
+        Asked::Nothing => return None,
+        Asked::Say(_) => {
+            let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this").hint("@NAME TEXT reaches one, @all TEXT everyone");
+            return Some(Answer::refused(refusal));
+        }
+        Asked::Command { name, rest } => (name, rest),
+    };
+    let command = match server.registry.find(name) {
+        Ok(command) => command,
+        Err(refusal) => return Some(Answer::refused(refusal)),
+    };
+    // One look serves needs and arguments, so that they are of the same moment.
+    let checked = server.view(caller.session, |view| {
+        command.spec().needs.iter().try_for_each(|need| need.check(view))?;
+        let who = view.me().and_then(|id| Some((id, view.hall().user(id)?.name.to_string())));
+        Ok((who, command.read(&rest, view)?))
+    });
+    let (who, ready) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Some(Answer::refused(with_usage(refusal, command))),
+    };
+    let mut ctx = Ctx::new(server, caller, &line.marks, who);
+    let run = AssertUnwindSafe(command.start(&mut ctx, ready)).catch_unwind();
+    let outcome = run.or(async {
+        server.clock.sleep_until(server.clock.elapsed() + DEADLINE).await;
+        Ok(Err(Refusal::new(code::DEADLINE, format!("`{}` took too long", command.spec().name)).hint("try again later")))
+    });
+    let outcome = outcome.await.unwrap_or_else(|_| {
+        tracing::error!(command = command.spec().name, "a command panicked");
+        Err(Refusal::new(code::INTERNAL, format!("`{}` broke; sorry", command.spec().name)).hint("tell the operator"))
+    });
+    let (after, mut events) = ctx.finish();
+    *caller = after;
+    match outcome {
+        Err(refusal) => events.push(Event::Refusal(with_usage(refusal, command))),
+        Ok(()) if events.is_empty() => events.push(Event::Done),
+        Ok(()) => {}
+    }
+    Some(Answer { events, activity: command.spec().activity })
+}
+
+impl Answer {
+    /// To a line that did not get as far as a command.
+    #[must_use]
+    pub fn refused(refusal: Refusal) -> Answer {
+        Answer { events: vec![Event::Refusal(refusal)], activity: false }
+    }
+
+    /// As bytes, in the dialect the caller speaks now.
+    #[must_use]
+    pub fn bytes(&self, dialect: usize, marks: &chinwag_wire::dialect::Marks) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (index, event) in self.events.iter().enumerate() {
+            chinwag_wire::dialect::ALL[dialect].answer(event, marks, index + 1 == self.events.len(), &mut bytes);
+        }
+        bytes
+    }
+}
+
+/// A wrong line is answered with the usage, unless there is better advice.
+fn with_usage(refusal: Refusal, command: &dyn AnyCommand) -> Refusal {
+    if refusal.hint.is_some() { refusal } else { refusal.hint(format!("usage: {}", command.card().usage())) }
+}

@@ -1,0 +1,134 @@
+//! Accounts: made, changed, deleted; tokens; blocks.
+
+use super::*;
+
+impl Hall {
+    pub(super) fn register(&mut self, seq: u64, now: Millis, origin: SessionId, wanted: &str, password: String, acknowledges: bool) -> Result<Applied, Refusal> {
+        self.check_not_logged_in(origin)?;
+        self.check_free(wanted)?;
+        let id = UserId(self.next_account);
+        self.next_account += 1;
+        let user = User { joined: seq, cursor: seq, ..User::new(wanted, Some(password.clone().into())) };
+        self.names.insert(name::folded(wanted).into(), id);
+        self.users.insert(id, user);
+        let row = Row::Account { user: id, name: wanted.to_owned(), password, joined: seq, at: now };
+        let mut applied = self.enter(now, origin, id, None, None, acknowledges);
+        applied.durable = true;
+        applied.receipt.seq = seq;
+        applied.rows.insert(0, row);
+        Ok(applied)
+    }
+
+    /// Whether `wanted` can be the name of a new account or guest.
+    pub(super) fn check_free(&self, wanted: &str) -> Result<(), Refusal> {
+        name::check(wanted)?;
+        if self.named(wanted).is_some() {
+            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{wanted}` is taken")).hint("choose another name, or log in if it is yours"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn change_password(&mut self, origin: SessionId, password: String) -> Result<Applied, Refusal> {
+        let id = self.account(origin)?;
+        let user = self.users.get_mut(&id).ok_or_else(gone)?;
+        user.password = Some(password.clone().into());
+        self.forget_tokens(id);
+        Ok(Applied { durable: true, rows: vec![Row::Password { user: id, password }, Row::TokensGone { user: id }], ..Applied::default() })
+    }
+
+    pub(super) fn delete_account(&mut self, now: Millis, origin: SessionId) -> Result<Applied, Refusal> {
+        let id = self.account(origin)?;
+        let mut applied = Applied { durable: true, rows: vec![Row::AccountGone { user: id }], ..Applied::default() };
+        let sessions = self.users.get(&id).map(|user| user.sessions.clone()).unwrap_or_default();
+        for session in sessions {
+            let left = self.leave(now, session, Departure::LoggedOut, None)?;
+            // Not the rows: there is no account left to keep them for.
+            applied.deliveries.extend(left.deliveries);
+            if session != origin {
+                let last_word = Some(Event::Closing(Refusal::new(code::ACCOUNT_DELETED, "this account has been deleted")));
+                applied.deliveries.push(Delivery::Detach { session, last_word });
+            }
+        }
+        self.forget_tokens(id);
+        if let Some(user) = self.users.remove(&id) {
+            self.names.remove(name::folded(&user.name).as_str());
+            for other in user.blocks.union(&user.blocked_by) {
+                if let Some(other) = self.users.get_mut(other) {
+                    other.blocks.remove(&id);
+                    other.blocked_by.remove(&id);
+                }
+            }
+        }
+        Ok(applied)
+    }
+
+    pub(super) fn issue_token(&mut self, origin: SessionId, hash: TokenHash, expires: Millis) -> Result<Applied, Refusal> {
+        let id = self.account(origin)?;
+        let mut rows = Vec::new();
+        // A session has one token: a client that asks again has lost the first.
+        if let Some(session) = self.sessions.get_mut(&origin)
+            && let Some(old) = session.token.replace(hash)
+        {
+            self.tokens.remove(&old);
+            rows.push(Row::TokenGone { hash: old });
+        }
+        self.tokens.insert(hash, Token { user: id, expires });
+        rows.push(Row::Token { hash, user: id, expires });
+        Ok(Applied { durable: true, rows, ..Applied::default() })
+    }
+
+    fn forget_tokens(&mut self, id: UserId) {
+        self.tokens.retain(|_, token| token.user != id);
+        for session in self.sessions.values_mut().filter(|session| session.user == id) {
+            session.token = None;
+        }
+    }
+
+    pub(super) fn block(&mut self, origin: SessionId, whom: UserId) -> Result<Applied, Refusal> {
+        let (id, other) = self.pair(origin, whom, "block")?;
+        if self.users.get(&id).is_some_and(|user| user.blocks.contains(&whom)) {
+            return Err(Refusal::new(code::ALREADY_BLOCKED, format!("you have blocked `{other}` already")).hint("`blocked` lists whom you block"));
+        }
+        self.note_block(id, whom);
+        Ok(self.kept_if_accounts(id, whom, Row::Block { by: id, whom }))
+    }
+
+    pub(super) fn unblock(&mut self, origin: SessionId, whom: UserId) -> Result<Applied, Refusal> {
+        let (id, other) = self.pair(origin, whom, "unblock")?;
+        if !self.users.get(&id).is_some_and(|user| user.blocks.contains(&whom)) {
+            return Err(Refusal::new(code::NOT_BLOCKED, format!("you have not blocked `{other}`")).hint("`blocked` lists whom you block"));
+        }
+        if let Some(user) = self.users.get_mut(&id) {
+            user.blocks.remove(&whom);
+        }
+        if let Some(user) = self.users.get_mut(&whom) {
+            user.blocked_by.remove(&id);
+        }
+        Ok(self.kept_if_accounts(id, whom, Row::Unblock { by: id, whom }))
+    }
+
+    /// A block with a guest on either side ends with the guest: there is nothing to keep.
+    #[allow(clippy::unused_self, reason = "reads as one of the hall's verbs")]
+    fn kept_if_accounts(&self, id: UserId, whom: UserId, row: Row) -> Applied {
+        let kept = !id.is_guest() && !whom.is_guest();
+        Applied { durable: kept, rows: if kept { vec![row] } else { Vec::new() }, ..Applied::default() }
+    }
+
+    /// The speaker, and the name of somebody else.
+    pub(super) fn pair(&self, origin: SessionId, whom: UserId, verb: &str) -> Result<(UserId, &str), Refusal> {
+        let id = self.speaker(origin)?;
+        if id == whom {
+            return Err(Refusal::new(code::YOURSELF, format!("you cannot {verb} yourself")).hint("name somebody else"));
+        }
+        Ok((id, &self.users.get(&whom).ok_or_else(gone)?.name))
+    }
+
+    /// The speaker, who is not a guest.
+    fn account(&self, origin: SessionId) -> Result<UserId, Refusal> {
+        let id = self.speaker(origin)?;
+        if id.is_guest() {
+            return Err(Refusal::new(code::GUESTS, "guests have no account").hint("logout, then register NAME PASSWORD"));
+        }
+        Ok(id)
+    }
+}

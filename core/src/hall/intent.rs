@@ -1,0 +1,341 @@
+//! What may be asked of the hall, and what it answers with.
+
+use std::net::IpAddr;
+
+use chinwag_wire::{Addressee, Event, Fact, Millis, Refusal};
+
+use super::{SessionId, TokenHash, UserId};
+
+/// One thing that somebody wants to happen.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// The connection it comes from.
+    pub origin: SessionId,
+    /// What.
+    pub act: Act,
+}
+
+/// What somebody wants to happen.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Make an account and log in.
+    Register {
+        /// The name wanted.
+        name: String,
+        /// The password, hashed: a PHC string.
+        password: String,
+        /// See [`super::Session::acknowledges`].
+        acknowledges: bool,
+    },
+    /// Log in; the password or token has been found right.
+    Login {
+        /// Who.
+        user: UserId,
+        /// The PHC string that the password was found right against, if it was a password: in the meantime it
+        /// may have changed.
+        password: Option<Box<str>>,
+        /// The token that was presented, if it was a token.
+        token: Option<TokenHash>,
+        /// Where from.
+        address: IpAddr,
+        /// Give what came after this number; without one, after the user's cursor.
+        after: Option<u64>,
+        /// See [`super::Session::acknowledges`].
+        acknowledges: bool,
+    },
+    /// Count a wrong password.
+    LoginFailed {
+        /// For this name.
+        name: String,
+        /// From this address.
+        address: IpAddr,
+    },
+    /// Come in without an account.
+    Guest {
+        /// Under this name.
+        name: String,
+        /// See [`super::Session::acknowledges`].
+        acknowledges: bool,
+    },
+    /// End the session on this connection.
+    Leave {
+        /// How it ends.
+        how: Departure,
+        /// What had been written to the connection, if that counts as seen.
+        seen: Option<u64>,
+    },
+    /// End another session.
+    Evict {
+        /// Which.
+        session: SessionId,
+        /// What its connection is told.
+        because: Refusal,
+    },
+    /// Kept mail has been written to this connection; from here on it sees everything live.
+    CaughtUp {
+        /// Up to here.
+        through: u64,
+    },
+    /// Everything up to `seq` has been seen.
+    Acknowledge {
+        /// Up to here.
+        seq: u64,
+    },
+    /// The connection changed to a dialect that does or does not acknowledge.
+    SpeakAs {
+        /// See [`super::Session::acknowledges`].
+        acknowledges: bool,
+    },
+    /// Say something.
+    Say {
+        /// To whom.
+        to: Recipient,
+        /// What.
+        text: String,
+        /// The same key from the same user is said once.
+        key: Option<String>,
+    },
+    /// Show something that is not kept.
+    Show {
+        /// To whom.
+        to: ShowTo,
+        /// What.
+        fact: Fact,
+    },
+    /// Hide from each other.
+    Block {
+        /// Whom.
+        whom: UserId,
+    },
+    /// Stop hiding.
+    Unblock {
+        /// Whom.
+        whom: UserId,
+    },
+    /// Replace the password, and revoke all tokens.
+    ChangePassword {
+        /// The new one: a PHC string.
+        password: String,
+    },
+    /// Delete the account; its name is free again.
+    DeleteAccount,
+    /// Accept a token as a login of this user.
+    IssueToken {
+        /// The hash of the token.
+        hash: TokenHash,
+        /// Until when.
+        expires: Millis,
+    },
+}
+
+/// To whom something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// To one user.
+    User(UserId),
+    /// To everyone.
+    Everyone,
+}
+
+/// To whom something is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShowTo {
+    /// To everyone online that does not hide from the shower, and the shower too.
+    Everyone,
+    /// To one user, online now.
+    User(UserId),
+}
+
+/// How a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// By the user's wish.
+    LoggedOut,
+    /// No valid command for too long.
+    TimedOut,
+    /// The connection ended, or the server ended it.
+    Disconnected,
+}
+
+/// What became of an intent that was not refused.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// For the one who asked.
+    pub receipt: Receipt,
+    /// It takes a place in the order, and nobody hears of it before its rows are durable.
+    pub durable: bool,
+    /// Nobody hears of it before its rows are committed, though they need not outlive a loss of power.
+    pub gated: bool,
+    /// What the store keeps. Rows of an intent that is neither are kept too, but nobody waits for them.
+    pub rows: Vec<Row>,
+    /// Who gets what, in this order.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What the one who asked learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The place in the order; for login, the order's head.
+    pub seq: u64,
+    /// When.
+    pub at: Millis,
+    /// The addressee is away.
+    pub kept: bool,
+    /// Some were not reached.
+    pub missed: bool,
+    /// It had been said before, under the same key.
+    pub again: bool,
+}
+
+/// What goes to whom.
+#[derive(Debug)]
+pub enum Delivery {
+    /// Something to see.
+    See {
+        /// What.
+        event: Event,
+        /// Its place in the order, if it has one and can be asked for again.
+        seq: Option<u64>,
+        /// Who.
+        reach: Reach,
+    },
+    /// From here in the order on, this connection sees what its user is entitled to.
+    Attach {
+        /// Which.
+        session: SessionId,
+        /// Whose.
+        user: UserId,
+        /// What came after this number is owed first; `None` if nothing is.
+        owed_after: Option<u64>,
+    },
+    /// From here in the order on, it sees nothing any more.
+    Detach {
+        /// Which.
+        session: SessionId,
+        /// The last it hears, if the server ends it.
+        last_word: Option<Event>,
+    },
+}
+
+/// Who sees something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// These connections.
+    Sessions(Vec<SessionId>),
+    /// All connections that are logged in, except those of these users (sorted).
+    EveryoneBut(Vec<UserId>),
+}
+
+/// What the store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// Something said.
+    Said(SaidRow),
+    /// A new account.
+    Account {
+        /// Its number.
+        user: UserId,
+        /// The name as registered.
+        name: String,
+        /// A PHC string.
+        password: String,
+        /// The order's head at registration, and the cursor to begin with.
+        joined: u64,
+        /// When.
+        at: Millis,
+    },
+    /// A new password.
+    Password {
+        /// Whose.
+        user: UserId,
+        /// A PHC string.
+        password: String,
+    },
+    /// An account that is no more. Its number is not used again.
+    AccountGone {
+        /// Which.
+        user: UserId,
+    },
+    /// A block.
+    Block {
+        /// Who blocks.
+        by: UserId,
+        /// Whom.
+        whom: UserId,
+    },
+    /// A block that is no more.
+    Unblock {
+        /// Who blocked.
+        by: UserId,
+        /// Whom.
+        whom: UserId,
+    },
+    /// A session token.
+    Token {
+        /// Its hash.
+        hash: TokenHash,
+        /// Whose.
+        user: UserId,
+        /// Until when.
+        expires: Millis,
+    },
+    /// Tokens that are no more.
+    TokensGone {
+        /// Whose.
+        user: UserId,
+    },
+    /// A token that is no more.
+    TokenGone {
+        /// Its hash.
+        hash: TokenHash,
+    },
+    /// This user has seen everything up to here.
+    Cursor {
+        /// Who.
+        user: UserId,
+        /// Up to here.
+        seen: u64,
+    },
+    /// From now on this user has seen what has been written on this session's shard.
+    Live {
+        /// Which session.
+        session: SessionId,
+        /// Whose.
+        user: UserId,
+    },
+    /// That is over.
+    NotLive {
+        /// Which session.
+        session: SessionId,
+    },
+    /// When this user was last online.
+    LastSeen {
+        /// Who.
+        user: UserId,
+        /// When.
+        at: Millis,
+    },
+}
+
+/// Something said, as it is kept: once, with its audience, never once for each recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaidRow {
+    /// Its place.
+    pub seq: u64,
+    /// When.
+    pub at: Millis,
+    /// Who said it.
+    pub from: UserId,
+    /// To whom: a user, [`UserId::EVERYONE`] or [`UserId::PRESENT`].
+    pub audience: UserId,
+    /// Of the audience, those it is hidden from.
+    pub hidden_from: Vec<UserId>,
+    /// What.
+    pub text: String,
+    /// The sender's key.
+    pub key: Option<String>,
+    /// The names, which accounts may lose and guests keep nowhere else.
+    pub from_name: String,
+    /// See [`SaidRow::from_name`].
+    pub to: Addressee,
+}

@@ -1,0 +1,409 @@
+//! The hall: who has an account, who is here, who hides from whom, and what becomes of every intent.
+//!
+//! A deterministic state machine. [`Hall::apply`] is the only thing that changes it; it does no I/O, reads no
+//! clock and rolls no dice: the same intents in the same order with the same times give the same hall, the same
+//! rows and the same deliveries. Policy that a race could decide lives here and nowhere else.
+
+mod accounts;
+mod intent;
+mod sessions;
+mod speech;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
+
+pub(crate) use sessions::{bad_token, locked_out};
+pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
+
+/// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a
+/// kilobyte or so of each user who sends keys.
+pub const KEYS_REMEMBERED: usize = 64;
+
+/// How many pairs of name and address may be counted for lock-out. Above it the oldest go first: a memory bound
+/// against a stranger who tries names from many addresses, a hundred times what an honest day brings.
+pub const FAILURES_MAX: usize = 65_536;
+
+/// An account, or a guest for as long as it is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(pub i64);
+
+impl UserId {
+    /// The audience that means everyone, in rows.
+    pub const EVERYONE: UserId = UserId(0);
+    /// The audience that means everyone who was online, in rows.
+    pub const PRESENT: UserId = UserId(i64::MIN);
+
+    /// Guests have negative numbers: they have no row in the table of accounts.
+    #[must_use]
+    pub fn is_guest(self) -> bool {
+        self.0 < 0
+    }
+}
+
+/// One connection. The low byte is the shard that owns it, so that a delivery finds its way without a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(u64);
+
+impl SessionId {
+    /// The `count`th connection of this run, on `shard`.
+    #[must_use]
+    pub fn new(count: u64, shard: u8) -> SessionId {
+        SessionId(count << 8 | u64::from(shard))
+    }
+
+    /// The shard that owns the connection.
+    #[must_use]
+    pub fn shard(self) -> usize {
+        usize::from(self.0.to_le_bytes()[0])
+    }
+
+    /// A number for logs.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0 >> 8
+    }
+}
+
+/// The hash that a session token is kept as.
+pub type TokenHash = [u8; 32];
+
+/// What the operator decides. Part of the machine: two halls with the same policy stay the same.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Wrong passwords in a row, for one name from one address, before the pair is locked out.
+    pub attempts: u32,
+    /// For how long it is locked out.
+    pub block_duration: Duration,
+    /// How many sessions a user may have at a time.
+    pub sessions_per_user: usize,
+    /// Whether what is said to all is kept for those who are away.
+    pub broadcast_offline: bool,
+    /// The longest text of a message, in bytes.
+    pub text_bytes: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { attempts: 3, block_duration: Duration::from_secs(60), sessions_per_user: 1, broadcast_offline: true, text_bytes: 4096 }
+    }
+}
+
+/// Somebody with an account, or a guest.
+#[derive(Debug)]
+pub struct User {
+    /// The name as registered.
+    pub name: Box<str>,
+    /// The password as an argon2id PHC string; a guest has none.
+    pub password: Option<Box<str>>,
+    /// The connections this user is logged in on.
+    pub sessions: Vec<SessionId>,
+    /// Whom this user blocks.
+    pub blocks: HashSet<UserId>,
+    /// Who blocks this user.
+    pub blocked_by: HashSet<UserId>,
+    /// When the last session ended.
+    pub last_seen: Option<Millis>,
+    /// Logged in at some time since the server started.
+    pub seen_this_run: bool,
+    /// The order's head at registration: what was said before was not for this user.
+    pub joined: u64,
+    /// Everything up to here has been seen.
+    pub cursor: u64,
+    /// Nothing after this number was addressed to this user alone (it may be too high, never too low).
+    newest: u64,
+    /// The last keys this user sent, with what came of them.
+    keys: VecDeque<(Box<str>, Receipt)>,
+}
+
+/// A connection that is logged in.
+#[derive(Debug)]
+pub struct Session {
+    /// Who.
+    pub user: UserId,
+    /// Since when.
+    pub since: Millis,
+    /// The token that belongs to it: given out on it, or logged in with.
+    pub token: Option<TokenHash>,
+    /// Whether it tells what it has seen; else what is written to it counts as seen.
+    pub acknowledges: bool,
+}
+
+#[derive(Debug)]
+struct Token {
+    user: UserId,
+    expires: Millis,
+}
+
+#[derive(Debug)]
+struct Failures {
+    count: u32,
+    last: Millis,
+    locked_until: Option<Millis>,
+}
+
+/// Everything that decides what becomes of an intent. See the module's words.
+#[derive(Debug)]
+pub struct Hall {
+    policy: Policy,
+    users: HashMap<UserId, User>,
+    names: HashMap<Box<str>, UserId>,
+    sessions: HashMap<SessionId, Session>,
+    online: BTreeSet<UserId>,
+    tokens: HashMap<TokenHash, Token>,
+    failures: HashMap<(Box<str>, IpAddr), Failures>,
+    /// The number that the next account gets.
+    next_account: i64,
+    /// The number that the next guest gets.
+    next_guest: i64,
+    /// The greatest number given out.
+    head: u64,
+    /// The last thing said to everyone.
+    newest_to_all: u64,
+}
+
+/// What the store knows of one account, when the hall is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Its number.
+    pub user: UserId,
+    /// The name as registered.
+    pub name: String,
+    /// The password as a PHC string.
+    pub password: String,
+    /// The order's head at registration.
+    pub joined: u64,
+    /// Everything up to here has been seen.
+    pub cursor: u64,
+    /// When it was last online.
+    pub last_seen: Option<Millis>,
+}
+
+/// Everything that the store knows and the hall needs.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The greatest number given out.
+    pub head: u64,
+    /// The greatest account number given out, deleted ones included.
+    pub last_account: i64,
+    /// All accounts that exist.
+    pub accounts: Vec<AccountRow>,
+    /// Who blocks whom.
+    pub blocks: Vec<(UserId, UserId)>,
+    /// Session tokens: hash, user, end.
+    pub tokens: Vec<(TokenHash, UserId, Millis)>,
+    /// Recent keys in the order they came: sender, key, receipt.
+    pub keys: Vec<(UserId, String, Receipt)>,
+}
+
+impl Hall {
+    /// A hall as the store remembers it, with nobody online.
+    #[must_use]
+    pub fn load(policy: Policy, loaded: Loaded) -> Hall {
+        let mut hall = Hall {
+            policy,
+            users: HashMap::with_capacity(loaded.accounts.len()),
+            names: HashMap::with_capacity(loaded.accounts.len()),
+            sessions: HashMap::new(),
+            online: BTreeSet::new(),
+            tokens: HashMap::new(),
+            failures: HashMap::new(),
+            next_account: loaded.last_account + 1,
+            next_guest: -1,
+            head: loaded.head,
+            newest_to_all: loaded.head,
+        };
+        for row in loaded.accounts {
+            let user = User {
+                cursor: row.cursor,
+                joined: row.joined,
+                last_seen: row.last_seen,
+                // Not known without reading the log: assume the worst, and the first login looks.
+                newest: loaded.head,
+                ..User::new(&row.name, Some(row.password.into()))
+            };
+            hall.names.insert(name::folded(&row.name).into(), row.user);
+            hall.users.insert(row.user, user);
+        }
+        for (by, whom) in loaded.blocks {
+            hall.note_block(by, whom);
+        }
+        for (hash, user, expires) in loaded.tokens {
+            hall.tokens.insert(hash, Token { user, expires });
+        }
+        for (sender, key, receipt) in loaded.keys {
+            if let Some(user) = hall.users.get_mut(&sender) {
+                user.remember_key(&key, receipt);
+            }
+        }
+        hall
+    }
+
+    /// Takes `intent` as the next in the order and says what becomes of it.
+    ///
+    /// `seq` is its place if it takes one (see [`Applied::durable`]); `now` is when it arrived.
+    ///
+    /// # Errors
+    /// The refusal that its sender hears. A refused intent changes nothing but, where it was one, the count of
+    /// wrong passwords.
+    pub fn apply(&mut self, seq: u64, now: Millis, intent: Intent) -> Result<Applied, Refusal> {
+        let applied = match intent.act {
+            Act::Register { name, password, acknowledges } => self.register(seq, now, intent.origin, &name, password, acknowledges),
+            Act::Login { user, password, token, address, after, acknowledges } => {
+                self.login(now, intent.origin, sessions::Login { user, password, token, address, after, acknowledges })
+            }
+            Act::LoginFailed { name, address } => self.login_failed(now, &name, address),
+            Act::Guest { name, acknowledges } => self.guest(now, intent.origin, &name, acknowledges),
+            Act::Leave { how, seen } => self.leave(now, intent.origin, how, seen),
+            Act::Evict { session, because } => self.evict(session, because),
+            Act::CaughtUp { through } => self.caught_up(intent.origin, through),
+            Act::Acknowledge { seq } => self.acknowledge(intent.origin, seq),
+            Act::SpeakAs { acknowledges } => self.speak_as(intent.origin, acknowledges),
+            Act::Say { to, text, key } => self.say(seq, now, intent.origin, to, text, key),
+            Act::Show { to, fact } => self.show(intent.origin, to, fact),
+            Act::Block { whom } => self.block(intent.origin, whom),
+            Act::Unblock { whom } => self.unblock(intent.origin, whom),
+            Act::ChangePassword { password } => self.change_password(intent.origin, password),
+            Act::DeleteAccount => self.delete_account(now, intent.origin),
+            Act::IssueToken { hash, expires } => self.issue_token(intent.origin, hash, expires),
+        }?;
+        if applied.durable {
+            self.head = seq;
+        }
+        Ok(applied)
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The greatest number given out.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// The user with this number, if it exists.
+    #[must_use]
+    pub fn user(&self, id: UserId) -> Option<&User> {
+        self.users.get(&id)
+    }
+
+    /// Who has this name (in any case), account or guest.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<(UserId, &User)> {
+        let id = *self.names.get(name::folded(name).as_str())?;
+        Some((id, self.users.get(&id)?))
+    }
+
+    /// The session on this connection, if it is logged in.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// Everyone with an account, and every guest.
+    pub fn users(&self) -> impl Iterator<Item = (UserId, &User)> {
+        self.users.iter().map(|(id, user)| (*id, user))
+    }
+
+    /// Everyone who is online.
+    pub fn online(&self) -> impl Iterator<Item = (UserId, &User)> {
+        self.online.iter().filter_map(|id| Some((*id, self.users.get(id)?)))
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether one of the two blocks the other: they do not see each other.
+    #[must_use]
+    pub fn hidden(&self, a: UserId, b: UserId) -> bool {
+        self.users.get(&a).is_some_and(|user| user.blocks.contains(&b) || user.blocked_by.contains(&b))
+    }
+
+    /// For how long this name is locked out from this address, if it is.
+    #[must_use]
+    pub fn locked_for(&self, name: &str, address: IpAddr, now: Millis) -> Option<Duration> {
+        let failures = self.failures.get(&(Box::from(name::folded(name).as_str()), address))?;
+        failures.locked_until.filter(|until| *until > now).map(|until| until.since(now))
+    }
+
+    /// Whose token this is, if it is valid at `now`.
+    #[must_use]
+    pub fn token_owner(&self, hash: &TokenHash, now: Millis) -> Option<UserId> {
+        self.tokens.get(hash).filter(|token| token.expires > now).map(|token| token.user)
+    }
+
+    /// Who is logged in on `origin`.
+    fn speaker(&self, origin: SessionId) -> Result<UserId, Refusal> {
+        self.sessions.get(&origin).map(|session| session.user).ok_or_else(not_logged_in)
+    }
+
+    fn note_block(&mut self, by: UserId, whom: UserId) {
+        if let Some(user) = self.users.get_mut(&by) {
+            user.blocks.insert(whom);
+        }
+        if let Some(user) = self.users.get_mut(&whom) {
+            user.blocked_by.insert(by);
+        }
+    }
+
+    /// Everyone that `user` must not be seen by, and `user`.
+    fn hidden_from(&self, user: UserId) -> Vec<UserId> {
+        let Some(known) = self.users.get(&user) else { return vec![user] };
+        let mut hidden: Vec<UserId> = known.blocks.union(&known.blocked_by).copied().collect();
+        hidden.push(user);
+        hidden.sort_unstable();
+        hidden
+    }
+}
+
+impl User {
+    fn new(name: &str, password: Option<Box<str>>) -> User {
+        User {
+            name: name.into(),
+            password,
+            sessions: Vec::new(),
+            blocks: HashSet::new(),
+            blocked_by: HashSet::new(),
+            last_seen: None,
+            seen_this_run: false,
+            joined: 0,
+            cursor: 0,
+            newest: 0,
+            keys: VecDeque::new(),
+        }
+    }
+
+    /// Whether there is a session.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    fn remember_key(&mut self, key: &str, receipt: Receipt) {
+        if self.keys.len() == KEYS_REMEMBERED {
+            self.keys.pop_front();
+        }
+        self.keys.push_back((key.into(), receipt));
+    }
+}
+
+fn not_logged_in() -> Refusal {
+    Refusal::new(code::NOT_LOGGED_IN, "you are not logged in").hint("login NAME PASSWORD, or register NAME PASSWORD if you are new")
+}
+
+/// `no-such-user` for somebody who was there when the line was read.
+fn gone() -> Refusal {
+    Refusal::new(code::NO_SUCH_USER, "this user does not exist any more")
+}
+
+#[cfg(test)]
+mod tests;

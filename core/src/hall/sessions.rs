@@ -1,0 +1,222 @@
+//! Sessions: coming, going, catching up; wrong passwords.
+
+use chinwag_wire::Arrival;
+
+use super::*;
+
+/// See [`Act::Login`].
+pub(super) struct Login {
+    pub(super) user: UserId,
+    pub(super) password: Option<Box<str>>,
+    pub(super) token: Option<TokenHash>,
+    pub(super) address: IpAddr,
+    pub(super) after: Option<u64>,
+    pub(super) acknowledges: bool,
+}
+
+impl Hall {
+    pub(super) fn login(&mut self, now: Millis, origin: SessionId, login: Login) -> Result<Applied, Refusal> {
+        self.check_not_logged_in(origin)?;
+        let user = self.users.get(&login.user).ok_or_else(gone)?;
+        let name = user.name.clone();
+        if let Some(left) = self.locked_for(&name, login.address, now) {
+            return Err(locked_out(&name, left));
+        }
+        // Another connection may have changed the password or revoked the token while this one was checked.
+        if login.password.is_some() && login.password != user.password {
+            return Err(Refusal::new(code::WRONG_PASSWORD, "the password has just been changed").hint("try again"));
+        }
+        if let Some(hash) = &login.token
+            && self.token_owner(hash, now) != Some(login.user)
+        {
+            return Err(bad_token());
+        }
+        if user.sessions.len() >= self.policy.sessions_per_user {
+            return Err(Refusal::new(code::SESSION_EXISTS, format!("`{name}` is logged in already")).hint("log out there first, or log in with another name"));
+        }
+        self.failures.remove(&(name::folded(&name).into(), login.address));
+        Ok(self.enter(now, origin, login.user, login.token, login.after, login.acknowledges))
+    }
+
+    pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: &str, acknowledges: bool) -> Result<Applied, Refusal> {
+        self.check_not_logged_in(origin)?;
+        self.check_free(wanted)?;
+        let id = UserId(self.next_guest);
+        self.next_guest -= 1;
+        self.names.insert(name::folded(wanted).into(), id);
+        self.users.insert(id, User { joined: self.head, cursor: self.head, ..User::new(wanted, None) });
+        Ok(self.enter(now, origin, id, None, None, acknowledges))
+    }
+
+    pub(super) fn check_not_logged_in(&self, origin: SessionId) -> Result<(), Refusal> {
+        match self.sessions.get(&origin).and_then(|session| self.users.get(&session.user)) {
+            Some(user) => Err(Refusal::new(code::ALREADY_LOGGED_IN, format!("you are logged in as `{}`", user.name)).hint("logout first")),
+            None => Ok(()),
+        }
+    }
+
+    /// `id` is here, on `origin`.
+    pub(super) fn enter(&mut self, now: Millis, origin: SessionId, id: UserId, token: Option<TokenHash>, after: Option<u64>, acknowledges: bool) -> Applied {
+        let (head, newest_to_all, hidden) = (self.head, self.newest_to_all, self.hidden_from(id));
+        let mut applied = Applied { receipt: Receipt { seq: head, at: now, ..Receipt::default() }, ..Applied::default() };
+        let Some(user) = self.users.get_mut(&id) else { return applied };
+        user.seen_this_run = true;
+        if user.sessions.is_empty() {
+            let event = Event::Presence { name: user.name.to_string(), what: Arrival::LoggedIn, at: now };
+            applied.deliveries.push(Delivery::See { event, seq: None, reach: Reach::EveryoneBut(hidden) });
+        }
+        // What was said before the account was made is not for it, whatever number it names.
+        let after = after.unwrap_or(user.cursor).max(user.joined);
+        let owed_after = (after < user.newest.max(newest_to_all)).then_some(after);
+        applied.deliveries.push(Delivery::Attach { session: origin, user: id, owed_after });
+        if owed_after.is_none() && !acknowledges && !id.is_guest() {
+            applied.rows.push(Row::Live { session: origin, user: id });
+        }
+        user.sessions.push(origin);
+        self.online.insert(id);
+        self.sessions.insert(origin, Session { user: id, since: now, token, acknowledges });
+        applied
+    }
+
+    pub(super) fn leave(&mut self, now: Millis, origin: SessionId, how: Departure, seen: Option<u64>) -> Result<Applied, Refusal> {
+        let session = self.sessions.remove(&origin).ok_or_else(not_logged_in)?;
+        let id = session.user;
+        let hidden = self.hidden_from(id);
+        let mut applied = Applied::default();
+        applied.deliveries.push(Delivery::Detach { session: origin, last_word: None });
+        let user = self.users.get_mut(&id).ok_or_else(gone)?;
+        user.sessions.retain(|session| *session != origin);
+        if let Some(seen) = seen.filter(|_| !session.acknowledges) {
+            user.cursor = user.cursor.max(seen.min(self.head));
+        }
+        if !id.is_guest() {
+            // Until this is kept, what the shard writes counts as seen by this user, who is gone.
+            applied.gated = !session.acknowledges;
+            applied.rows.push(Row::NotLive { session: origin });
+            applied.rows.push(Row::Cursor { user: id, seen: user.cursor });
+        }
+        if how == Departure::LoggedOut
+            && let Some(hash) = session.token
+        {
+            // A logout ends what the token was for; a link that drops does not.
+            self.tokens.remove(&hash);
+            applied.rows.push(Row::TokenGone { hash });
+        }
+        if !user.sessions.is_empty() {
+            return Ok(applied);
+        }
+        user.last_seen = Some(now);
+        let what = if how == Departure::TimedOut { Arrival::TimedOut } else { Arrival::LoggedOut };
+        let event = Event::Presence { name: user.name.to_string(), what, at: now };
+        applied.deliveries.push(Delivery::See { event, seq: None, reach: Reach::EveryoneBut(hidden) });
+        self.online.remove(&id);
+        if id.is_guest() {
+            self.forget_guest(id);
+        } else {
+            applied.rows.push(Row::LastSeen { user: id, at: now });
+        }
+        Ok(applied)
+    }
+
+    fn forget_guest(&mut self, id: UserId) {
+        let Some(guest) = self.users.remove(&id) else { return };
+        self.names.remove(name::folded(&guest.name).as_str());
+        for other in guest.blocks.union(&guest.blocked_by) {
+            if let Some(other) = self.users.get_mut(other) {
+                other.blocks.remove(&id);
+                other.blocked_by.remove(&id);
+            }
+        }
+    }
+
+    /// Tells the connection of `session` to go. It leaves by itself: only it knows what has been written to it.
+    pub(super) fn evict(&mut self, session: SessionId, because: Refusal) -> Result<Applied, Refusal> {
+        if !self.sessions.contains_key(&session) {
+            return Err(not_logged_in());
+        }
+        let last_word = Some(Event::Closing(because));
+        Ok(Applied { deliveries: vec![Delivery::Detach { session, last_word }], ..Applied::default() })
+    }
+
+    pub(super) fn caught_up(&mut self, origin: SessionId, through: u64) -> Result<Applied, Refusal> {
+        let session = self.sessions.get(&origin).ok_or_else(not_logged_in)?;
+        let id = session.user;
+        let mut applied = Applied::default();
+        if session.acknowledges || id.is_guest() {
+            return Ok(applied);
+        }
+        let user = self.users.get_mut(&id).ok_or_else(gone)?;
+        user.cursor = user.cursor.max(through.min(self.head));
+        applied.rows = vec![Row::Cursor { user: id, seen: user.cursor }, Row::Live { session: origin, user: id }];
+        Ok(applied)
+    }
+
+    pub(super) fn acknowledge(&mut self, origin: SessionId, seq: u64) -> Result<Applied, Refusal> {
+        let id = self.speaker(origin)?;
+        if seq > self.head {
+            let text = format!("nothing has the number {seq} yet");
+            return Err(Refusal::new(code::USAGE, text).hint("acknowledge the `seq` of what you have seen"));
+        }
+        let user = self.users.get_mut(&id).ok_or_else(gone)?;
+        // An acknowledgement that was overtaken by a later one says nothing new.
+        if seq <= user.cursor || id.is_guest() {
+            return Ok(Applied::default());
+        }
+        user.cursor = seq;
+        Ok(Applied { rows: vec![Row::Cursor { user: id, seen: seq }], ..Applied::default() })
+    }
+
+    pub(super) fn speak_as(&mut self, origin: SessionId, acknowledges: bool) -> Result<Applied, Refusal> {
+        let session = self.sessions.get_mut(&origin).ok_or_else(not_logged_in)?;
+        session.acknowledges = acknowledges;
+        let user = session.user;
+        let row = if acknowledges { Row::NotLive { session: origin } } else { Row::Live { session: origin, user } };
+        Ok(Applied { rows: if user.is_guest() { vec![] } else { vec![row] }, ..Applied::default() })
+    }
+
+    pub(super) fn login_failed(&mut self, now: Millis, name: &str, address: IpAddr) -> Result<Applied, Refusal> {
+        // Whatever the last failure was good for is over after this long.
+        let stale = self.policy.block_duration.max(Duration::from_secs(3600));
+        if self.failures.len() >= FAILURES_MAX {
+            self.failures.retain(|_, failures| now.since(failures.last) < stale);
+        }
+        if self.failures.len() >= FAILURES_MAX
+            && let Some(oldest) = self.failures.iter().min_by_key(|(key, failures)| (failures.last, (*key).clone())).map(|(key, _)| key.clone())
+        {
+            self.failures.remove(&oldest);
+        }
+        let (attempts, block_duration) = (self.policy.attempts, self.policy.block_duration);
+        let failures = self
+            .failures
+            .entry((name::folded(name).into(), address))
+            .or_insert(Failures { count: 0, last: now, locked_until: None });
+        if failures.locked_until.is_some_and(|until| until <= now) {
+            *failures = Failures { count: 0, last: now, locked_until: None };
+        }
+        failures.count += 1;
+        failures.last = now;
+        if failures.count >= attempts && failures.locked_until.is_none() {
+            failures.locked_until = Some(now.plus(block_duration));
+        }
+        match failures.locked_until {
+            Some(until) => Err(locked_out(name, until.since(now))),
+            None => Err(Refusal::new(code::WRONG_PASSWORD, format!("the password for `{name}` is wrong")).hint("try again")),
+        }
+    }
+}
+
+/// The refusal of a name that is locked out for so long.
+#[must_use]
+pub(crate) fn locked_out(name: &str, left: Duration) -> Refusal {
+    // Rounded up: somebody who waits as long as they are told gets in.
+    let seconds = left.as_millis().div_ceil(1000);
+    let plural = if seconds == 1 { "" } else { "s" };
+    Refusal::new(code::LOCKED_OUT, format!("too many wrong passwords: `{name}` is locked out for {seconds} second{plural} from here"))
+        .hint("wait, or log in from where you usually do")
+}
+
+/// The refusal of a token that is not, or no longer, good.
+#[must_use]
+pub(crate) fn bad_token() -> Refusal {
+    Refusal::new(code::BAD_TOKEN, "this token is unknown, expired or revoked").hint("log in with your password")
+}

@@ -1,0 +1,407 @@
+//! The sequencer: gives intents their one order, and lets nobody see an effect before it is durable.
+//!
+//! Whoever submits applies, under one lock: the hall lives in memory, so the fate of an intent is known at once and
+//! a command never waits for the disk. What waits is everything that anyone could *see* of it. Rows and outputs
+//! gather; the store's thread commits all rows there are in one transaction (under load the batch grows by
+//! itself) and then releases the outputs to the shards, in order. Replies go the same road: an answer is
+//! behind every effect that came before it, on its own connection and on all others. When nothing waits to be
+//! durable, outputs are released on the spot, and no thread but the submitter's runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use chinwag_wire::{Event, Refusal, code, dialect};
+
+use crate::clock::Clock;
+use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, Row, SessionId, UserId};
+use crate::store::{StoreError, Writer};
+
+/// How many rows may wait for a commit. Above it new intents are refused as `busy`: the store is slower than the
+/// talk, and memory is not a place to keep what has not been promised.
+pub const ROWS_WAITING_MAX: usize = 65_536;
+
+/// How long rows that nobody waits for may wait for company: short, because they say what readers of `text` have
+/// seen, and after a crash those would see it again.
+const LAZY_COMMIT: Duration = Duration::from_millis(20);
+
+/// How long a store that failed is left alone before the same batch is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// An event on its way: written out once for each dialect that somebody reads it in.
+#[derive(Debug)]
+pub struct Spoken {
+    /// What is said.
+    pub event: Event,
+    /// Its place in the order, if it can be asked for again.
+    pub seq: Option<u64>,
+    written: [OnceLock<Box<[u8]>>; dialect::ALL.len()],
+}
+
+impl Spoken {
+    fn new(event: Event, seq: Option<u64>) -> Spoken {
+        Spoken { event, seq, written: Default::default() }
+    }
+
+    /// The bytes of it in the dialect with this place in [`dialect::ALL`].
+    pub fn bytes(&self, dialect: usize) -> &[u8] {
+        self.written[dialect].get_or_init(|| {
+            let mut bytes = Vec::new();
+            dialect::ALL[dialect].event(&self.event, &mut bytes);
+            bytes.into()
+        })
+    }
+}
+
+/// What a shard is to do, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Give these connections something to see.
+    See {
+        /// What.
+        spoken: Arc<Spoken>,
+        /// Who; the shard looks at its own connections only.
+        reach: Arc<Reach>,
+    },
+    /// See [`Delivery::Attach`].
+    Attach {
+        /// Which connection.
+        session: SessionId,
+        /// Whose it is now.
+        user: UserId,
+        /// What came after this is owed first.
+        owed_after: Option<u64>,
+        /// The order's head at login.
+        head: u64,
+    },
+    /// See [`Delivery::Detach`].
+    Detach {
+        /// Which connection.
+        session: SessionId,
+        /// The last it hears, if the server ends it.
+        last_word: Option<Event>,
+    },
+    /// The answer to a line, written out already.
+    Reply {
+        /// Whose line.
+        session: SessionId,
+        /// The answer.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Outputs of one release, for one shard.
+#[derive(Debug, Default)]
+pub struct Release {
+    /// In order.
+    pub outputs: Vec<Output>,
+    /// The order's head: everything up to here that concerns the shard is in this release or came before.
+    pub head: u64,
+}
+
+/// Where a shard gets its outputs from. In a release of the whole order no shard is before another.
+pub trait Shards: Send + Sync {
+    /// Hands `release` to `shard`, without waiting.
+    fn release(&self, shard: usize, release: Release);
+}
+
+/// See the module's words.
+pub struct Sequencer {
+    state: Mutex<State>,
+    work: Condvar,
+    clock: Arc<Clock>,
+    shards: Box<dyn Shards>,
+    /// Commits since the start, for measurements.
+    commits: AtomicU64,
+}
+
+struct State {
+    hall: Hall,
+    /// Whether durable rows are committed with a sync.
+    durable: bool,
+    /// Rows that no commit has taken yet.
+    rows: Vec<Row>,
+    /// One of the rows has to survive a loss of power.
+    sync: bool,
+    /// One of the rows is one that somebody waits for.
+    awaited: bool,
+    /// Rows that nobody waits for should be committed without company.
+    hurry: bool,
+    /// Outputs that no commit has taken yet, for each shard.
+    outputs: Vec<Vec<Output>>,
+    /// A commit is under way: its outputs come before all of the above.
+    committing: bool,
+    /// The store's thread sleeps until it is called.
+    idle: bool,
+    /// The last commit failed.
+    failing: bool,
+    /// The server ends: commit what there is, then stop.
+    ending: bool,
+    /// The store's thread has stopped.
+    ended: bool,
+}
+
+/// One commit's worth.
+struct Batch {
+    rows: Vec<Row>,
+    outputs: Vec<Vec<Output>>,
+    head: u64,
+    durable: bool,
+}
+
+impl Sequencer {
+    /// A sequencer over `hall`. `durable`: whether a commit waits for the disk.
+    #[must_use]
+    pub fn new(hall: Hall, durable: bool, clock: Arc<Clock>, shard_count: usize, shards: Box<dyn Shards>) -> Sequencer {
+        let state = State {
+            hall,
+            durable,
+            rows: Vec::new(),
+            sync: false,
+            awaited: false,
+            hurry: false,
+            outputs: (0..shard_count).map(|_| Vec::new()).collect(),
+            committing: false,
+            idle: false,
+            failing: false,
+            ending: false,
+            ended: false,
+        };
+        Sequencer { state: Mutex::new(state), work: Condvar::new(), clock, shards, commits: AtomicU64::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held is a fault of the hall; going on serves users better than stopping, and
+        // the store has only what was applied whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives `intent` its place and applies it. The store's thread has to be told (see [`Sequencer::commit_soon`])
+    /// at the end of the turn.
+    ///
+    /// # Errors
+    /// The hall's refusal; `busy` and `store-failing` when the store cannot follow.
+    pub fn submit(&self, intent: Intent) -> Result<Receipt, Refusal> {
+        let mut state = self.lock();
+        if state.rows.len() >= ROWS_WAITING_MAX {
+            return Err(Refusal::new(code::BUSY, "the store cannot follow").hint("try again in a few seconds"));
+        }
+        if state.failing && asks_to_keep(&intent.act) {
+            return Err(Refusal::new(code::STORE_FAILING, "the server cannot store anything at the moment").hint("try again later, and tell the operator"));
+        }
+        let (now, seq) = (self.clock.now(), state.hall.head() + 1);
+        let applied = state.hall.apply(seq, now, intent)?;
+        state.sync |= applied.durable && state.durable;
+        state.awaited |= (applied.durable && state.durable) || applied.gated;
+        state.hurry |= applied.durable || applied.rows.iter().any(|row| matches!(row, Row::Cursor { .. }));
+        state.rows.extend(applied.rows);
+        let head = state.hall.head();
+        for delivery in applied.deliveries {
+            state.put(delivery, head);
+        }
+        self.release_if_quiet(&mut state);
+        Ok(applied.receipt)
+    }
+
+    /// Looks at the hall.
+    pub fn view<R>(&self, look: impl FnOnce(&Hall) -> R) -> R {
+        look(&self.lock().hall)
+    }
+
+    /// Sends the answer to a line behind everything that happened before it.
+    pub fn reply(&self, session: SessionId, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        let failing = state.failing;
+        let output = Output::Reply { session, bytes };
+        if failing {
+            // Nothing moves until the store works again; whoever asks hears that now.
+            let head = state.hall.head();
+            self.shards.release(session.shard(), Release { outputs: vec![output], head });
+            return;
+        }
+        state.outputs[session.shard()].push(output);
+        self.release_if_quiet(&mut state);
+    }
+
+    /// Releases what has gathered if there is nothing it has to wait for.
+    fn release_if_quiet(&self, state: &mut State) {
+        if !state.awaited && !state.committing {
+            let head = state.hall.head();
+            let outputs = state.take_outputs();
+            self.release(outputs, head);
+        }
+    }
+
+    fn release(&self, outputs: Vec<Vec<Output>>, head: u64) {
+        for (shard, outputs) in outputs.into_iter().enumerate() {
+            if !outputs.is_empty() {
+                self.shards.release(shard, Release { outputs, head });
+            }
+        }
+    }
+
+    /// Calls the store's thread if there is something to commit and it sleeps. Once a turn is enough, and cheaper
+    /// than once a line: what one turn submits is one commit.
+    pub fn commit_soon(&self) {
+        let state = self.lock();
+        if state.idle && (state.awaited || state.hurry || !state.rows.is_empty()) {
+            self.work.notify_one();
+        }
+    }
+
+    /// The life of the store's thread: commits until [`Sequencer::end`].
+    pub fn commit_until_end(&self, writer: &mut dyn Writer) {
+        while let Some(batch) = self.next_batch() {
+            self.commit(writer, batch);
+        }
+        let mut state = self.lock();
+        state.ended = true;
+        self.work.notify_all();
+    }
+
+    /// Commits what there is, now and here: for the stage, which has no threads.
+    pub fn commit_now(&self, writer: &mut dyn Writer) {
+        let batch = self.lock().take_batch();
+        self.commit(writer, batch);
+    }
+
+    /// Waits until there is something to commit; `None` when the server ends and there is not.
+    fn next_batch(&self) -> Option<Batch> {
+        let mut state = self.lock();
+        loop {
+            if state.awaited || (state.hurry && !state.rows.is_empty()) {
+                return Some(state.take_batch());
+            }
+            if state.ending {
+                return (!state.rows.is_empty() || state.outputs.iter().any(|outputs| !outputs.is_empty())).then(|| state.take_batch());
+            }
+            state.idle = true;
+            state = if state.rows.is_empty() {
+                self.work.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let (mut state, waited) = self.work.wait_timeout(state, LAZY_COMMIT).unwrap_or_else(PoisonError::into_inner);
+                if waited.timed_out() && !state.rows.is_empty() {
+                    state.idle = false;
+                    return Some(state.take_batch());
+                }
+                state.idle = false;
+                state
+            };
+            state.idle = false;
+        }
+    }
+
+    fn commit(&self, writer: &mut dyn Writer, batch: Batch) {
+        if !batch.rows.is_empty() {
+            while let Err(error) = writer.commit(&batch.rows, batch.head, batch.durable) {
+                self.note_failure(&error);
+            }
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut state = self.lock();
+        if state.failing {
+            state.failing = false;
+            tracing::info!("the store works again; nothing that was acknowledged is missing");
+        }
+        // Released under the lock: no reply can slip in between one shard's part and another's.
+        self.release(batch.outputs, batch.head);
+        state.committing = false;
+        self.release_if_quiet(&mut state);
+    }
+
+    /// Notes that the store failed, and waits a little.
+    fn note_failure(&self, error: &StoreError) {
+        let mut state = self.lock();
+        if !state.failing {
+            tracing::error!(%error, "the store failed: trying again until it works; until then nothing new is accepted");
+        }
+        state.failing = true;
+        // The answers that wait for nothing of this batch would wait for ever.
+        drop(self.work.wait_timeout(state, RETRY).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Has everything committed and released that was accepted, and stops the store's thread. Waits for it.
+    pub fn end(&self) {
+        let mut state = self.lock();
+        state.ending = true;
+        self.work.notify_all();
+        while !state.ended && !state.failing {
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Whether everything accepted has been committed and released.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let state = self.lock();
+        state.rows.is_empty() && !state.committing && state.outputs.iter().all(Vec::is_empty)
+    }
+
+    /// Whether the store failed last time.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.lock().failing
+    }
+
+    /// How many commits there have been.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether an intent would have to be kept to mean anything: then it is refused while the store fails.
+fn asks_to_keep(act: &Act) -> bool {
+    match act {
+        Act::Register { .. } | Act::Say { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
+        Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } => true,
+        Act::Login { .. } | Act::LoginFailed { .. } | Act::Guest { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
+        Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
+    }
+}
+
+impl State {
+    fn take_outputs(&mut self) -> Vec<Vec<Output>> {
+        self.outputs.iter_mut().map(std::mem::take).collect()
+    }
+
+    fn take_batch(&mut self) -> Batch {
+        let batch = Batch { rows: std::mem::take(&mut self.rows), outputs: self.take_outputs(), head: self.hall.head(), durable: self.sync };
+        self.sync = false;
+        self.awaited = false;
+        self.hurry = false;
+        self.committing = true;
+        self.idle = false;
+        batch
+    }
+
+    /// Puts a delivery where it belongs.
+    fn put(&mut self, delivery: Delivery, head: u64) {
+        match delivery {
+            Delivery::See { event, seq, reach } => {
+                let spoken = Arc::new(Spoken::new(event, seq));
+                match reach {
+                    Reach::EveryoneBut(_) => {
+                        let reach = Arc::new(reach);
+                        for outputs in &mut self.outputs {
+                            outputs.push(Output::See { spoken: Arc::clone(&spoken), reach: Arc::clone(&reach) });
+                        }
+                    }
+                    Reach::Sessions(sessions) => {
+                        // One device is the rule; several may be on several shards.
+                        for session in sessions {
+                            let reach = Arc::new(Reach::Sessions(vec![session]));
+                            self.outputs[session.shard()].push(Output::See { spoken: Arc::clone(&spoken), reach });
+                        }
+                    }
+                }
+            }
+            Delivery::Attach { session, user, owed_after } => {
+                self.outputs[session.shard()].push(Output::Attach { session, user, owed_after, head });
+            }
+            Delivery::Detach { session, last_word } => {
+                self.outputs[session.shard()].push(Output::Detach { session, last_word });
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What all connections share: the commands, the sequencer, the services, the settings.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chinwag_wire::{Card, Event, Millis, Refusal, code};
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::hall::{Act, Departure, Intent, Receipt, SessionId};
+use crate::passwords::Passwords;
+use crate::registry::Registry;
+use crate::sequencer::Sequencer;
+use crate::store::{Page, Question};
+use crate::view::View;
+
+/// Who may make an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everyone.
+    Open,
+    /// Whoever has one of these codes.
+    Invited(Vec<String>),
+    /// Nobody.
+    Closed,
+}
+
+/// What the operator decides and no race depends on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who may make an account.
+    pub registration: Registration,
+    /// Whether one may come in without.
+    pub guests: bool,
+    /// Whether a new session of a user ends the oldest instead of being refused.
+    pub newer_session_wins: bool,
+    /// How many characters a new password has at least.
+    pub password_chars: usize,
+    /// For how long a session token is good.
+    pub token_life: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            registration: Registration::Open,
+            guests: false,
+            newer_session_wins: false,
+            password_chars: 1,
+            token_life: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+}
+
+/// Reads what was said before, off the threads that serve connections.
+pub trait Library: Send + Sync {
+    /// Answers a question about the past, as of everything that has been released.
+    fn read(&self, question: Question) -> Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>>;
+}
+
+/// The refusal when the past cannot be read.
+#[must_use]
+pub fn unreadable() -> Refusal {
+    Refusal::new(code::STORE_FAILING, "the past cannot be read at the moment").hint("try again later, and tell the operator")
+}
+
+/// See the module's words.
+pub struct Server {
+    pub(crate) registry: Registry,
+    cards: Vec<Card>,
+    cards_with_examples: Vec<Card>,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) library: Box<dyn Library>,
+    pub(crate) passwords: Passwords,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) chance: Arc<Chance>,
+    pub(crate) settings: Settings,
+    pub(crate) started: Millis,
+    log: String,
+    /// Who waits for the end of which session.
+    departures: Mutex<HashMap<SessionId, Vec<async_channel::Sender<()>>>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("registry", &self.registry).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What a [`Server`] is made of.
+pub struct Parts {
+    /// The commands.
+    pub registry: Registry,
+    /// The order.
+    pub sequencer: Arc<Sequencer>,
+    /// The past.
+    pub library: Box<dyn Library>,
+    /// The hashers.
+    pub passwords: Passwords,
+    /// The time.
+    pub clock: Arc<Clock>,
+    /// The dice.
+    pub chance: Arc<Chance>,
+    /// The operator's wishes.
+    pub settings: Settings,
+    /// Which log the numbers belong to.
+    pub log: String,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server with nobody connected.
+    #[must_use]
+    pub fn new(parts: Parts) -> Server {
+        Server {
+            cards: parts.registry.cards(),
+            cards_with_examples: parts.registry.cards_with_examples(),
+            registry: parts.registry,
+            sequencer: parts.sequencer,
+            library: parts.library,
+            passwords: parts.passwords,
+            started: parts.clock.now(),
+            clock: parts.clock,
+            chance: parts.chance,
+            settings: parts.settings,
+            log: parts.log,
+            departures: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn view<R>(&self, session: SessionId, look: impl FnOnce(&View<'_>) -> R) -> R {
+        let now = self.clock.now();
+        self.sequencer.view(|hall| look(&View::new(hall, session, now, &self.cards)))
+    }
+
+    pub(crate) fn submit(&self, intent: Intent) -> Result<Receipt, Refusal> {
+        self.sequencer.submit(intent)
+    }
+
+    /// The session on this connection ends, if there is one.
+    pub(crate) fn leave(&self, session: SessionId, how: Departure, seen: Option<u64>) {
+        // Refused when nobody is logged in on it: then there is nothing to end.
+        let _ = self.sequencer.submit(Intent { origin: session, act: Act::Leave { how, seen } });
+        let waiting = self.departures.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+        for waiter in waiting.into_iter().flatten() {
+            let _ = waiter.try_send(());
+        }
+    }
+
+    /// Ends `session` in favour of `origin`, and waits until it has left.
+    pub(crate) async fn evict(&self, origin: SessionId, session: SessionId) {
+        let (waiter, left) = async_channel::bounded(1);
+        self.departures.lock().unwrap_or_else(PoisonError::into_inner).entry(session).or_default().push(waiter);
+        let because = Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else").hint("log in again to take over");
+        if self.sequencer.submit(Intent { origin, act: Act::Evict { session, because } }).is_ok() {
+            // Closed when nobody is left who could answer: then it has left too.
+            let _ = left.recv().await;
+        } else {
+            self.departures.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+        }
+    }
+
+    /// The cards of what this viewer may run.
+    pub(crate) fn cards_for(&self, view: &View<'_>) -> Vec<Card> {
+        let may = |command: &dyn crate::command::AnyCommand| command.spec().needs.iter().all(|need| need.check(view).is_ok());
+        self.registry.commands().zip(&self.cards).filter(|(command, _)| may(*command)).map(|(_, card)| card.clone()).collect()
+    }
+
+    pub(crate) fn cards_with_examples(&self) -> &[Card] {
+        &self.cards_with_examples
+    }
+
+    pub(crate) fn hello(&self) -> Event {
+        Event::Hello { server: concat!("chinwag ", env!("CARGO_PKG_VERSION")).to_owned(), log: self.log.clone(), now: self.clock.now() }
+    }
+}

@@ -1,0 +1,224 @@
+//! The stage: the small world in which the examples of commands are run.
+//!
+//! alice, bob and carol are online; dave is away; erin is online and blocks alice. Everyone's password is
+//! `secret`, the clock stands at 2026-01-01 00:00:00Z, and the dice are loaded. In an example,
+//!
+//! - `alice> /message bob hi` types a line; any other name is a new connection where nobody is logged in yet;
+//! - `alice, bob | text` is what they see, each in the order it is listed, in the dialect `text`;
+//! - a blank line sets a new stage.
+//!
+//! Whatever is not listed must not be seen. An example types its own command only, so that a server without the
+//! others still passes; stories of several commands are scenarios.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chinwag_wire::dialect::{Line, Marks};
+use chinwag_wire::{Millis, Refusal};
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::command::AnyCommand;
+use crate::ctx::Caller;
+use crate::dispatch::dispatch;
+use crate::hall::{Act, Departure, Hall, Intent, Loaded, Policy, Reach, SessionId, UserId};
+use crate::passwords::{Cost, Passwords};
+use crate::registry::{Registry, unindented};
+use crate::sequencer::{Output, Release, Sequencer, Shards};
+use crate::server::{Library, Parts, Server, Settings, unreadable};
+use crate::store::memory::Memory;
+use crate::store::{Page, Question, Reader};
+
+/// When every example plays.
+pub const NOW: Millis = Millis(1_767_225_600_000);
+
+/// Everyone's password.
+pub const PASSWORD: &str = "secret";
+
+const ONLINE: [&str; 4] = ["alice", "bob", "carol", "erin"];
+const AWAY: &str = "dave";
+
+/// Runs every example of every command, each on a stage of its own.
+///
+/// # Errors
+/// For each example that did not go as written, the chat log as it went, ready to paste.
+///
+/// # Panics
+/// When the system gives no thread for the hashing of passwords.
+pub fn check_examples(registry: &Registry) -> Result<(), String> {
+    let mut wrong = String::new();
+    for command in registry.commands() {
+        for example in unindented(command.spec().examples).split("\n\n") {
+            if let Err(report) = check_example(registry, command, example) {
+                let _ = writeln!(wrong, "{report}");
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn check_example(registry: &Registry, command: &dyn AnyCommand, example: &str) -> Result<(), String> {
+    let mut stage = Stage::set(registry);
+    let name = command.spec().name;
+    let mut as_it_went = String::new();
+    let mut expected: Vec<(String, String)> = Vec::new();
+    for line in example.lines() {
+        if let Some((who, typed)) = line.split_once("> ").filter(|(who, _)| is_name(who)) {
+            let _ = writeln!(as_it_went, "{line}");
+            for (who, seen) in stage.types(who, typed) {
+                let _ = writeln!(as_it_went, "{who} | {seen}");
+            }
+        } else if let Some((who, seen)) = line.split_once(" | ") {
+            expected.extend(who.split(", ").map(|who| (who.to_owned(), seen.to_owned())));
+        } else {
+            return Err(format!("{name}: `{line}` is neither `NAME> LINE` nor `NAME | TEXT`"));
+        }
+    }
+    // What matters is what each of them sees, in which order; not who sees first.
+    let mut seen = stage.seen;
+    expected.sort_by(|(a, _), (b, _)| a.cmp(b));
+    seen.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if expected == seen { Ok(()) } else { Err(format!("an example of `{name}` did not go as written; it went:\n{as_it_went}\nwritten:\n{example}\n")) }
+}
+
+fn is_name(who: &str) -> bool {
+    who.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+struct Player {
+    name: String,
+    caller: Caller,
+    user: Option<UserId>,
+}
+
+struct Stage {
+    server: Arc<Server>,
+    memory: Memory,
+    released: Released,
+    players: Vec<Player>,
+    seen: Vec<(String, String)>,
+}
+
+/// What has been released and not been looked at.
+#[derive(Clone, Default)]
+struct Released(Arc<Mutex<Vec<Release>>>);
+
+impl Shards for Released {
+    fn release(&self, _: usize, release: Release) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(release);
+    }
+}
+
+impl Library for Memory {
+    fn read(&self, question: Question) -> std::pin::Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>> {
+        let mut reader = self.clone();
+        Box::pin(async move { Reader::read(&mut reader, &question).map_err(|_| unreadable()) })
+    }
+}
+
+impl Stage {
+    fn set(registry: &Registry) -> Stage {
+        let (clock, chance) = (Arc::new(Clock::standing_at(NOW)), Arc::new(Chance::seeded(1)));
+        let (memory, released) = (Memory::default(), Released::default());
+        let hall = Hall::load(Policy::default(), Loaded::default());
+        let sequencer = Sequencer::new(hall, true, Arc::clone(&clock), 1, Box::new(released.clone()));
+        let server = Server::new(Parts {
+            registry: registry.again(),
+            sequencer: Arc::new(sequencer),
+            library: Box::new(memory.clone()),
+            passwords: Passwords::start(1, Cost::CHEAP, &chance).expect("there is a thread for one hasher"),
+            clock,
+            chance,
+            settings: Settings { guests: true, ..Settings::default() },
+            log: "stage".to_owned(),
+        });
+        let mut stage = Stage { server: Arc::new(server), memory, released, players: Vec::new(), seen: Vec::new() };
+        let password = smol::block_on(stage.server.passwords.hash(PASSWORD.to_owned())).expect("the queue is empty");
+        for name in ONLINE.into_iter().chain([AWAY]) {
+            let session = stage.player(name).caller.session;
+            stage.act(session, Act::Register { name: name.to_owned(), password: password.clone(), acknowledges: false });
+        }
+        let session = stage.player(AWAY).caller.session;
+        stage.act(session, Act::Leave { how: Departure::LoggedOut, seen: Some(u64::MAX) });
+        let alice = stage.player("alice").user;
+        let session = stage.player("erin").caller.session;
+        if let Some(whom) = alice {
+            stage.act(session, Act::Block { whom });
+        }
+        stage.seen.clear();
+        stage
+    }
+
+    fn player(&mut self, name: &str) -> &mut Player {
+        if let Some(at) = self.players.iter().position(|player| player.name == name) {
+            return &mut self.players[at];
+        }
+        let session = SessionId::new(self.players.len() as u64, 0);
+        let caller = Caller { session, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect: 0, after: None, leaving: None };
+        self.players.push(Player { name: name.to_owned(), caller, user: None });
+        self.players.last_mut().expect("one has just been pushed")
+    }
+
+    fn act(&mut self, origin: SessionId, act: Act) {
+        self.server.submit(Intent { origin, act }).expect("the stage is set with what is allowed");
+        self.commit();
+    }
+
+    /// Types a line and tells what everyone sees of it.
+    fn types(&mut self, who: &str, typed: &str) -> Vec<(String, String)> {
+        let before = self.seen.len();
+        let mut caller = self.player(who).caller.clone();
+        let line = Line { text: typed.into(), marks: Marks::default() };
+        if let Some(answer) = smol::block_on(dispatch(&self.server, &mut caller, &line)) {
+            self.server.sequencer.reply(caller.session, answer.bytes(caller.dialect, &Marks::default()));
+        }
+        if let Some(how) = caller.leaving {
+            self.server.leave(caller.session, how, Some(u64::MAX));
+        }
+        self.player(who).caller = caller;
+        self.commit();
+        self.seen[before..].to_vec()
+    }
+
+    fn commit(&mut self) {
+        self.server.sequencer.commit_now(&mut self.memory);
+        let released = std::mem::take(&mut *self.released.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for output in released.into_iter().flat_map(|release| release.outputs) {
+            self.show(output);
+        }
+    }
+
+    fn show(&mut self, output: Output) {
+        match output {
+            Output::See { spoken, reach } => {
+                let entitled = |player: &Player| match &*reach {
+                    Reach::Sessions(sessions) => sessions.contains(&player.caller.session),
+                    Reach::EveryoneBut(users) => player.user.is_some_and(|user| !users.contains(&user)),
+                };
+                for player in self.players.iter().filter(|player| entitled(player)) {
+                    see(&mut self.seen, &player.name, spoken.bytes(player.caller.dialect));
+                }
+            }
+            Output::Reply { session, bytes } => {
+                if let Some(player) = self.players.iter().find(|player| player.caller.session == session) {
+                    see(&mut self.seen, &player.name, &bytes);
+                }
+            }
+            Output::Attach { session, user, .. } => {
+                if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {
+                    player.user = Some(user);
+                }
+            }
+            Output::Detach { session, .. } => {
+                if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {
+                    player.user = None;
+                }
+            }
+        }
+    }
+}
+
+fn see(seen: &mut Vec<(String, String)>, name: &str, bytes: &[u8]) {
+    seen.extend(String::from_utf8_lossy(bytes).lines().map(|line| (name.to_owned(), line.to_owned())));
+}

@@ -1,0 +1,84 @@
+//! The store: what survives. One writer that commits batches of rows, and a reader for what was said before.
+//!
+//! Only the sequencer's writer and the read side see it. [`sqlite`] is the store of a server; [`memory`] the one
+//! of the stage, and the reference that a property test compares the other with.
+
+pub mod memory;
+pub mod sqlite;
+
+use std::fmt;
+
+use chinwag_wire::Said;
+
+use crate::hall::{Row, UserId};
+
+/// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
+pub trait Writer: Send {
+    /// Keeps `rows` and the order's head. With `durable`, returns when they survive a loss of power; without, when
+    /// they survive the end of the process.
+    ///
+    /// # Errors
+    /// When nothing of it was kept. The same call may be tried again.
+    fn commit(&mut self, rows: &[Row], head: u64, durable: bool) -> Result<(), StoreError>;
+}
+
+/// Reads what was said.
+pub trait Reader: Send {
+    /// Answers a question about the past, as of what is committed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn read(&mut self, question: &Question) -> Result<Page, StoreError>;
+}
+
+/// How many messages a page holds at most: a screenful or four, and no more than a megabyte of them.
+pub const PAGE_MAX: usize = 200;
+
+/// A question about the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What `user` is owed: what others said to them after `after`, oldest first, a page of it.
+    Owed {
+        /// Who asks.
+        user: UserId,
+        /// After this number.
+        after: u64,
+    },
+    /// The last `count` messages that `user` said or was entitled to, oldest first.
+    Past {
+        /// Who asks.
+        user: UserId,
+        /// After this number: what was said before the account was made.
+        joined: u64,
+        /// Only between the two.
+        with: Option<UserId>,
+        /// At most so many; at most [`PAGE_MAX`].
+        count: usize,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// What was said, oldest first.
+    pub said: Vec<Said>,
+    /// The order's head when the store was read, or, if there is `more`, the last number on the page.
+    pub through: u64,
+    /// Whether the page ends before the answer does.
+    pub more: bool,
+}
+
+/// The store failed, and how.
+#[derive(Debug)]
+pub struct StoreError(pub String);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+#[cfg(test)]
+mod tests;
