@@ -1,2 +1,52 @@
-//! One test for each scenario.
-fn main() {}
+//! One test for each scenario, named after its path.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use chinwag_harness::play::Options;
+use chinwag_harness::server::Launch;
+use chinwag_harness::suite::{self, Verdict};
+use chinwag_harness::{serve_if_asked, snapshot};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// The tag of scenarios that are run only when asked for (`--ignored`).
+const SLOW: &str = "slow";
+
+fn main() -> ExitCode {
+    if let Some(code) = serve_if_asked() {
+        return code;
+    }
+    snapshot::prepare(None);
+    let folder = snapshot::root().join("scenarios");
+    let mut trials = vec![{
+        let folder = folder.clone();
+        Trial::test("no-orphaned-snapshots", move || no_orphans(&folder))
+    }];
+    let files = suite::find(&folder, "ron").expect("the scenarios stand beside the harness");
+    for file in files {
+        let name = file.strip_prefix(&folder).unwrap_or(&file).with_extension("").display().to_string();
+        let loaded = suite::load(&file);
+        let slow = loaded.as_ref().is_ok_and(|(_, scenario)| scenario.tags.iter().any(|tag| tag == SLOW));
+        let trial = Trial::ignorable_test(name, move || {
+            let (source, scenario) = loaded?;
+            let options = Options { launch: Launch::itself()?, seed: None, keep_data: false };
+            let tried = suite::try_one(&file, &source, &scenario, &options);
+            match tried.verdict {
+                Verdict::Passed => Ok(Completion::Completed),
+                Verdict::Skipped => Ok(Completion::ignored_with(tried.text)),
+                Verdict::Failed | Verdict::NotStarted => Err(Failed::from(tried.text)),
+            }
+        });
+        trials.push(trial.with_ignored_flag(slow));
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn no_orphans(folder: &Path) -> Result<(), Failed> {
+    let orphans = suite::orphans(folder)?;
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    let orphans: Vec<String> = orphans.iter().map(|path| path.display().to_string()).collect();
+    Err(Failed::from(format!("snapshots without a scenario; delete them:\n{}", orphans.join("\n"))))
+}

@@ -1,0 +1,215 @@
+//! One connection of a scenario: bytes out, and what was heard, in the dialect of programs or of people.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use chinwag_wire::dialect::{Marks, json, text};
+use chinwag_wire::{Event, Line};
+use serde_json::Value;
+use smol::Async;
+use smol::io::AsyncRead;
+
+/// How much is read at once.
+const CHUNK: usize = 16 * 1024;
+
+/// One thing that a connection received.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// A line of the text dialect.
+    Line(String),
+    /// An event of the json dialect.
+    Event {
+        /// As people would read it; it may have several lines.
+        shown: String,
+        /// As it came.
+        object: Value,
+    },
+    /// The end of the connection.
+    Closed,
+}
+
+impl Heard {
+    /// What people read of it.
+    #[must_use]
+    pub fn said(&self) -> Option<&String> {
+        match self {
+            Heard::Line(shown) | Heard::Event { shown, .. } => Some(shown),
+            Heard::Closed => None,
+        }
+    }
+
+    /// The event as it came.
+    #[must_use]
+    pub fn object(&self) -> Option<&Value> {
+        match self {
+            Heard::Event { object, .. } => Some(object),
+            _ => None,
+        }
+    }
+}
+
+/// In which dialect a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// The dialect of programs.
+    Json,
+    /// The dialect of people.
+    Text,
+}
+
+/// A connection, open or ended.
+pub struct Connection {
+    /// What the scenario calls it.
+    pub name: String,
+    /// Its dialect.
+    pub speaks: Speaks,
+    stream: Option<Arc<Async<TcpStream>>>,
+    /// Half a line.
+    partial: Vec<u8>,
+    /// What no step has looked at yet.
+    pub unread: VecDeque<Heard>,
+    /// What the transcript does not have yet.
+    pub fresh: Vec<Heard>,
+    /// All events, those that people are not shown included: what `Let` looks through. Newest last.
+    pub events: Vec<Heard>,
+    /// The token of the pong that is waited for.
+    pub awaited: Option<String>,
+    /// Something was sent since the last barrier.
+    pub dirty: bool,
+    /// Nothing is read from it.
+    pub paused: bool,
+    /// What was sent last has no line end: a ping would be taken for the rest of it.
+    pub mid_line: bool,
+}
+
+impl Connection {
+    /// Opens one. It speaks text until [`Connection::greet`] or the scenario says otherwise.
+    ///
+    /// # Errors
+    /// When there is no listener.
+    pub async fn open(name: &str, address: SocketAddr, speaks: Speaks) -> io::Result<Connection> {
+        let stream = Async::<TcpStream>::connect(address).await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(Connection {
+            name: name.to_owned(),
+            speaks,
+            stream: Some(Arc::new(stream)),
+            partial: Vec::new(),
+            unread: VecDeque::new(),
+            fresh: Vec::new(),
+            events: Vec::new(),
+            awaited: None,
+            dirty: false,
+            paused: false,
+            mid_line: false,
+        })
+    }
+
+    /// Whether the server's side is still there, as far as is known.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Whether a ping can be sent and its pong read.
+    #[must_use]
+    pub fn can_ping(&self) -> bool {
+        self.is_open() && !self.paused && !self.mid_line
+    }
+
+    /// The socket, to write to while it is read.
+    #[must_use]
+    pub fn stream(&self) -> Option<Arc<Async<TcpStream>>> {
+        self.stream.clone()
+    }
+
+    /// Closes it from this side, without a word.
+    pub fn close(&mut self) {
+        self.stream = None;
+        self.partial.clear();
+        self.awaited = None;
+    }
+
+    /// One line as it is sent, with its ending.
+    #[must_use]
+    pub fn encoded(&self, line: &str, key: Option<&str>) -> Vec<u8> {
+        match self.speaks {
+            Speaks::Text => format!("{line}\n").into_bytes(),
+            Speaks::Json => json::encode_line(&Line { text: line.into(), marks: Marks { tag: None, key: key.map(str::to_owned) } }),
+        }
+    }
+
+    /// Reads all there is. Says whether anything came.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut any = false;
+        let mut chunk = [0; CHUNK];
+        while let (false, Some(stream)) = (self.paused, self.stream.clone()) {
+            match Pin::new(&mut &*stream).poll_read(cx, &mut chunk) {
+                Poll::Pending => return any,
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.close();
+                    self.hear(Heard::Closed);
+                }
+                Poll::Ready(Ok(count)) => self.take(&chunk[..count]),
+            }
+            any = true;
+        }
+        any
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.partial.extend_from_slice(bytes);
+        let Some(end) = self.partial.iter().rposition(|b| *b == b'\n') else { return };
+        let rest = self.partial.split_off(end + 1);
+        let lines = std::mem::replace(&mut self.partial, rest);
+        for line in lines.split_inclusive(|b| *b == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
+            self.line(line);
+        }
+    }
+
+    fn line(&mut self, line: String) {
+        // Before the switch, and when it is refused, a json connection too hears lines.
+        let heard = if self.speaks == Speaks::Json && line.starts_with('{') { event(line) } else { Heard::Line(line) };
+        let pong = match &heard {
+            Heard::Line(line) => line.strip_prefix("pong "),
+            Heard::Event { object, .. } if object["type"] == "pong" => object["token"].as_str(),
+            _ => None,
+        };
+        if pong.is_some() && pong == self.awaited.as_deref() {
+            self.awaited = None;
+            return;
+        }
+        self.hear(heard);
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        self.events.push(heard.clone());
+        if heard.said().is_some_and(String::is_empty) {
+            return;
+        }
+        self.unread.push_back(heard.clone());
+        self.fresh.push(heard);
+    }
+
+    /// Forgets what was heard so far: what came before the scenario began.
+    pub fn forget(&mut self) {
+        self.unread.clear();
+        self.fresh.clear();
+    }
+}
+
+fn event(line: String) -> Heard {
+    let Ok(object) = serde_json::from_str::<Value>(&line) else { return Heard::Line(line) };
+    let shown = match json::decode_server_line(&line).map(|line| line.event) {
+        // What this harness cannot read must not be overlooked: it is shown as it came.
+        Ok(Event::Unknown) | Err(_) => line,
+        Ok(event) => text::shown(&event),
+    };
+    Heard::Event { shown, object }
+}

@@ -1,0 +1,78 @@
+//! What the harness prints: one line for each scenario, all there is to know of a failure, where the time went.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::diagnostic;
+use crate::play::{End, Played, Timing};
+use crate::scenario::Scenario;
+use crate::source::Source;
+
+/// How many rows of the transcript a failure shows: enough to see what led to it.
+const ROWS: usize = 24;
+/// How many of the slowest are listed.
+const SLOWEST: usize = 10;
+
+/// Everything about a scenario that did not end as it should.
+#[must_use]
+pub fn failure(source: &Source, scenario: &Scenario, played: &Played) -> String {
+    let mut out = headline(source, scenario, played);
+    match &played.end {
+        End::Passed => {}
+        End::NotStarted(why) => {
+            let _ = writeln!(out, "error: the server did not start\n  --> {}\n{why}", source.name);
+        }
+        End::Failed(mistakes) => {
+            let _ = writeln!(out, "{}", diagnostic::render_all(source, mistakes));
+        }
+    }
+    if !played.transcript.rows.is_empty() {
+        let _ = writeln!(out, "\nlast events, by step (> said, < heard)\n{}", played.transcript.render(Some(ROWS)));
+    }
+    out + &circumstances(source, played)
+}
+
+/// A scenario whose steps went well, but whose transcript is not that of the snapshot.
+#[must_use]
+pub fn snapshot_failure(source: &Source, scenario: &Scenario, played: &Played, why: &str) -> String {
+    let mut out = headline(source, scenario, played);
+    let _ = writeln!(out, "error: {why}\nbless:  chinwag-harness bless {}", source.name);
+    out + &circumstances(source, played)
+}
+
+fn headline(source: &Source, scenario: &Scenario, played: &Played) -> String {
+    format!("FAIL {}  step {} of {}  {}\n", source.name, played.step, scenario.steps.0.len(), shown(played.timing.total))
+}
+
+fn circumstances(source: &Source, played: &Played) -> String {
+    let mut out = format!("\nserver: {}\n", played.server);
+    for line in &played.stderr {
+        let _ = writeln!(out, "  | {line}");
+    }
+    if let Some(data) = &played.data {
+        let _ = writeln!(out, "data:   {}", data.display());
+    }
+    let _ = writeln!(out, "rerun:  chinwag-harness run {} --seed {} --keep-data", source.name, played.seed);
+    out
+}
+
+/// A length of real time for people: `13.9ms`, `1.2s`.
+#[must_use]
+pub fn shown(length: Duration) -> String {
+    let millis = length.as_secs_f64() * 1000.0;
+    if millis < 1000.0 { format!("{millis:.1}ms") } else { format!("{:.1}s", millis / 1000.0) }
+}
+
+/// The slowest scenarios and what they spent their time on.
+#[must_use]
+pub fn slowest(mut timings: Vec<(String, Timing)>) -> String {
+    timings.sort_by_key(|(_, timing)| std::cmp::Reverse(timing.total));
+    timings.truncate(SLOWEST);
+    let width = timings.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(7);
+    let mut out = format!("{:width$} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "slowest", "total", "spawn", "login", "steps", "barrier");
+    for (name, timing) in timings {
+        let [total, spawn, login, steps, barrier] = [timing.total, timing.spawn, timing.login, timing.steps, timing.barrier].map(shown);
+        let _ = writeln!(out, "{name:width$} {total:>8} {spawn:>8} {login:>8} {steps:>8} {barrier:>8}");
+    }
+    out
+}

@@ -1,0 +1,246 @@
+//! The server under test: a process of its own, with its data, its control channel and what it wrote to stderr.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use smol::process::{Child, ChildStdin, ChildStdout, Command};
+use smol::stream::StreamExt;
+
+use crate::cast::TimedOut;
+
+/// With this in its environment the harness is the server: scenarios need no other program to be built first.
+pub const SERVE: &str = "CHINWAG_HARNESS_SERVE";
+
+/// How many of the last lines of stderr are kept for a failure report.
+const STDERR_LINES: usize = 30;
+
+/// How long a line of the control channel may be in a message.
+const ANSWER_SHOWN: usize = 200;
+
+/// How to start a server.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The program.
+    pub program: PathBuf,
+    /// Its first arguments.
+    pub args: Vec<OsString>,
+    /// More environment.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl Launch {
+    /// This program itself, as the server.
+    ///
+    /// # Errors
+    /// When the system does not say where this program is.
+    pub fn itself() -> std::io::Result<Launch> {
+        Ok(Launch { program: std::env::current_exe()?, args: Vec::new(), env: vec![(SERVE.into(), "1".into())] })
+    }
+
+    /// Another program, with arguments separated by spaces.
+    #[must_use]
+    pub fn command(line: &str) -> Launch {
+        let mut words = line.split_whitespace().map(OsString::from);
+        Launch { program: words.next().unwrap_or_default().into(), args: words.collect(), env: Vec::new() }
+    }
+}
+
+/// What one start of a server needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// Where it keeps its data.
+    pub data: &'a Path,
+    /// Where it listens; 0 for anywhere.
+    pub port: u16,
+    /// Where its randomness begins.
+    pub seed: u64,
+    /// Where its clock begins, in milliseconds.
+    pub epoch: i64,
+    /// What the scenario adds.
+    pub args: &'a [String],
+}
+
+/// What keeps a scenario from going on that is not an expectation.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The server did not come up.
+    NotStarted(String),
+    /// The deadline passed.
+    TimedOut,
+    /// The control channel did not do as the protocol says.
+    Control(String),
+}
+
+impl From<TimedOut> for Trouble {
+    fn from(_: TimedOut) -> Trouble {
+        Trouble::TimedOut
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::NotStarted(why) => write!(f, "the server did not start: {why}"),
+            Trouble::TimedOut => f.write_str("the scenario's time is up"),
+            Trouble::Control(why) => write!(f, "the control channel: {why}"),
+        }
+    }
+}
+
+/// The last lines that a server wrote to stderr.
+pub type Tail = Arc<Mutex<VecDeque<String>>>;
+
+/// A server, running or ended.
+pub struct Server {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    /// Until its end has been waited for.
+    stderr: Option<smol::Task<()>>,
+    tail: Tail,
+    status: Option<ExitStatus>,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts one and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn start(launch: &Launch, settings: &Settings<'_>) -> Result<Server, Trouble> {
+        let mut command = Command::new(&launch.program);
+        command.args(&launch.args).arg("--test").args(["--host", "127.0.0.1"]);
+        command.args(["--port", &settings.port.to_string()]).arg("--data").arg(settings.data);
+        command.args(["--seed", &settings.seed.to_string(), "--epoch", &settings.epoch.to_string()]).args(settings.args);
+        command.envs(launch.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let not_started = |why: String| Trouble::NotStarted(why);
+        let mut child = command.spawn().map_err(|error| not_started(format!("`{}`: {error}", launch.program.display())))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+            return Err(not_started("it has no standard streams".to_owned()));
+        };
+        let tail = Tail::default();
+        let reader = smol::spawn(keep_tail(stderr, Arc::clone(&tail)));
+        let address = SocketAddr::from(([127, 0, 0, 1], settings.port));
+        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), stderr: Some(reader), tail, status: None, address };
+        match server.ready().await {
+            Ok(address) => Ok(Server { address, ..server }),
+            Err(why) => {
+                let _ = server.child.kill();
+                let ended = server.ended().await;
+                let tail = server.tail();
+                let said = if tail.is_empty() { String::new() } else { format!("; it said:\n  {}", tail.join("\n  ")) };
+                Err(not_started(format!("{why} ({ended}){said}")))
+            }
+        }
+    }
+
+    /// Reads the first line: where it listens.
+    async fn ready(&mut self) -> Result<SocketAddr, String> {
+        let line = self.line().await?;
+        let ready: Value =
+            serde_json::from_str(&line).map_err(|_| format!("its first line is not the ready line but {}", shortened(&line)))?;
+        let address = ready["listening"].as_array().and_then(|all| all.first()).and_then(Value::as_str);
+        address.and_then(|address| address.parse().ok()).ok_or_else(|| format!("its ready line names no address: {}", shortened(&line)))
+    }
+
+    /// One line of stdout.
+    async fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        match self.stdout.read_line(&mut line).await {
+            Ok(0) => Err("it ended its output".to_owned()),
+            Ok(_) => Ok(line.trim_end().to_owned()),
+            Err(error) => Err(format!("reading its output: {error}")),
+        }
+    }
+
+    /// Gives one command on the control channel and returns the answer.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal.
+    pub async fn ask(&mut self, command: &str) -> Result<Value, Trouble> {
+        let failed = |why: String| Trouble::Control(format!("`{command}`: {why}"));
+        self.stdin.write_all(format!("{command}\n").as_bytes()).await.map_err(|error| failed(error.to_string()))?;
+        self.stdin.flush().await.map_err(|error| failed(error.to_string()))?;
+        let line = self.line().await.map_err(failed)?;
+        let answer: Value = serde_json::from_str(&line).map_err(|_| failed(format!("not an object: {}", shortened(&line))))?;
+        match answer["error"].as_str() {
+            Some(error) => Err(failed(error.to_owned())),
+            None => Ok(answer),
+        }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it without warning and waits until it is gone.
+    pub async fn crash(&mut self) {
+        // Whoever is dead already cannot be killed, and that is as well.
+        let _ = self.child.kill();
+        self.ended().await;
+    }
+
+    /// Asks it to stop, as a service manager does, and waits until it has.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn stop(&mut self) -> std::io::Result<ExitStatus> {
+        // The shell's `kill`: the standard library sends no signal but SIGKILL.
+        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.pid().to_string()]).status().await?;
+        let status = self.child.status().await?;
+        self.ended().await;
+        Ok(status)
+    }
+
+    /// How it ended, if it has.
+    pub fn poll_end(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            self.status = self.child.try_status().ok().flatten();
+        }
+        self.status
+    }
+
+    /// Waits for its end and for the last of what it wrote; says how it ended.
+    async fn ended(&mut self) -> String {
+        self.status = self.child.status().await.ok();
+        if let Some(stderr) = self.stderr.take() {
+            stderr.await;
+        }
+        self.status.map_or_else(|| "its end is unknown".to_owned(), |status| status.to_string())
+    }
+
+    /// The last lines that it wrote to stderr.
+    #[must_use]
+    pub fn tail(&self) -> Vec<String> {
+        self.tail.lock().map(|tail| tail.iter().cloned().collect()).unwrap_or_default()
+    }
+}
+
+async fn keep_tail(stderr: smol::process::ChildStderr, tail: Tail) {
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Some(Ok(line)) = lines.next().await {
+        let Ok(mut tail) = tail.lock() else { return };
+        if tail.len() == STDERR_LINES {
+            tail.pop_front();
+        }
+        tail.push_back(String::from_utf8_lossy(&line).into_owned());
+    }
+}
+
+fn shortened(line: &str) -> String {
+    if line.chars().count() <= ANSWER_SHOWN {
+        return format!("`{line}`");
+    }
+    format!("`{}…`", line.chars().take(ANSWER_SHOWN).collect::<String>())
+}

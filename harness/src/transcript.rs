@@ -1,0 +1,143 @@
+//! What everyone said and heard, a column each. The text is stable by construction: rows are numbered by step,
+//! never by the clock, and within a step they stand in the order of the cast.
+
+use std::fmt::Write;
+
+use crate::connection::Heard;
+use crate::scenario::{Items, Scenario, Step};
+
+/// How wide all columns together should be at most; longer texts run over to the right, where nothing stands.
+const WIDTH: usize = 96;
+/// The narrowest column, so that columns can be told apart.
+const COLUMN_MIN: usize = 12;
+/// The widest column, so that few users stand together.
+const COLUMN_MAX: usize = 28;
+
+/// One line of the transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The number of the step.
+    pub step: String,
+    /// Whose column; nobody's for what concerns all.
+    pub column: Option<usize>,
+    /// `>` said, `<` heard, `-` happened.
+    pub mark: char,
+    /// What.
+    pub text: String,
+}
+
+/// All rows so far.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    names: Vec<String>,
+    /// In the order of the steps.
+    pub rows: Vec<Row>,
+    /// The rows of the step that is being played.
+    open: Vec<Row>,
+}
+
+impl Transcript {
+    /// An empty one, with a column for everyone the scenario ever connects.
+    #[must_use]
+    pub fn new(scenario: &Scenario) -> Transcript {
+        let mut names: Vec<String> = scenario.cast.0.iter().map(|(name, _)| name.value.clone()).collect();
+        connected(&scenario.steps, &mut names);
+        Transcript { names, rows: Vec::new(), open: Vec::new() }
+    }
+
+    /// Something happened to all.
+    pub fn happened(&mut self, step: &str, text: impl Into<String>) {
+        self.open.push(Row { step: step.to_owned(), column: None, mark: '-', text: text.into() });
+    }
+
+    /// A user did something.
+    pub fn did(&mut self, step: &str, user: &str, mark: char, text: impl Into<String>) {
+        self.open.push(Row { step: step.to_owned(), column: self.column(user), mark, text: text.into() });
+    }
+
+    /// A user heard something.
+    pub fn heard(&mut self, step: &str, user: &str, heard: &Heard) {
+        self.did(step, user, '<', said(heard));
+    }
+
+    /// Ends a step, or a part of one: what has gathered is put in order. In a group whose order is left open, what
+    /// each user heard is sorted, because its order may differ from run to run.
+    pub fn close(&mut self, any_order: bool) {
+        if any_order {
+            self.open.sort_by(|a, b| key(a).cmp(&key(b)));
+        } else {
+            self.open.sort_by_key(|row| row.column);
+        }
+        self.rows.append(&mut self.open);
+    }
+
+    /// Forgets what came before the scenario began.
+    pub fn forget(&mut self) {
+        self.rows.clear();
+        self.open.clear();
+    }
+
+    fn column(&self, user: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == user)
+    }
+
+    /// Who else heard exactly `text`, and in which step.
+    #[must_use]
+    pub fn elsewhere(&self, user: &str, text: &str) -> Option<(&str, &str)> {
+        let column = self.column(user);
+        let found = self.rows.iter().rev().find(|row| row.mark == '<' && row.column != column && row.text == text)?;
+        Some((self.names.get(found.column?)?, &found.step))
+    }
+
+    /// As text: all of it, or the last rows.
+    #[must_use]
+    pub fn render(&self, last: Option<usize>) -> String {
+        let width = (WIDTH / self.names.len().max(1)).clamp(COLUMN_MIN, COLUMN_MAX);
+        let steps = self.rows.iter().map(|row| row.step.len()).max().unwrap_or(0).max(4);
+        let mut out = format!("{:>steps$} | ", "step");
+        for name in &self.names {
+            let _ = write!(out, "{name:width$}");
+        }
+        let mut lines = vec![out.trim_end().to_owned()];
+        let skipped = last.map_or(0, |last| self.rows.len().saturating_sub(last));
+        for row in &self.rows[skipped..] {
+            let indent = row.column.unwrap_or(0) * width;
+            for (at, text) in row.text.split('\n').enumerate() {
+                let mark = if at == 0 { row.mark } else { ' ' };
+                lines.push(format!("{:>steps$} | {:indent$}{mark} {text}", row.step, "").trim_end().to_owned());
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+/// What the transcript shows of something heard.
+#[must_use]
+pub fn said(heard: &Heard) -> String {
+    heard.said().map_or_else(|| "(the connection ends)".to_owned(), Clone::clone)
+}
+
+/// Whoever spoke, spoke in this order; what was heard has none.
+fn key(row: &Row) -> (Option<usize>, Option<&str>) {
+    (row.column, (row.mark == '<').then_some(&row.text))
+}
+
+fn connected(steps: &Items<Step>, names: &mut Vec<String>) {
+    let mut add = |name: &String| {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    };
+    for step in &steps.0 {
+        match &step.value {
+            Step::Connect(new) | Step::Telnet(new) => new.0.iter().for_each(|name| add(&name.value)),
+            Step::ConnectAs(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
+            _ => {}
+        }
+    }
+    for step in &steps.0 {
+        if let Step::Repeat { steps, .. } = &step.value {
+            connected(steps, names);
+        }
+    }
+}
