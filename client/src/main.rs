@@ -1,2 +1,162 @@
-//! The client.
-fn main() {}
+//! `chinwag`, the client: chat in a terminal, or through pipes.
+//!
+//! The life of it: [`args`] say where to and who; [`connection`] gets there and makes sure of the server
+//! ([`trust`]); [`login`] gets in; then a [`session`] lives between the server and a [`prompt`] or a [`script`],
+//! and the [`screen`] shows what arrives. The client knows no command of the server by name, but for the few that
+//! its own [`machinery`] sends: completion, hints and history go by the cards that the server sends.
+
+mod address;
+mod args;
+mod backoff;
+mod chat;
+mod complete;
+mod connection;
+mod dialogue;
+mod failure;
+mod history;
+mod knowledge;
+mod leave;
+mod login;
+mod machinery;
+mod password;
+mod prompt;
+mod screen;
+mod script;
+mod secrets;
+mod session;
+mod trust;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chinwag_wire::SafeText;
+use clap::Parser;
+use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+use smol::future::or;
+
+use crate::args::Args;
+use crate::chat::Chat;
+use crate::connection::{Security, Server};
+use crate::failure::Failure;
+use crate::history::HistoryFile;
+use crate::knowledge::SharedKnowledge;
+use crate::leave::Leave;
+use crate::login::{Applicant, login};
+use crate::password::Source;
+use crate::trust::{KnownHosts, Vouchers};
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for (number, line) in failure.message.lines().enumerate() {
+                // What a server had to say is among it.
+                let line = SafeText::new(line);
+                if number == 0 {
+                    eprintln!("chinwag: {line}")
+                } else {
+                    eprintln!("{line}")
+                }
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Failure> {
+    let place = args.place()?;
+    let source = Source::of(args)?;
+    let server = Server {
+        security: security(args)?,
+        place,
+    };
+    let leave = Leave::listen()
+        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
+    let knowledge = SharedKnowledge::default();
+    let applicant = Applicant {
+        name: args.user(),
+        source,
+        sign_up: args.sign_up,
+    };
+    let arrival = arrive(server, applicant, &knowledge);
+    let left = async {
+        leave.wished().await;
+        Ok(None)
+    };
+    let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
+        return Ok(());
+    };
+    let history = HistoryFile::open(history_folder(), &server.place);
+    let chat = Chat {
+        server,
+        inside,
+        greeting,
+        reconnect_for: args.reconnect_for,
+        knowledge,
+        leave,
+    };
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        prompt::run(chat, &history)
+    } else {
+        script::run(chat)
+    }
+}
+
+type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);
+
+/// Connects and logs in; `None` if the one at the keyboard leaves.
+async fn arrive(
+    mut server: Server,
+    applicant: Applicant,
+    knowledge: &SharedKnowledge,
+) -> Result<Option<Arrived>, Failure> {
+    let opened = connection::open(&server).await?;
+    opened
+        .notices
+        .iter()
+        .for_each(|notice| dialogue::say(&format!("* {notice}")));
+    opened
+        .greeting
+        .iter()
+        .for_each(|event| knowledge.lock().learn(event));
+    if let Security::Pinned { accept_new, .. } = &mut server.security {
+        // It was said of the certificate shown now, not of any that may come after it.
+        *accept_new = false;
+    }
+    let inside = login(&server, opened.link, applicant, knowledge).await?;
+    Ok(inside.map(|inside| (server, inside, opened.greeting)))
+}
+
+fn security(args: &Args) -> Result<Security, Failure> {
+    if args.plain {
+        return Ok(Security::Plain);
+    }
+    if let Some(file) = &args.ca {
+        return Ok(Security::Vouched(Arc::new(Vouchers::read(
+            file,
+            connection::provider(),
+        )?)));
+    }
+    let known = folders().map(|folders| KnownHosts::at(folders.in_config_dir("known-hosts")));
+    let known = known.ok_or_else(|| Failure::usage("there is no home folder to remember the server's fingerprint in: set HOME, or say --ca FILE"))?;
+    Ok(Security::Pinned {
+        known,
+        accept_new: args.accept_new_fingerprint,
+    })
+}
+
+fn history_folder() -> Option<PathBuf> {
+    folders().and_then(|folders| folders.in_state_dir("history"))
+}
+
+/// The folders of this program, by the XDG rules.
+fn folders() -> Option<impl AppStrategy> {
+    let names = AppStrategyArgs {
+        top_level_domain: String::new(),
+        author: String::new(),
+        app_name: "chinwag".to_owned(),
+    };
+    choose_app_strategy(names).ok()
+}

@@ -1,0 +1,82 @@
+//! What a prompt and a script have in common: a link that is logged in, and what it needs to become a session.
+
+use std::time::Duration;
+
+use async_channel::Receiver;
+use chinwag_wire::Event;
+
+use crate::connection::Server;
+use crate::failure::Failure;
+use crate::knowledge::SharedKnowledge;
+use crate::leave::Leave;
+use crate::login::LoggedIn;
+use crate::screen::Screen;
+use crate::session::{Session, Surroundings, Typed};
+
+/// How many typed lines may wait to be sent: as many as somebody pastes while the link is down.
+pub(crate) const TYPED_MAX: usize = 256;
+
+/// Logged in, and about to chat.
+pub(crate) struct Chat {
+    /// The server, to come back to.
+    pub(crate) server: Server,
+    /// The link.
+    pub(crate) inside: LoggedIn,
+    /// What the server said before the login.
+    pub(crate) greeting: Vec<Event>,
+    /// How long to try to get a lost link back.
+    pub(crate) reconnect_for: Duration,
+    /// What was learnt so far.
+    pub(crate) knowledge: SharedKnowledge,
+    /// How somebody says that they want to leave.
+    pub(crate) leave: Leave,
+}
+
+/// A session that has not begun.
+pub(crate) struct Ready {
+    session: Session,
+    welcome: Event,
+}
+
+impl Chat {
+    /// Who chats.
+    pub(crate) fn name(&self) -> &str {
+        &self.inside.name
+    }
+
+    /// The session: it shows on `screen` what arrives, and sends what comes from `typed`.
+    ///
+    /// # Errors
+    /// This machine has no randomness.
+    pub(crate) fn session(
+        self,
+        screen: Screen,
+        typed: Receiver<Typed>,
+        one_by_one: bool,
+    ) -> Result<Ready, Failure> {
+        let welcome = self.inside.welcome.clone();
+        let around = Surroundings {
+            server: self.server,
+            reconnect_for: self.reconnect_for,
+            knowledge: self.knowledge,
+            screen,
+            typed,
+            leave: self.leave.heard(),
+            one_by_one,
+        };
+        Ok(Ready {
+            session: Session::new(self.inside, &self.greeting, around)?,
+            welcome,
+        })
+    }
+}
+
+impl Ready {
+    /// Lives until logout, or until the link is lost for good.
+    ///
+    /// # Errors
+    /// Why it did not end by a logout.
+    pub(crate) fn run_to_end(self) -> Result<(), Failure> {
+        smol::block_on(self.session.run(&self.welcome))
+    }
+}

@@ -1,0 +1,557 @@
+//! One connection: names to addresses, TCP, TLS, the switch to the dialect of programs, and then lines both ways.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chinwag_wire::dialect::json::{ServerLine, decode_server_line, encode_line};
+use chinwag_wire::{Event, Line, SafeText};
+use futures_rustls::TlsConnector;
+use futures_rustls::pki_types::ServerName;
+use futures_rustls::rustls::client::danger::ServerCertVerifier;
+use futures_rustls::rustls::crypto::{CryptoProvider, ring};
+use futures_rustls::rustls::{self, ClientConfig, version};
+use smol::Timer;
+use smol::future::or;
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use smol::net::TcpStream;
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::address::Place;
+use crate::failure::Failure;
+use crate::machinery;
+use crate::trust::{Fingerprint, KnownHosts, Pin, Vouchers, changed};
+
+/// The longest line a server may send: a long history page fits many times over, a server gone mad does not.
+const LINE_BYTES_MAX: usize = 1 << 20;
+/// How many bytes one read takes: several hundred chat lines.
+const READ_BYTES: usize = 32 * 1024;
+/// How long one address may take to answer: longer than any round trip, short enough to try the next.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the handshake and the greeting may take: a loaded server needs a second or two.
+const GREETING_PATIENCE: Duration = Duration::from_secs(20);
+/// How long the server may take no byte of what we say before the link counts as lost.
+const WRITE_PATIENCE: Duration = Duration::from_secs(20);
+/// How many addresses of one name are tried: more is a misconfigured name.
+const ADDRESSES_MAX: usize = 16;
+/// How many lines that are not JSON may come before the greeting; a refusal to newcomers is one.
+const FOREIGN_LINES_MAX: usize = 16;
+/// How much of a foreign line is shown.
+const FOREIGN_CHARS_MAX: usize = 200;
+/// Silence after which the system asks whether the other side is still there, and how often it asks again: a dead
+/// link is noticed within a minute even when nobody types.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// How to be sure of the server.
+#[derive(Clone, Debug)]
+pub(crate) enum Security {
+    /// Not at all: no encryption, loopback only.
+    Plain,
+    /// By the fingerprint remembered at the first visit.
+    Pinned {
+        /// Where it is remembered.
+        known: KnownHosts,
+        /// Whether a changed fingerprint is to be remembered instead of refused.
+        accept_new: bool,
+    },
+    /// By certificates from a file.
+    Vouched(Arc<Vouchers>),
+}
+
+/// Where the server is and how to be sure of it: all that is needed to connect, and to connect again.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    /// Where it is.
+    pub(crate) place: Place,
+    /// How to be sure of it.
+    pub(crate) security: Security,
+}
+
+/// The provider of cryptography for everything here.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection that speaks lines.
+pub(crate) struct Link {
+    stream: Box<dyn Duplex>,
+    /// What was read and not yet taken; `taken` bytes of it are spent, the next `scanned` hold no line end.
+    unread: Vec<u8>,
+    taken: usize,
+    scanned: usize,
+    /// Where reads land.
+    chunk: Vec<u8>,
+}
+
+/// What came in.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A line of the dialect.
+    Said(Box<ServerLine>),
+    /// Something else, made safe and shortened.
+    Foreign(String),
+}
+
+/// The link is gone; why, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost(pub(crate) String);
+
+/// A fresh link, and what was said on it so far.
+pub(crate) struct Opened {
+    /// The link; it speaks JSON from here on.
+    pub(crate) link: Link,
+    /// The greeting: `hello` and what came with it.
+    pub(crate) greeting: Vec<Event>,
+    /// What people should know, such as a fingerprint that is remembered from now on.
+    pub(crate) notices: Vec<String>,
+}
+
+/// Connects, makes sure of the server, and switches to the dialect of programs.
+///
+/// # Errors
+/// Nobody there (or not a Chinwag server), or not the server it should be.
+pub(crate) async fn open(server: &Server) -> Result<Opened, Failure> {
+    let place = &server.place;
+    let tcp = reach(server).await?;
+    let secured = within(GREETING_PATIENCE, secure(server, tcp)).await;
+    let (stream, notices) = secured.unwrap_or_else(|| {
+        Err(Failure::no_link(format!(
+            "{place} accepts connections but does not answer"
+        )))
+    })?;
+    let mut link = Link::over(stream);
+    match within(GREETING_PATIENCE, greet(place, &mut link)).await {
+        Some(greeting) => Ok(Opened {
+            link,
+            greeting: greeting?,
+            notices,
+        }),
+        None => Err(Failure::no_link(format!(
+            "{place} does not answer as a Chinwag server does"
+        ))),
+    }
+}
+
+/// The first address that answers.
+async fn reach(server: &Server) -> Result<TcpStream, Failure> {
+    let place = &server.place;
+    let (host, port) = (place.host.clone(), place.port);
+    // getaddrinfo blocks, and knows /etc/hosts, mDNS and whatever else this machine is set up for.
+    let resolved = smol::unblock(move || {
+        (host.as_str(), port)
+            .to_socket_addrs()
+            .map(|all| all.take(ADDRESSES_MAX).collect::<Vec<_>>())
+    })
+    .await;
+    let addresses = resolved.map_err(|error| {
+        Failure::no_link(format!(
+            "cannot find the host `{}`: {}",
+            place.host,
+            in_words(&error)
+        ))
+    })?;
+    if matches!(server.security, Security::Plain)
+        && let Some(far) = addresses
+            .iter()
+            .find(|address| !address.ip().to_canonical().is_loopback())
+    {
+        return Err(Failure::usage(format!(
+            "--plain is for this machine only, and `{}` is {}",
+            place.host,
+            far.ip()
+        )));
+    }
+    let mut last = format!("the host `{}` has no address", place.host);
+    for address in addresses {
+        match dial(address).await {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => {
+                last = format!(
+                    "no server answers at {} ({})",
+                    spelled(place, address),
+                    in_words(&error)
+                )
+            }
+        }
+    }
+    Err(Failure::no_link(last))
+}
+
+/// The place as it was typed, and the address if that was a name.
+fn spelled(place: &Place, address: SocketAddr) -> String {
+    let (place, address) = (place.to_string(), address.to_string());
+    if place == address {
+        place
+    } else {
+        format!("{place}, {address}")
+    }
+}
+
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+    let late = || io::Error::from(ErrorKind::TimedOut);
+    let tcp = within(CONNECT_PATIENCE, TcpStream::connect(address))
+        .await
+        .ok_or_else(late)??;
+    // Before the handshake: Nagle and delayed acknowledgements together would cost it 40 ms.
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(&tcp);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY);
+    // A system that cannot is no reason not to chat: a dead link is then noticed at the next line.
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(KEEPALIVE_AFTER));
+    Ok(tcp)
+}
+
+async fn secure(
+    server: &Server,
+    tcp: TcpStream,
+) -> Result<(Box<dyn Duplex>, Vec<String>), Failure> {
+    let place = &server.place;
+    match &server.security {
+        Security::Plain => Ok((Box::new(tcp), Vec::new())),
+        Security::Vouched(vouchers) => {
+            let stream = handshake(place, tcp, Arc::clone(vouchers) as _)
+                .await
+                .map_err(|refused| refused.for_vouched(place))?;
+            Ok((stream, Vec::new()))
+        }
+        Security::Pinned { known, accept_new } => {
+            let remembered = known.find(place)?;
+            let expected = remembered
+                .map(|(fingerprint, _)| fingerprint)
+                .filter(|_| !accept_new);
+            let pin = Arc::new(Pin::new(expected, provider()));
+            let stream = match handshake(place, tcp, Arc::clone(&pin) as _).await {
+                Ok(stream) => stream,
+                Err(refused) => {
+                    return Err(match (remembered, pin.seen()) {
+                        (Some((expected, line)), Some(shown)) if expected != shown => {
+                            changed(place, known, line, expected, shown)
+                        }
+                        _ => refused.for_pinned(place),
+                    });
+                }
+            };
+            // Only now, when the handshake has proved that the server has the key.
+            let notices = match pin.seen() {
+                Some(shown) => remember(place, known, remembered.map(|(old, _)| old), shown)?,
+                None => Vec::new(),
+            };
+            Ok((stream, notices))
+        }
+    }
+}
+
+fn remember(
+    place: &Place,
+    known: &KnownHosts,
+    old: Option<Fingerprint>,
+    shown: Fingerprint,
+) -> Result<Vec<String>, Failure> {
+    if old == Some(shown) {
+        return Ok(Vec::new());
+    }
+    known.remember(place, shown)?;
+    let file = known.path().display();
+    let what = if old.is_some() {
+        "new certificate of"
+    } else {
+        "first visit to"
+    };
+    Ok(vec![
+        format!("{what} {place}: its fingerprint is {shown}"),
+        format!("it is remembered in {file} and checked from now on"),
+    ])
+}
+
+/// Why a handshake failed.
+enum HandshakeRefused {
+    Certificate(rustls::Error),
+    NotTls,
+    Link(io::Error),
+}
+
+impl HandshakeRefused {
+    fn for_vouched(self, place: &Place) -> Failure {
+        match self {
+            HandshakeRefused::Certificate(error) => Failure::certificate(format!(
+                "the certificate of {place} is not vouched for by the file given with --ca ({error}), so nothing was sent to it"
+            )),
+            other => other.for_pinned(place),
+        }
+    }
+
+    fn for_pinned(self, place: &Place) -> Failure {
+        match self {
+            HandshakeRefused::Certificate(error) => Failure::certificate(format!(
+                "{place} cannot prove who it is ({error}), so nothing was sent to it"
+            )),
+            HandshakeRefused::NotTls => Failure::no_link(format!(
+                "{place} does not speak TLS; is it a Chinwag server?"
+            )),
+            HandshakeRefused::Link(error) => Failure::no_link(format!(
+                "{place} ended the connection before it was secured ({})",
+                in_words(&error)
+            )),
+        }
+    }
+}
+
+async fn handshake(
+    place: &Place,
+    tcp: TcpStream,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<Box<dyn Duplex>, HandshakeRefused> {
+    let general = |error: rustls::Error| HandshakeRefused::Link(io::Error::other(error));
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&version::TLS13])
+        .map_err(general)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    // A zone (`%eth0`) is for this machine to find the way, not for the server's name.
+    let host = place.host.split('%').next().unwrap_or_default().to_owned();
+    let name = ServerName::try_from(host)
+        .map_err(|error| HandshakeRefused::Link(io::Error::other(error)))?;
+    match TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
+    {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(
+            match error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
+                Some(rustls::Error::InvalidMessage(_)) => HandshakeRefused::NotTls,
+                Some(
+                    refused @ (rustls::Error::InvalidCertificate(_)
+                    | rustls::Error::NoCertificatesPresented),
+                ) => HandshakeRefused::Certificate(refused.clone()),
+                _ => HandshakeRefused::Link(error),
+            },
+        ),
+    }
+}
+
+/// Switches to JSON and reads up to the answer.
+async fn greet(place: &Place, link: &mut Link) -> Result<Vec<Event>, Failure> {
+    link.send(machinery::SPEAK_JSON)
+        .await
+        .map_err(|Lost(why)| Failure::no_link(format!("{place} {why}")))?;
+    let mut greeting = Vec::new();
+    let mut foreign = String::new();
+    for _ in 0..FOREIGN_LINES_MAX {
+        match link.next().await {
+            Ok(Heard::Foreign(line)) => foreign = line,
+            Ok(Heard::Said(line)) => match line.event {
+                Event::Dialect { .. } => return Ok(greeting),
+                Event::Closing(refusal) | Event::Refusal(refusal) => {
+                    return Err(Failure::no_link(format!(
+                        "{place} sends you away: {}",
+                        sentence(&refusal)
+                    )));
+                }
+                event => greeting.push(event),
+            },
+            // What a server says to newcomers it has no room for comes in the dialect of people.
+            Err(Lost(why)) if foreign.is_empty() => {
+                return Err(Failure::no_link(format!("{place} {why}")));
+            }
+            Err(Lost(_)) => {
+                return Err(Failure::no_link(format!(
+                    "{place} sends you away: {foreign}"
+                )));
+            }
+        }
+    }
+    Err(Failure::no_link(format!(
+        "{place} does not speak as a Chinwag server does: {foreign}"
+    )))
+}
+
+impl Link {
+    fn over(stream: Box<dyn Duplex>) -> Link {
+        Link {
+            stream,
+            unread: Vec::new(),
+            taken: 0,
+            scanned: 0,
+            chunk: vec![0; READ_BYTES],
+        }
+    }
+
+    /// Sends one line.
+    ///
+    /// # Errors
+    /// The link is gone.
+    pub(crate) async fn say(&mut self, line: &Line<'_>) -> Result<(), Lost> {
+        self.send(&encode_line(line)).await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+        let sending = async {
+            self.stream.write_all(bytes).await?;
+            // Without it TLS keeps the end of what was written to itself.
+            self.stream.flush().await
+        };
+        match within(WRITE_PATIENCE, sending).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(Lost(format!("is gone ({})", in_words(&error)))),
+            None => Err(Lost("does not take what is sent".to_owned())),
+        }
+    }
+
+    /// The next line. May be dropped and called again without losing a byte.
+    ///
+    /// # Errors
+    /// The link is gone, or the server sends a line without end.
+    pub(crate) async fn next(&mut self) -> Result<Heard, Lost> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(understood(&line));
+            }
+            if self.unread.len() - self.taken > LINE_BYTES_MAX {
+                return Err(Lost(format!(
+                    "sent a line longer than {LINE_BYTES_MAX} bytes"
+                )));
+            }
+            self.unread.drain(..self.taken);
+            self.taken = 0;
+            match self.stream.read(&mut self.chunk).await {
+                Ok(0) => return Err(Lost("ended the connection".to_owned())),
+                Ok(count) => self.unread.extend_from_slice(&self.chunk[..count]),
+                Err(error) => return Err(Lost(format!("is gone ({})", in_words(&error)))),
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        let rest = &self.unread[self.taken..];
+        let Some(end) = rest[self.scanned..].iter().position(|byte| *byte == b'\n') else {
+            self.scanned = rest.len();
+            return None;
+        };
+        let line = rest[..self.scanned + end].to_vec();
+        self.taken += line.len() + 1;
+        self.scanned = 0;
+        Some(line)
+    }
+}
+
+fn understood(line: &[u8]) -> Heard {
+    let text = String::from_utf8_lossy(line);
+    match decode_server_line(&text) {
+        Ok(line) => Heard::Said(Box::new(line)),
+        Err(_) => {
+            let start: String = text.trim().chars().take(FOREIGN_CHARS_MAX).collect();
+            Heard::Foreign(SafeText::new(&start).to_string())
+        }
+    }
+}
+
+/// What the server refuses, as a sentence for people.
+pub(crate) fn sentence(refusal: &chinwag_wire::Refusal) -> String {
+    let text = match &refusal.hint {
+        Some(hint) => format!("{}; {hint}", refusal.text),
+        None => refusal.text.clone(),
+    };
+    SafeText::new(&text).to_string()
+}
+
+/// What `future` gives, or nothing if it takes longer than `patience`.
+pub(crate) async fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Option<T> {
+    or(async { Some(future.await) }, async {
+        Timer::after(patience).await;
+        None
+    })
+    .await
+}
+
+/// The system's words without its numbers.
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        ErrorKind::TimedOut => "no answer in time".to_owned(),
+        ErrorKind::UnexpectedEof => "the connection ended".to_owned(),
+        _ => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or(&text);
+            text.strip_prefix("failed to lookup address information: ")
+                .unwrap_or(text)
+                .to_lowercase()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smol::io::Cursor;
+
+    use super::*;
+
+    /// A link whose other side has said `bytes` and left.
+    fn link(bytes: Vec<u8>) -> Link {
+        Link::over(Box::new(Cursor::new(bytes)))
+    }
+
+    #[test]
+    fn lines_come_whole_and_strange_ones_do_no_harm() {
+        let said = b"{\"type\":\"done\",\"tag\":\"1\",\"done\":true}\n{\"type\":\"hologram\"}\n\x1b[2J nonsense\n\xff\xfe\n{\"type\":\"message\"}\n".to_vec();
+        let mut link = link(said);
+        smol::block_on(async {
+            assert!(
+                matches!(link.next().await, Ok(Heard::Said(line)) if line.event == Event::Done && line.done)
+            );
+            assert!(
+                matches!(link.next().await, Ok(Heard::Said(line)) if line.event == Event::Unknown)
+            );
+            assert!(
+                matches!(link.next().await, Ok(Heard::Foreign(text)) if text == "␛[2J nonsense")
+            );
+            assert!(matches!(link.next().await, Ok(Heard::Foreign(_))));
+            assert!(matches!(link.next().await, Ok(Heard::Foreign(_))));
+            assert!(matches!(link.next().await, Err(Lost(why)) if why == "ended the connection"));
+        });
+    }
+
+    #[test]
+    fn a_line_without_end_ends_the_link() {
+        let mut link = link(vec![b'x'; 3 * LINE_BYTES_MAX]);
+        let lost = smol::block_on(link.next()).expect_err("too long");
+        assert!(lost.0.contains("longer than"), "{}", lost.0);
+        assert!(
+            link.unread.len() <= LINE_BYTES_MAX + READ_BYTES,
+            "no more than the bound is kept"
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_no_host_is_one_clear_sentence() {
+        let place = Place {
+            host: "no-such-host.invalid".to_owned(),
+            port: 1,
+        };
+        let failure = smol::block_on(open(&Server {
+            place,
+            security: Security::Plain,
+        }))
+        .err()
+        .expect("fails");
+        assert!(
+            failure
+                .message
+                .starts_with("cannot find the host `no-such-host.invalid`"),
+            "{failure}"
+        );
+        assert!(!failure.message.contains("os error"), "{failure}");
+    }
+}

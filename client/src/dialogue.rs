@@ -1,0 +1,62 @@
+//! Questions to the one at the keyboard, before the chat begins.
+
+use std::io;
+
+use rustyline::config::Behavior;
+use rustyline::error::ReadlineError;
+use rustyline::{Config, DefaultEditor};
+
+use crate::failure::Failure;
+
+/// An answer; `None` when the one at the keyboard wants to leave (Ctrl-C, Ctrl-D).
+pub(crate) type Answer<T> = Result<Option<T>, Failure>;
+
+/// Asks for one line.
+pub(crate) fn ask(question: &str) -> Answer<String> {
+    // The terminal even where output goes elsewhere: a question in a log file would wait for ever.
+    let config = Config::builder()
+        .behavior(Behavior::PreferTerm)
+        .max_history_size(0)
+        .map_err(|error| broken(&error))?
+        .build();
+    let mut editor = DefaultEditor::with_config(config).map_err(|error| broken(&error))?;
+    match editor.readline(question) {
+        Ok(line) => Ok(Some(line.trim().to_owned())),
+        Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
+        Err(error) => Err(broken(&error)),
+    }
+}
+
+/// Asks a question that is answered with yes, unless the answer begins with `n`.
+pub(crate) fn confirm(question: &str) -> Answer<bool> {
+    Ok(ask(&format!("{question} [Y/n] "))?.map(|answer| !answer.to_lowercase().starts_with('n')))
+}
+
+/// Asks for one line and does not show it.
+pub(crate) fn ask_secretly(question: &str) -> Answer<String> {
+    match rpassword::prompt_password(question) {
+        Ok(secret) => Ok(Some(secret)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            // The cursor still stands behind the question.
+            eprintln!();
+            Ok(None)
+        }
+        Err(error) => Err(Failure::usage(format!(
+            "cannot ask for a password: {error}"
+        ))),
+    }
+}
+
+/// Says something on the way to the chat.
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+fn broken(error: &ReadlineError) -> Failure {
+    Failure::usage(format!("cannot ask at the terminal: {error}"))
+}

@@ -1,0 +1,211 @@
+//! The lines one typed before, a file for each server: bounded, private, and without secrets.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use rustyline::config::Builder;
+use rustyline::history::FileHistory;
+use rustyline::{Editor, Helper};
+
+use crate::address::Place;
+use crate::knowledge::Knowledge;
+use crate::secrets;
+
+/// How many lines are kept: some weeks of chat.
+const LINES_MAX: usize = 1000;
+/// The longest line that is kept: a page of text pasted into a chat is nothing to scroll through later.
+const LINE_BYTES_MAX: usize = 4096;
+
+/// Sets the rules that the editor itself can keep: no line twice in a row, none that begins with a space.
+pub(crate) fn rules(config: Builder) -> rustyline::Result<Builder> {
+    Ok(config
+        .max_history_size(LINES_MAX)?
+        .history_ignore_dups(true)?
+        .history_ignore_space(true))
+}
+
+/// Whether `line` may be kept.
+pub(crate) fn keeps(line: &str, knowledge: &Knowledge) -> bool {
+    line.len() <= LINE_BYTES_MAX
+        && !line.starts_with([' ', '\t'])
+        && !secrets::holds_one(line, knowledge)
+}
+
+/// The history file of one server. Where there can be none, lines are remembered until the end only.
+#[derive(Clone, Debug)]
+pub(crate) struct HistoryFile {
+    path: Option<PathBuf>,
+}
+
+impl HistoryFile {
+    /// The file for `place` in `folder`, which is made if need be.
+    pub(crate) fn open(folder: Option<PathBuf>, place: &Place) -> HistoryFile {
+        let path = folder.filter(|folder| {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .is_ok()
+        });
+        HistoryFile {
+            path: path.map(|folder| folder.join(file_name(place))),
+        }
+    }
+
+    /// Reads what was kept.
+    pub(crate) fn load<H: Helper>(&self, editor: &mut Editor<H, FileHistory>) {
+        if let Some(path) = &self.path {
+            // There is none before the first line; and a damaged one is no reason not to chat.
+            let _ = editor.load_history(path);
+        }
+    }
+
+    /// Remembers `line` if it may be kept, at once, so that a lost terminal does not lose it.
+    pub(crate) fn remember<H: Helper>(
+        &self,
+        editor: &mut Editor<H, FileHistory>,
+        line: &str,
+        knowledge: &Knowledge,
+    ) {
+        if !keeps(line, knowledge) {
+            return;
+        }
+        if let (Ok(true), Some(path)) = (editor.add_history_entry(line), &self.path) {
+            // A full disk is no reason not to chat.
+            let _ = editor.append_history(path);
+        }
+    }
+
+    /// Where it is, if it is anywhere.
+    #[cfg(test)]
+    fn path(&self) -> Option<&std::path::Path> {
+        self.path.as_deref()
+    }
+}
+
+/// `chat.example.org:2461`, with whatever a file name should not have made harmless.
+fn file_name(place: &Place) -> String {
+    place
+        .to_string()
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use rustyline::Config;
+    use rustyline::history::{History, SearchDirection};
+
+    use super::*;
+    use crate::knowledge::for_tests;
+
+    fn place(host: &str) -> Place {
+        Place {
+            host: host.to_owned(),
+            port: 2461,
+        }
+    }
+
+    fn editor() -> Editor<(), FileHistory> {
+        Editor::with_config(rules(Config::builder()).expect("rules").build()).expect("an editor")
+    }
+
+    fn lines(editor: &Editor<(), FileHistory>) -> Vec<String> {
+        let history = editor.history();
+        (0..history.len())
+            .filter_map(|i| {
+                Some(
+                    history
+                        .get(i, SearchDirection::Forward)
+                        .ok()??
+                        .entry
+                        .into_owned(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_not() {
+        let knowledge = for_tests();
+        for (line, kept) in [
+            ("message bob hi", true),
+            ("whoelse", true),
+            (" message bob psst", false),
+            ("passwd old new", false),
+            ("login alice hunter2", false),
+            ("LOGIN alice hunter2", false),
+            ("logni alice hunter2", false),
+        ] {
+            assert_eq!(keeps(line, &knowledge), kept, "{line:?}");
+        }
+        assert!(!keeps(&"x".repeat(LINE_BYTES_MAX + 1), &knowledge));
+    }
+
+    #[test]
+    fn a_history_survives_in_a_private_file_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open =
+            |host: &str| HistoryFile::open(Some(folder.path().join("history")), &place(host));
+        let (file, knowledge) = (open("a.example"), for_tests());
+        let mut typing = editor();
+        for line in [
+            "message bob hi",
+            "whoelse",
+            "whoelse",
+            " secret",
+            "passwd a b",
+            "two\nlines",
+        ] {
+            file.remember(&mut typing, line, &knowledge);
+        }
+        let mut later = editor();
+        file.load(&mut later);
+        assert_eq!(lines(&later), ["message bob hi", "whoelse", "two\nlines"]);
+        let path = file.path().expect("a file");
+        assert_eq!(
+            fs::metadata(path).expect("is there").permissions().mode() & 0o777,
+            0o600
+        );
+        let mut elsewhere = editor();
+        open("b.example").load(&mut elsewhere);
+        assert!(lines(&elsewhere).is_empty());
+    }
+
+    #[test]
+    fn the_file_has_a_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = HistoryFile::open(Some(folder.path().to_owned()), &place("a.example"));
+        let (mut typing, knowledge) = (editor(), for_tests());
+        for n in 0..LINES_MAX + 20 {
+            file.remember(&mut typing, &format!("broadcast {n}"), &knowledge);
+        }
+        let text = fs::read_to_string(file.path().expect("a file")).expect("reads");
+        assert!(
+            text.lines().count() <= LINES_MAX + 1,
+            "{} lines",
+            text.lines().count()
+        );
+        assert!(text.ends_with(&format!("broadcast {}\n", LINES_MAX + 19)));
+    }
+
+    #[test]
+    fn no_place_name_leaves_the_folder() {
+        for (host, name) in [
+            ("fe80::1%eth0", "_fe80::1_eth0_:2461"),
+            ("a/../b", "a_.._b:2461"),
+        ] {
+            assert_eq!(file_name(&place(host)), name);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What the client has learnt from the server: which commands there are, and who is around.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chinwag_wire::{ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText};
+
+/// How many names are kept for completion: more than anybody completes among.
+const NAMES_MAX: usize = 10_000;
+/// How many commands with a secret argument are kept in mind; a server has two or three.
+const GUARDED_MAX: usize = 100;
+
+/// What is known. Starts empty, and learns from every event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Knowledge {
+    /// The commands one may run now.
+    pub(crate) cards: Vec<Card>,
+    /// Every command ever heard of that takes a secret: after login the server no longer lists `login`, but a
+    /// password typed after it is a secret all the same.
+    guarded: Vec<Card>,
+    online: BTreeSet<String>,
+    seen: BTreeSet<String>,
+}
+
+impl Knowledge {
+    /// Learns what `event` tells.
+    pub(crate) fn learn(&mut self, event: &Event) {
+        match event {
+            Event::Cards { cards } => self.learn_cards(cards),
+            Event::Roster { names, .. } => {
+                self.online.clear();
+                names.iter().for_each(|name| self.met(name, true));
+            }
+            Event::Presence {
+                name,
+                what: Arrival::LoggedIn,
+                ..
+            } => self.met(name, true),
+            Event::Presence { name, .. } => {
+                self.online.remove(name);
+                self.met(name, false);
+            }
+            Event::Message(said) => self.met(&said.from, !said.offline),
+            Event::Past(said) => self.met(&said.from, false),
+            Event::People { of, names } => names
+                .iter()
+                .for_each(|name| self.met(name, *of == PeopleOf::Online)),
+            Event::Directory { users, .. } => users
+                .iter()
+                .for_each(|user| self.met(&user.name, user.online)),
+            _ => {}
+        }
+    }
+
+    /// Names of people who are online.
+    pub(crate) fn online(&self) -> impl Iterator<Item = &str> {
+        self.online.iter().map(String::as_str)
+    }
+
+    /// All names that have come up.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = &str> {
+        self.seen.iter().map(String::as_str)
+    }
+
+    /// The commands that take a secret, whether or not they can be run now.
+    pub(crate) fn guarded(&self) -> &[Card] {
+        &self.guarded
+    }
+
+    fn met(&mut self, name: &str, online: bool) {
+        // What would have to be changed to be shown, or is no single word, cannot be completed either.
+        if name.is_empty()
+            || name.contains(char::is_whitespace)
+            || SafeText::new(name).as_str() != name
+        {
+            return;
+        }
+        for names in [Some(&mut self.seen), online.then_some(&mut self.online)]
+            .into_iter()
+            .flatten()
+        {
+            if names.len() < NAMES_MAX {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+
+    fn learn_cards(&mut self, cards: &[Card]) {
+        self.cards = cards.iter().map(safe).collect();
+        for card in &self.cards {
+            let guards = card.args.iter().any(|arg| arg.kind.secret);
+            if guards && self.guarded.len() < GUARDED_MAX && !self.guarded.contains(card) {
+                self.guarded.push(card.clone());
+            }
+        }
+    }
+}
+
+/// The card with nothing in it that acts on a terminal: hints and completions show it as it is.
+fn safe(card: &Card) -> Card {
+    let made_safe = |text: &str| SafeText::new(text).to_string();
+    let args = card.args.iter().map(|arg| ArgCard {
+        name: made_safe(&arg.name).into(),
+        help: made_safe(&arg.help).into(),
+        kind: Kind {
+            label: made_safe(&arg.kind.label).into(),
+            complete: match &arg.kind.complete {
+                Complete::OneOf(words) => Complete::OneOf(
+                    words
+                        .iter()
+                        .map(|word| made_safe(word).into())
+                        .collect::<Vec<_>>()
+                        .into(),
+                ),
+                other => other.clone(),
+            },
+            ..arg.kind
+        },
+    });
+    Card {
+        name: made_safe(&card.name).into(),
+        aliases: card
+            .aliases
+            .iter()
+            .map(|alias| made_safe(alias).into())
+            .collect::<Vec<_>>()
+            .into(),
+        summary: made_safe(&card.summary).into(),
+        args: args.collect(),
+        examples: "".into(),
+    }
+}
+
+/// Knowledge that the session fills and the prompt reads. The lock is held for a few map look-ups, never across
+/// a wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedKnowledge(Arc<Mutex<Knowledge>>);
+
+impl SharedKnowledge {
+    /// Looks or learns.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Knowledge> {
+        // Knowledge is never half-changed in a way that matters, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A few commands and people, for the tests of completion, hints and history.
+#[cfg(test)]
+pub(crate) fn for_tests() -> Knowledge {
+    use chinwag_wire::{Millis, Shape};
+
+    let kind = |complete| Kind {
+        complete,
+        ..Kind::WORD
+    };
+    let text = Kind {
+        shape: Shape::Rest,
+        ..Kind::WORD
+    };
+    let secret = Kind {
+        secret: true,
+        ..Kind::WORD
+    };
+    let optional = |kind| Kind {
+        optional: true,
+        ..kind
+    };
+    let arg = |name: &'static str, kind| ArgCard {
+        name: name.into(),
+        help: "x".into(),
+        kind,
+    };
+    let card = |name: &'static str, aliases: &[&'static str], args: Vec<ArgCard>| Card {
+        name: name.into(),
+        aliases: aliases
+            .iter()
+            .map(|alias| (*alias).into())
+            .collect::<Vec<_>>()
+            .into(),
+        summary: "Does.".into(),
+        args,
+        examples: "".into(),
+    };
+    let mut knowledge = Knowledge::default();
+    let login = card(
+        "login",
+        &[],
+        vec![arg("name", Kind::WORD), arg("password", secret.clone())],
+    );
+    knowledge.learn(&Event::Cards { cards: vec![login] });
+    let cards = vec![
+        card(
+            "message",
+            &["msg", "tell"],
+            vec![
+                arg("to", kind(Complete::OnlineUsers)),
+                arg("text", text.clone()),
+            ],
+        ),
+        card("broadcast", &[], vec![arg("text", text.clone())]),
+        card("block", &[], vec![arg("user", kind(Complete::KnownUsers))]),
+        card("blocked", &[], vec![]),
+        card(
+            "help",
+            &[],
+            vec![arg("command", optional(kind(Complete::Commands)))],
+        ),
+        card(
+            "dialect",
+            &[],
+            vec![arg(
+                "name",
+                kind(Complete::OneOf(vec!["text".into(), "json".into()].into())),
+            )],
+        ),
+        card(
+            "passwd",
+            &[],
+            vec![arg("old", secret.clone()), arg("new", secret)],
+        ),
+        card(
+            "sendfile",
+            &[],
+            vec![
+                arg("to", kind(Complete::OnlineUsers)),
+                arg(
+                    "path",
+                    Kind {
+                        shape: Shape::Rest,
+                        ..kind(Complete::Files)
+                    },
+                ),
+            ],
+        ),
+    ];
+    knowledge.learn(&Event::Cards { cards });
+    knowledge.learn(&Event::Roster {
+        names: vec!["bob".into(), "bobby".into(), "Carol".into()],
+        more: false,
+    });
+    knowledge.learn(&Event::Presence {
+        name: "dave".into(),
+        what: Arrival::LoggedOut,
+        at: Millis(0),
+    });
+    knowledge
+}
+
+#[cfg(test)]
+mod tests {
+    use chinwag_wire::Millis;
+
+    use super::*;
+
+    #[test]
+    fn people_come_and_go_but_are_not_forgotten() {
+        let mut knowledge = for_tests();
+        let online = |knowledge: &Knowledge| knowledge.online().collect::<Vec<_>>().join(" ");
+        assert_eq!(online(&knowledge), "Carol bob bobby");
+        knowledge.learn(&Event::Presence {
+            name: "bob".into(),
+            what: Arrival::TimedOut,
+            at: Millis(0),
+        });
+        knowledge.learn(&Event::Presence {
+            name: "erin".into(),
+            what: Arrival::LoggedIn,
+            at: Millis(0),
+        });
+        assert_eq!(online(&knowledge), "Carol bobby erin");
+        assert_eq!(
+            knowledge.seen().collect::<Vec<_>>().join(" "),
+            "Carol bob bobby dave erin"
+        );
+    }
+
+    #[test]
+    fn a_hostile_name_is_not_offered_and_a_hostile_card_is_made_safe() {
+        let mut knowledge = for_tests();
+        knowledge.learn(&Event::Roster {
+            names: vec![
+                "\x1b[2J".into(),
+                "two words".into(),
+                String::new(),
+                "ok".into(),
+            ],
+            more: false,
+        });
+        assert_eq!(knowledge.online().collect::<Vec<_>>(), ["ok"]);
+        let card = Card {
+            name: "x\x1b[2J".into(),
+            aliases: vec![].into(),
+            summary: "X.".into(),
+            args: vec![],
+            examples: "".into(),
+        };
+        knowledge.learn(&Event::Cards { cards: vec![card] });
+        assert_eq!(knowledge.cards[0].name, "x␛[2J");
+    }
+
+    #[test]
+    fn names_have_a_bound() {
+        let mut knowledge = Knowledge::default();
+        knowledge.learn(&Event::Roster {
+            names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(),
+            more: false,
+        });
+        assert_eq!(knowledge.online().count(), NAMES_MAX);
+    }
+}

@@ -1,0 +1,331 @@
+//! From a fresh link to a session: name, password, sign-up, and the refusals on the way.
+
+use chinwag_wire::{Code, Event, Refusal, SafeText, code, name};
+
+use crate::connection::{self, Heard, Link, Lost, Server, sentence};
+use crate::dialogue::{Answer, ask, ask_secretly, confirm, say};
+use crate::failure::Failure;
+use crate::knowledge::SharedKnowledge;
+use crate::machinery;
+use crate::password::{self, Source};
+
+/// What marks the answers to the lines of the login.
+const TAG: &str = "login";
+/// Reasons to ask for another name.
+const OTHER_NAME: &[Code] = &[
+    code::BAD_NAME,
+    code::RESERVED_NAME,
+    code::NAME_TAKEN,
+    code::SESSION_EXISTS,
+    code::GUESTS,
+];
+
+/// Who wants in, as far as the command line says.
+pub(crate) struct Applicant {
+    /// As whom.
+    pub(crate) name: Option<String>,
+    /// Where the password comes from.
+    pub(crate) source: Source,
+    /// Whether a new name is signed up without asking.
+    pub(crate) sign_up: bool,
+}
+
+/// What one can log in with again after a lost link. Kept in memory only.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// Until the server has given a token.
+    Password {
+        /// The account.
+        name: String,
+        /// Its password.
+        password: String,
+    },
+    /// From then on.
+    Token(String),
+}
+
+impl Credential {
+    /// The line that logs in with it; with the last number seen, if any.
+    pub(crate) fn line(&self, seen: Option<u64>) -> String {
+        match self {
+            Credential::Password { name, password } => machinery::login(name, password),
+            Credential::Token(token) => machinery::resume(token, seen),
+        }
+    }
+}
+
+/// Inside.
+pub(crate) struct LoggedIn {
+    /// The link, which speaks for this user from here on.
+    pub(crate) link: Link,
+    /// What the server said of it.
+    pub(crate) welcome: Event,
+    /// The name in the spelling it was registered with.
+    pub(crate) name: String,
+    /// How to come back.
+    pub(crate) credential: Credential,
+}
+
+/// How the server answered an attempt to log in.
+pub(crate) enum Outcome {
+    /// With `welcome`, and this name.
+    Welcome(Box<Event>, String),
+    /// Not so; another attempt may follow.
+    Refused(Refusal),
+    /// Not so, and the connection ends.
+    Closed(Refusal),
+}
+
+/// Sends `line` and waits for what the server makes of it.
+///
+/// # Errors
+/// The link is gone.
+pub(crate) async fn attempt(
+    link: &mut Link,
+    line: &str,
+    knowledge: &SharedKnowledge,
+) -> Result<Outcome, Lost> {
+    link.say(&machinery::line(line, TAG, None)).await?;
+    loop {
+        let Heard::Said(said) = link.next().await? else {
+            continue;
+        };
+        let answers = said.tag.as_deref() == Some(TAG);
+        knowledge.lock().learn(&said.event);
+        match said.event {
+            Event::Welcome { ref name, .. } => {
+                let name = SafeText::new(name).to_string();
+                return Ok(Outcome::Welcome(Box::new(said.event), name));
+            }
+            Event::Refusal(refusal) if answers => return Ok(Outcome::Refused(refusal)),
+            Event::Closing(refusal) => return Ok(Outcome::Closed(refusal)),
+            _ => {}
+        }
+    }
+}
+
+/// Logs in, asking whatever has to be asked. `None` when the one at the keyboard leaves.
+///
+/// # Errors
+/// Not let in, or the link is gone.
+pub(crate) async fn login(
+    server: &Server,
+    link: Link,
+    applicant: Applicant,
+    knowledge: &SharedKnowledge,
+) -> Answer<LoggedIn> {
+    let given = applicant.source.read()?;
+    let mut door = Door {
+        server,
+        link,
+        knowledge,
+    };
+    let mut name = applicant.name;
+    loop {
+        let who = match name.take() {
+            Some(name) => name,
+            None if given.is_none() => match ask_name()? {
+                Some(name) => name,
+                None => return Ok(None),
+            },
+            None => return Err(Failure::usage("no name to log in as: say USER@HOST")),
+        };
+        let password = match &given {
+            Some(password) => password.clone(),
+            None => match ask_password(&format!("Password for {who}: "))? {
+                Some(password) => password,
+                None => return Ok(None),
+            },
+        };
+        let refusal = match door.knock(&machinery::login(&who, &password)).await? {
+            Ok((welcome, name)) => return Ok(Some(door.enter(welcome, name, password))),
+            Err(refusal) => refusal,
+        };
+        if refusal.code == code::NO_SUCH_USER {
+            if given.is_some() && !applicant.sign_up {
+                let safe = SafeText::new(&who);
+                return Err(Failure::login(format!(
+                    "nobody called `{safe}` has an account at {}; --sign-up makes one",
+                    server.place
+                )));
+            }
+            match sign_up(
+                &mut door,
+                &who,
+                password,
+                given.is_none(),
+                applicant.sign_up,
+            )
+            .await?
+            {
+                SignUp::Done {
+                    welcome,
+                    name,
+                    password,
+                } => return Ok(Some(door.enter(*welcome, name, password))),
+                SignUp::OtherName => continue,
+                SignUp::Left => return Ok(None),
+            }
+        }
+        if given.is_some()
+            || !(refusal.code == code::WRONG_PASSWORD || OTHER_NAME.contains(&refusal.code))
+        {
+            return Err(Failure::login(sentence(&refusal)));
+        }
+        say(&sentence(&refusal));
+        if refusal.code == code::WRONG_PASSWORD {
+            name = Some(who);
+        }
+    }
+}
+
+enum SignUp {
+    Done {
+        welcome: Box<Event>,
+        name: String,
+        password: String,
+    },
+    OtherName,
+    Left,
+}
+
+/// Makes the account. `first` is the password typed for the login, to be typed again by somebody who `can_ask`.
+async fn sign_up(
+    door: &mut Door<'_>,
+    name: &str,
+    first: String,
+    can_ask: bool,
+    unasked: bool,
+) -> Result<SignUp, Failure> {
+    if !unasked {
+        match confirm(&format!("{name} is new here. Sign up?"))? {
+            Some(true) => {}
+            Some(false) => return Ok(SignUp::OtherName),
+            None => return Ok(SignUp::Left),
+        }
+    }
+    let mut first = Some(first);
+    loop {
+        let password = if can_ask {
+            match agreed_password(first.take())? {
+                Some(password) => password,
+                None => return Ok(SignUp::Left),
+            }
+        } else {
+            first.take().unwrap_or_default()
+        };
+        let refusal = match door.knock(&machinery::register(name, &password)).await? {
+            Ok((welcome, name)) => {
+                return Ok(SignUp::Done {
+                    welcome: Box::new(welcome),
+                    name,
+                    password,
+                });
+            }
+            Err(refusal) => refusal,
+        };
+        if !can_ask || !(refusal.code == code::WEAK_PASSWORD || OTHER_NAME.contains(&refusal.code))
+        {
+            return Err(Failure::login(sentence(&refusal)));
+        }
+        say(&sentence(&refusal));
+        if refusal.code != code::WEAK_PASSWORD {
+            return Ok(SignUp::OtherName);
+        }
+    }
+}
+
+fn ask_name() -> Answer<String> {
+    loop {
+        let Some(typed) = ask("Name: ")? else {
+            return Ok(None);
+        };
+        if typed.is_empty() {
+            continue;
+        }
+        match name::check(&typed) {
+            Ok(()) => return Ok(Some(typed)),
+            Err(refusal) => say(&sentence(&refusal)),
+        }
+    }
+}
+
+fn ask_password(question: &str) -> Answer<String> {
+    loop {
+        let Some(typed) = ask_secretly(question)? else {
+            return Ok(None);
+        };
+        match password::check(&typed) {
+            Ok(()) => return Ok(Some(typed)),
+            Err(why) => say(&format!("that password cannot be used: {why}")),
+        }
+    }
+}
+
+/// A password that was typed twice the same; `first` is what was typed once already.
+fn agreed_password(mut first: Option<String>) -> Answer<String> {
+    loop {
+        let one = match first.take() {
+            Some(typed) => typed,
+            None => match ask_password("Choose a password: ")? {
+                Some(typed) => typed,
+                None => return Ok(None),
+            },
+        };
+        let Some(other) = ask_secretly("The password again: ")? else {
+            return Ok(None);
+        };
+        if one == other {
+            return Ok(Some(one));
+        }
+        say("the two differ");
+    }
+}
+
+/// The link, while nobody is logged in on it.
+struct Door<'a> {
+    server: &'a Server,
+    link: Link,
+    knowledge: &'a SharedKnowledge,
+}
+
+impl Door<'_> {
+    /// One attempt; with a fresh link if the server did not want to wait until everything was typed.
+    async fn knock(&mut self, line: &str) -> Result<Result<(Event, String), Refusal>, Failure> {
+        let mut outcome = attempt(&mut self.link, line, self.knowledge).await;
+        let too_late = |outcome: &Result<Outcome, Lost>| match outcome {
+            Err(_) => true,
+            Ok(Outcome::Closed(refusal)) => refusal.code == code::REGISTRATION_TIMEOUT,
+            Ok(_) => false,
+        };
+        if too_late(&outcome) {
+            let opened = connection::open(self.server).await?;
+            opened
+                .greeting
+                .iter()
+                .for_each(|event| self.knowledge.lock().learn(event));
+            self.link = opened.link;
+            outcome = attempt(&mut self.link, line, self.knowledge).await;
+        }
+        match outcome {
+            Ok(Outcome::Welcome(welcome, name)) => Ok(Ok((*welcome, name))),
+            Ok(Outcome::Refused(refusal)) => Ok(Err(refusal)),
+            Ok(Outcome::Closed(refusal)) => Err(Failure::login(sentence(&refusal))),
+            Err(Lost(why)) => Err(Failure::no_link(format!("{} {why}", self.server.place))),
+        }
+    }
+
+    /// Inside, for good.
+    fn enter(self, welcome: Event, name: String, password: String) -> LoggedIn {
+        let credential = Credential::Password {
+            name: name.clone(),
+            password,
+        };
+        LoggedIn {
+            link: self.link,
+            welcome,
+            name,
+            credential,
+        }
+    }
+}

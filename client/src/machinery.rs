@@ -1,0 +1,48 @@
+//! The only server commands this client knows by name: those its own login and machinery send. Whatever people
+//! type goes to the server as it is, and whatever help there is comes from the cards the server sends.
+
+use std::borrow::Cow;
+
+use chinwag_wire::Line;
+use chinwag_wire::dialect::Marks;
+
+/// The raw line that switches a fresh connection to the dialect of programs. Everything after it is JSON.
+pub(crate) const SPEAK_JSON: &[u8] = b"dialect json\n";
+/// Logs out.
+pub(crate) const LOGOUT: &str = "logout";
+/// Asks for a session token.
+pub(crate) const TOKEN: &str = "token";
+
+/// Logs in.
+pub(crate) fn login(name: &str, password: &str) -> String {
+    format!("login {name} {password}")
+}
+
+/// Makes an account and logs in.
+pub(crate) fn register(name: &str, password: &str) -> String {
+    format!("register {name} {password}")
+}
+
+/// Logs in with a token, and says what was seen so far; without a number the server goes by its own cursor.
+pub(crate) fn resume(token: &str, seen: Option<u64>) -> String {
+    match seen {
+        Some(seq) => format!("resume {token} {seq}"),
+        None => format!("resume {token}"),
+    }
+}
+
+/// Says what has been shown.
+pub(crate) fn ack(seq: u64) -> String {
+    format!("ack {seq}")
+}
+
+/// A line as it goes out.
+pub(crate) fn line<'a>(text: &'a str, tag: &str, key: Option<&str>) -> Line<'a> {
+    Line {
+        text: Cow::Borrowed(text),
+        marks: Marks {
+            tag: Some(tag.to_owned()),
+            key: key.map(str::to_owned),
+        },
+    }
+}

@@ -1,0 +1,546 @@
+//! A session, from login to logout: lines out, events in, and whatever it takes that a lost link loses nothing.
+//!
+//! Every line that somebody types is kept until its last answer has come. When the link breaks, the session comes
+//! back with its token, says what it has seen, and sends the kept lines again under the keys they had: the server
+//! knows a key it has seen, and nothing is said twice.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use chinwag_wire::dialect::json::ServerLine;
+use chinwag_wire::{Code, Event, code};
+use smol::Timer;
+use smol::future::{or, pending, race};
+
+use crate::backoff::Backoff;
+use crate::connection::{self, Heard, Link, Lost, Server, sentence, within};
+use crate::failure::{Exit, Failure};
+use crate::knowledge::SharedKnowledge;
+use crate::login::{Credential, LoggedIn, Outcome, attempt};
+use crate::machinery;
+use crate::screen::{Gone, Screen, Settled};
+
+/// How many lines may be without an answer. The server remembers the last 64 keys of a sender: of more lines than
+/// that, some that are sent again would be said twice.
+const UNANSWERED_MAX: usize = 32;
+/// How long after a message has been shown that is acknowledged: once for a whole burst.
+const ACK_AFTER: Duration = Duration::from_secs(1);
+/// How long somebody who leaves waits for answers to lines typed just before.
+const LEAVING_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the server may take to say goodbye.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a resumption may take before the next attempt.
+const RESUME_PATIENCE: Duration = Duration::from_secs(20);
+/// Reasons for the end of a connection after which it is worth coming back.
+const COMING_BACK: &[Code] = &[
+    code::SHUTDOWN,
+    code::TOO_SLOW,
+    code::BUSY,
+    code::STORE_FAILING,
+    code::TOO_MANY_CONNECTIONS,
+];
+/// Reasons to refuse a resumption that may be gone at the next attempt: the server may hold the broken link for a session still.
+const TRY_AGAIN: &[Code] = &[
+    code::SESSION_EXISTS,
+    code::BUSY,
+    code::STORE_FAILING,
+    code::DEADLINE,
+    code::INTERNAL,
+];
+/// What marks answers to the machinery's lines, which are not shown.
+const MACHINERY_TAG: &str = "m";
+/// What marks the answer with the token.
+const TOKEN_TAG: &str = "token";
+
+/// A line that somebody typed.
+pub(crate) struct Typed {
+    /// The line.
+    pub(crate) text: String,
+    /// Dropped when its answer is on the screen.
+    pub(crate) settled: Settled,
+}
+
+/// What a session needs from the rest of the program.
+pub(crate) struct Surroundings {
+    /// Where to come back to.
+    pub(crate) server: Server,
+    /// How long to try.
+    pub(crate) reconnect_for: Duration,
+    /// What is learnt from events.
+    pub(crate) knowledge: SharedKnowledge,
+    /// Where events are shown.
+    pub(crate) screen: Screen,
+    /// What somebody types. At its end the session waits for all answers and logs out.
+    pub(crate) typed: Receiver<Typed>,
+    /// Closed when somebody wants to leave now.
+    pub(crate) leave: Receiver<()>,
+    /// Whether each line waits for the answer to the one before, as a script expects.
+    pub(crate) one_by_one: bool,
+}
+
+/// A line whose last answer has not come.
+struct Unanswered {
+    tag: String,
+    key: String,
+    text: String,
+    settled: Settled,
+}
+
+/// A session.
+pub(crate) struct Session {
+    around: Surroundings,
+    link: Link,
+    credential: Credential,
+    /// The log that numbers belong to.
+    log: Option<String>,
+    /// The highest number of a message that came.
+    seen: Option<u64>,
+    /// The highest number that was acknowledged.
+    acked: u64,
+    ack_due: Option<Instant>,
+    unanswered: VecDeque<Unanswered>,
+    /// Makes keys unique among all sessions of this user.
+    salt: u64,
+    lines: u64,
+    /// When to stop waiting for answers, for somebody who leaves.
+    leaving: Option<Instant>,
+}
+
+/// What happens next.
+enum Turn {
+    Heard(Result<Heard, Lost>),
+    Typed(Typed),
+    /// Nothing more will be typed.
+    TypedOut,
+    AckDue,
+    Leave,
+    PatienceOver,
+}
+
+/// Why the session ends.
+enum End {
+    /// As it should.
+    Goodbye,
+    /// Not as it should.
+    Failed(Failure),
+}
+
+impl From<Gone> for End {
+    fn from(Gone: Gone) -> End {
+        End::Failed(Failure::no_link("nobody reads what is printed"))
+    }
+}
+
+impl Session {
+    /// A session on a link that is logged in.
+    ///
+    /// # Errors
+    /// This machine has no randomness.
+    pub(crate) fn new(
+        inside: LoggedIn,
+        greeting: &[Event],
+        around: Surroundings,
+    ) -> Result<Session, Failure> {
+        let salt = getrandom::u64().map_err(|error| {
+            Failure::no_link(format!("this machine has no randomness: {error}"))
+        })?;
+        Ok(Session {
+            around,
+            link: inside.link,
+            credential: inside.credential,
+            log: log_of(greeting),
+            seen: None,
+            acked: 0,
+            ack_due: None,
+            unanswered: VecDeque::new(),
+            salt,
+            lines: 0,
+            leaving: None,
+        })
+    }
+
+    /// Lives until logout, or until the link is lost for good.
+    ///
+    /// # Errors
+    /// Why it did not end by a logout.
+    pub(crate) async fn run(mut self, welcome: &Event) -> Result<(), Failure> {
+        let end = match self.begin(welcome).await {
+            Ok(()) => self.live().await,
+            Err(end) => end,
+        };
+        self.around.screen.flush().await;
+        match end {
+            End::Goodbye => Ok(()),
+            End::Failed(failure) => Err(failure),
+        }
+    }
+
+    async fn begin(&mut self, welcome: &Event) -> Result<(), End> {
+        self.around.screen.event(welcome, None).await?;
+        self.ask_for_token().await;
+        Ok(())
+    }
+
+    async fn live(&mut self) -> End {
+        loop {
+            let turn = self.turn().await;
+            let done = match turn {
+                Turn::Heard(Ok(heard)) => self.hear(heard).await,
+                Turn::Heard(Err(lost)) => self.come_back(lost).await,
+                Turn::Typed(typed) => self.say(typed).await,
+                Turn::TypedOut if self.unanswered.is_empty() => Err(self.log_out().await),
+                Turn::TypedOut => Ok(()),
+                Turn::AckDue => self.acknowledge().await,
+                Turn::Leave => {
+                    self.leaving = Some(Instant::now() + LEAVING_PATIENCE);
+                    Ok(())
+                }
+                Turn::PatienceOver => Err(self.log_out().await),
+            };
+            if let Err(end) = done {
+                return end;
+            }
+        }
+    }
+
+    /// Whatever happens first.
+    async fn turn(&mut self) -> Turn {
+        let room = if self.around.one_by_one {
+            self.unanswered.is_empty()
+        } else {
+            self.unanswered.len() < UNANSWERED_MAX
+        };
+        // Somebody who leaves types no more: what is there is all there is.
+        if self.leaving.is_some() {
+            self.around.typed.close();
+        }
+        let typed_out = self.around.typed.is_closed() && self.around.typed.is_empty();
+        if typed_out && self.unanswered.is_empty() {
+            return Turn::TypedOut;
+        }
+        let typed = async {
+            match self.around.typed.recv().await {
+                Ok(typed) => Turn::Typed(typed),
+                Err(_) => Turn::TypedOut,
+            }
+        };
+        let typed = async {
+            if room && !typed_out {
+                typed.await
+            } else {
+                pending().await
+            }
+        };
+        let leave = async {
+            if self.leaving.is_some() {
+                return pending().await;
+            }
+            // Nothing is ever sent: that it ends is the message.
+            let _ = self.around.leave.recv().await;
+            Turn::Leave
+        };
+        let heard = async { Turn::Heard(self.link.next().await) };
+        let ack = at(self.ack_due, Turn::AckDue);
+        let patience = at(self.leaving, Turn::PatienceOver);
+        race(race(heard, typed), or(leave, or(patience, ack))).await
+    }
+
+    /// Sends a line that somebody typed.
+    async fn say(&mut self, typed: Typed) -> Result<(), End> {
+        self.lines += 1;
+        let line = Unanswered {
+            tag: self.lines.to_string(),
+            key: format!("{:016x}-{}", self.salt, self.lines),
+            text: typed.text,
+            settled: typed.settled,
+        };
+        let sent = self
+            .link
+            .say(&machinery::line(&line.text, &line.tag, Some(&line.key)))
+            .await;
+        self.unanswered.push_back(line);
+        match sent {
+            Ok(()) => Ok(()),
+            Err(lost) => self.come_back(lost).await,
+        }
+    }
+
+    async fn hear(&mut self, heard: Heard) -> Result<(), End> {
+        match heard {
+            Heard::Said(line) => self.take(*line).await,
+            Heard::Foreign(text) => {
+                let notice = format!(
+                    "the server says something that this client does not understand: {text}"
+                );
+                Ok(self.around.screen.notice(&notice).await?)
+            }
+        }
+    }
+
+    /// Takes what the server says: shows it, learns from it, and marks off the line it answers.
+    async fn take(&mut self, line: ServerLine) -> Result<(), End> {
+        self.around.knowledge.lock().learn(&line.event);
+        let answered = line.tag.as_ref().and_then(|tag| {
+            self.unanswered
+                .iter()
+                .position(|waiting| waiting.tag == *tag)
+        });
+        let settled = match answered {
+            Some(index) if line.done => {
+                self.unanswered.remove(index).map(|waiting| waiting.settled)
+            }
+            _ => None,
+        };
+        match &line.event {
+            Event::Message(said) => {
+                if self.seen.is_some_and(|seen| said.seq <= seen) {
+                    // It came before the link broke.
+                    return Ok(());
+                }
+                self.seen = Some(said.seq);
+                self.ack_due
+                    .get_or_insert_with(|| Instant::now() + ACK_AFTER);
+            }
+            Event::Token { token, .. } if line.tag.as_deref() == Some(TOKEN_TAG) => {
+                self.credential = Credential::Token(token.clone());
+                return Ok(());
+            }
+            Event::Goodbye => {
+                self.around.screen.event(&line.event, None).await?;
+                return Err(End::Goodbye);
+            }
+            Event::Closing(refusal) => {
+                self.around.screen.event(&line.event, None).await?;
+                if COMING_BACK.contains(&refusal.code) {
+                    return self
+                        .come_back(Lost("ended the connection".to_owned()))
+                        .await;
+                }
+                let why = sentence(refusal);
+                return Err(End::Failed(Failure::no_link(format!(
+                    "the server ended the session: {why}"
+                ))));
+            }
+            _ => {}
+        }
+        // What the machinery asked for is its own business.
+        if line.tag.is_some() && answered.is_none() {
+            return Ok(());
+        }
+        Ok(self.around.screen.event(&line.event, settled).await?)
+    }
+
+    /// Says what has been shown. What waits for the screen still is acknowledged later.
+    async fn acknowledge(&mut self) -> Result<(), End> {
+        let shown = self.around.screen.shown();
+        let behind = self.seen.is_some_and(|seen| seen > shown);
+        self.ack_due = behind.then(|| Instant::now() + ACK_AFTER);
+        if shown <= self.acked {
+            return Ok(());
+        }
+        self.acked = shown;
+        match self.machinery(&machinery::ack(shown), MACHINERY_TAG).await {
+            Ok(()) => Ok(()),
+            Err(lost) => self.come_back(lost).await,
+        }
+    }
+
+    async fn machinery(&mut self, line: &str, tag: &str) -> Result<(), Lost> {
+        self.link.say(&machinery::line(line, tag, None)).await
+    }
+
+    /// A server that gives none, or a link that breaks before it comes, leaves the password to come back with.
+    async fn ask_for_token(&mut self) {
+        if matches!(self.credential, Credential::Password { .. }) {
+            // A broken link is found out by the next turn.
+            let _ = self.machinery(machinery::TOKEN, TOKEN_TAG).await;
+        }
+    }
+
+    /// Acknowledges, logs out and waits for the goodbye.
+    async fn log_out(&mut self) -> End {
+        self.around.screen.flush().await;
+        let shown = self.around.screen.shown();
+        let farewell = async {
+            if shown > self.acked {
+                self.machinery(&machinery::ack(shown), MACHINERY_TAG)
+                    .await?;
+            }
+            self.machinery(machinery::LOGOUT, MACHINERY_TAG).await?;
+            loop {
+                let Heard::Said(line) = self.link.next().await? else {
+                    continue;
+                };
+                if matches!(line.event, Event::Goodbye | Event::Closing(_)) {
+                    return Ok::<_, Lost>(line.event);
+                }
+            }
+        };
+        // Whether the server answers or not: who wants to leave leaves.
+        if let Some(Ok(event)) = within(GOODBYE_PATIENCE, farewell).await
+            && let Err(Gone) = self.around.screen.event(&event, None).await
+        {
+            return Gone.into();
+        }
+        self.undelivered().map_or(End::Goodbye, End::Failed)
+    }
+
+    /// What was typed and never answered.
+    fn undelivered(&self) -> Option<Failure> {
+        let count = self.unanswered.len() + self.around.typed.len();
+        let lines = if count == 1 {
+            "1 line was"
+        } else {
+            &format!("{count} lines were")
+        };
+        (count > 0).then(|| {
+            Failure::no_link(format!(
+                "{lines} not answered; it is not known whether they arrived"
+            ))
+        })
+    }
+
+    /// Gets the link back: waits, connects, resumes, and sends again what has no answer.
+    async fn come_back(&mut self, Lost(why): Lost) -> Result<(), End> {
+        let place = self.around.server.place.to_string();
+        let mut reason = why;
+        let gives_up = Instant::now() + self.around.reconnect_for;
+        let mut backoff = Backoff::default();
+        if self.leaving.is_some() {
+            return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
+        }
+        if !self.around.reconnect_for.is_zero() {
+            self.around
+                .screen
+                .notice(&format!(
+                    "the link is lost: {place} {reason}; trying to get it back"
+                ))
+                .await?;
+        }
+        loop {
+            let wait = backoff.next(getrandom::u32().unwrap_or_default());
+            if Instant::now() + wait > gives_up {
+                return Err(End::Failed(Failure::no_link(format!(
+                    "the link is lost: {place} {reason}"
+                ))));
+            }
+            let leave = async {
+                let _ = self.around.leave.recv().await;
+                false
+            };
+            let waited = async {
+                Timer::after(wait).await;
+                true
+            };
+            if !or(leave, waited).await {
+                return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
+            }
+            let Some(attempt) = self.or_leave(RESUME_PATIENCE).await else {
+                return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
+            };
+            match attempt {
+                Ok(()) => {}
+                Err(Setback::Again(why)) => {
+                    reason = why;
+                    continue;
+                }
+                Err(Setback::Final(failure)) => return Err(End::Failed(failure)),
+            }
+            self.around.screen.notice("the link is back").await?;
+            match self.send_again().await {
+                Ok(()) => return Ok(()),
+                Err(Lost(why)) => reason = why,
+            }
+        }
+    }
+
+    /// One attempt to resume; nothing if somebody wants to leave meanwhile.
+    async fn or_leave(&mut self, patience: Duration) -> Option<Result<(), Setback>> {
+        let leave = self.around.leave.clone();
+        let leave = async {
+            let _ = leave.recv().await;
+            None
+        };
+        let attempt = async {
+            let late = || Err(Setback::Again("does not answer".to_owned()));
+            Some(within(patience, self.resume()).await.unwrap_or_else(late))
+        };
+        or(leave, attempt).await
+    }
+
+    async fn resume(&mut self) -> Result<(), Setback> {
+        let opened =
+            connection::open(&self.around.server)
+                .await
+                .map_err(|failure| match failure.exit {
+                    Exit::NoLink => Setback::Again(format!("is not back: {failure}")),
+                    _ => Setback::Final(failure),
+                })?;
+        let log = log_of(&opened.greeting);
+        if log != self.log {
+            // Numbers of one log mean nothing in another: nobody could say what was seen and what was not.
+            let why = "the server has started over, and what was said before is not in its new log; log in again";
+            return Err(Setback::Final(Failure::no_link(why)));
+        }
+        opened
+            .greeting
+            .iter()
+            .for_each(|event| self.around.knowledge.lock().learn(event));
+        let mut link = opened.link;
+        let line = self.credential.line(self.seen);
+        match attempt(&mut link, &line, &self.around.knowledge).await {
+            Ok(Outcome::Welcome(..)) => {}
+            Ok(Outcome::Refused(refusal) | Outcome::Closed(refusal)) => {
+                let why = sentence(&refusal);
+                return Err(
+                    if TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
+                        Setback::Again(format!("refuses: {why}"))
+                    } else {
+                        Setback::Final(Failure::login(format!(
+                            "the link was lost, and the server does not take the session back: {why}"
+                        )))
+                    },
+                );
+            }
+            Err(Lost(why)) => return Err(Setback::Again(why)),
+        }
+        self.link = link;
+        self.ask_for_token().await;
+        Ok(())
+    }
+
+    async fn send_again(&mut self) -> Result<(), Lost> {
+        for line in &self.unanswered {
+            self.link
+                .say(&machinery::line(&line.text, &line.tag, Some(&line.key)))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why an attempt to come back failed.
+enum Setback {
+    /// The next may succeed.
+    Again(String),
+    /// None will.
+    Final(Failure),
+}
+
+/// The log named in a greeting.
+fn log_of(greeting: &[Event]) -> Option<String> {
+    greeting.iter().find_map(|event| match event {
+        Event::Hello { log, .. } => Some(log.clone()),
+        _ => None,
+    })
+}
+
+/// Gives `turn` at a moment, or never.
+async fn at(moment: Option<Instant>, turn: Turn) -> Turn {
+    match moment {
+        Some(moment) => Timer::at(moment).await,
+        None => pending().await,
+    };
+    turn
+}

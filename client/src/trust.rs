@@ -1,0 +1,535 @@
+//! Whether the server is the one it should be: fingerprints remembered at the first visit, or certificates from
+//! a file. Either way the handshake signature is verified for real: a fingerprint is public, the key is not.
+
+use std::fmt;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+
+use futures_rustls::pki_types::pem::PemObject;
+use futures_rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use futures_rustls::rustls::client::WebPkiServerVerifier;
+use futures_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use futures_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
+use futures_rustls::rustls::{
+    self, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use sha2::{Digest, Sha256};
+
+use crate::address::Place;
+use crate::failure::Failure;
+
+/// The largest file of remembered fingerprints that is read: some ten thousand servers.
+const KNOWN_HOSTS_BYTES_MAX: u64 = 1 << 20;
+
+/// The SHA-256 of a certificate in its DER form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of `certificate`.
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Fingerprint {
+        Fingerprint(Sha256::digest(certificate.as_ref()).into())
+    }
+}
+
+/// `SHA256:` and hexadecimal digits.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SHA256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Upper or lower case, with or without colons between the bytes.
+impl FromStr for Fingerprint {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Fingerprint, ()> {
+        let digits: Vec<u8> = word
+            .strip_prefix("SHA256:")
+            .ok_or(())?
+            .chars()
+            .filter(|c| *c != ':')
+            .map(|c| {
+                c.to_digit(16)
+                    .and_then(|digit| u8::try_from(digit).ok())
+                    .ok_or(())
+            })
+            .collect::<Result<_, _>>()?;
+        let bytes: Vec<u8> = digits
+            .chunks(2)
+            .filter_map(|pair| Some((pair.first()? << 4) | pair.get(1)?))
+            .collect();
+        if digits.len() % 2 == 1 {
+            Err(())
+        } else {
+            bytes.try_into().map(Fingerprint).map_err(|_| ())
+        }
+    }
+}
+
+/// The file that remembers fingerprints: a line `HOST:PORT SHA256:…` for each server; `#` begins a comment.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownHosts {
+    path: PathBuf,
+}
+
+impl KnownHosts {
+    /// The file at `path`; it need not exist yet.
+    pub(crate) fn at(path: PathBuf) -> KnownHosts {
+        KnownHosts { path }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The fingerprint remembered for `place`, and the number of its line.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the line for `place` is damaged: better no connection than an unchecked one.
+    pub(crate) fn find(&self, place: &Place) -> Result<Option<(Fingerprint, usize)>, Failure> {
+        let place = place.to_string();
+        for (index, line) in self.read()?.lines().enumerate() {
+            let mut words = line.split_whitespace();
+            if words.next() != Some(place.as_str()) {
+                continue;
+            }
+            let fingerprint = words.next().and_then(|word| word.parse().ok()).ok_or_else(|| {
+                let (file, number) = (self.path.display(), index + 1);
+                Failure::certificate(format!("line {number} of {file} is damaged: expected `{place} SHA256:…`; mend or delete it"))
+            })?;
+            return Ok(Some((fingerprint, index + 1)));
+        }
+        Ok(None)
+    }
+
+    /// Remembers `fingerprint` for `place`, in the place of an older one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn remember(&self, place: &Place, fingerprint: Fingerprint) -> Result<(), Failure> {
+        let name = place.to_string();
+        let old = self.read()?;
+        let mut new: String = old
+            .lines()
+            .filter(|line| line.split_whitespace().next() != Some(name.as_str()))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        new.push_str(&format!("{name} {fingerprint}\n"));
+        self.write(&new).map_err(|error| {
+            Failure::certificate(format!(
+                "cannot remember the server's fingerprint in {}: {error}",
+                self.path.display()
+            ))
+        })
+    }
+
+    fn read(&self) -> Result<String, Failure> {
+        let cannot = |why: String| {
+            Failure::certificate(format!("cannot read {}: {why}", self.path.display()))
+        };
+        match fs::metadata(&self.path) {
+            Ok(file) if file.len() > KNOWN_HOSTS_BYTES_MAX => Err(cannot(format!(
+                "it is larger than {KNOWN_HOSTS_BYTES_MAX} bytes"
+            ))),
+            Ok(_) => fs::read_to_string(&self.path).map_err(|error| cannot(error.to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(cannot(error.to_string())),
+        }
+    }
+
+    /// A new file takes the place of the old one in one step: a crash leaves the one or the other.
+    fn write(&self, text: &str) -> std::io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let new = self
+            .path
+            .with_extension(format!("new-{}", std::process::id()));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &self.path)
+    }
+}
+
+/// Checks that the server has the certificate whose fingerprint is expected, or notes which one it has.
+#[derive(Debug)]
+pub(crate) struct Pin {
+    expected: Option<Fingerprint>,
+    seen: OnceLock<Fingerprint>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Pin {
+    /// Expects this fingerprint; `None` takes any.
+    pub(crate) fn new(expected: Option<Fingerprint>, provider: Arc<CryptoProvider>) -> Pin {
+        Pin {
+            expected,
+            seen: OnceLock::new(),
+            provider,
+        }
+    }
+
+    /// The fingerprint the server showed. Only a finished handshake proves that it has the key to it.
+    pub(crate) fn seen(&self) -> Option<Fingerprint> {
+        self.seen.get().copied()
+    }
+}
+
+impl ServerCertVerifier for Pin {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = Fingerprint::of(end_entity);
+        // One verifier serves one handshake; were it two, the first one counts.
+        let _ = self.seen.set(shown);
+        match self.expected {
+            Some(expected) if expected != shown => {
+                Err(CertificateError::ApplicationVerificationFailure.into())
+            }
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// Certificates from a file. They vouch for a server as authorities do; and a server whose very certificate is in
+/// the file needs nobody to vouch for it, so that the file may simply be a copy of a self-signed certificate.
+#[derive(Debug)]
+pub(crate) struct Vouchers {
+    certificates: Vec<CertificateDer<'static>>,
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Vouchers {
+    /// Reads a PEM file.
+    ///
+    /// # Errors
+    /// The file cannot be read or holds no certificate.
+    pub(crate) fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Vouchers, Failure> {
+        let file = path.display();
+        let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| {
+                Failure::usage(format!("cannot read certificates from {file}: {error}"))
+            })?;
+        if certificates.is_empty() {
+            return Err(Failure::usage(format!(
+                "{file} holds no certificate in PEM form"
+            )));
+        }
+        let mut roots = RootCertStore::empty();
+        // What cannot be an authority can still be the server's very certificate.
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        let authorities =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .ok();
+        Ok(Vouchers {
+            certificates,
+            authorities,
+            provider,
+        })
+    }
+}
+
+impl ServerCertVerifier for Vouchers {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.certificates.contains(end_entity) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match &self.authorities {
+            Some(authorities) => authorities.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            ),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// What to say of a server that shows another certificate than it used to.
+pub(crate) fn changed(
+    place: &Place,
+    known: &KnownHosts,
+    line: usize,
+    expected: Fingerprint,
+    shown: Fingerprint,
+) -> Failure {
+    let file = known.path().display();
+    Failure::certificate(format!(
+        "{place} shows another certificate than before, so nothing was sent to it.\n\
+         \x20 remembered: {expected}\n\
+         \x20 shown now:  {shown}\n\
+         Either the server was set up anew, or somebody is between you and it. Ask whoever runs the server for its\n\
+         fingerprint. If it is the one shown now, say --accept-new-fingerprint once, or edit line {line} of\n\
+         {file}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const ONE: &[u8] = include_bytes!("../tests/data/server-one.cert.der");
+    const TWO: &[u8] = include_bytes!("../tests/data/server-two.cert.der");
+    const SIGNED: &[u8] = include_bytes!("../tests/data/signed-by-authority.cert.der");
+
+    fn provider() -> Arc<CryptoProvider> {
+        Arc::new(rustls::crypto::ring::default_provider())
+    }
+
+    fn data(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data")
+            .join(name)
+    }
+
+    fn place(host: &str) -> Place {
+        Place {
+            host: host.to_owned(),
+            port: 2461,
+        }
+    }
+
+    fn check(
+        verifier: &dyn ServerCertVerifier,
+        certificate: &[u8],
+        host: &str,
+    ) -> Result<(), rustls::Error> {
+        let name = ServerName::try_from(host.to_owned()).expect("a host name");
+        // Within the validity of the test certificates, whenever the test runs.
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
+        verifier
+            .verify_server_cert(&CertificateDer::from(certificate), &[], &name, &[], now)
+            .map(|_| ())
+    }
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_is_written_and_as_others_write_it() {
+        let one = Fingerprint::of(&CertificateDer::from(ONE));
+        let written = one.to_string();
+        let digits = written.strip_prefix("SHA256:").expect("a prefix");
+        assert_eq!(digits.len(), 64);
+        let pairs: Vec<&str> = (0..32).map(|i| &digits[2 * i..2 * i + 2]).collect();
+        assert_eq!(written.parse(), Ok(one));
+        assert_eq!(
+            format!("SHA256:{}", pairs.join(":").to_uppercase()).parse(),
+            Ok(one)
+        );
+        for wrong in [
+            "",
+            "SHA256:",
+            "SHA256:00",
+            digits,
+            "SHA256:žž",
+            &written[..written.len() - 1],
+            &format!("{written}00"),
+        ] {
+            assert_eq!(wrong.parse::<Fingerprint>(), Err(()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_what_openssl_says() {
+        let openssl = fs::read_to_string(data("server-one.fingerprint")).expect("test data");
+        assert_eq!(
+            openssl.trim().parse(),
+            Ok(Fingerprint::of(&CertificateDer::from(ONE)))
+        );
+    }
+
+    #[test]
+    fn a_pin_takes_what_it_expects_and_nothing_else() {
+        let (one, two) = (
+            Fingerprint::of(&CertificateDer::from(ONE)),
+            Fingerprint::of(&CertificateDer::from(TWO)),
+        );
+        let first_visit = Pin::new(None, provider());
+        assert_eq!(check(&first_visit, ONE, "anything.example"), Ok(()));
+        assert_eq!(first_visit.seen(), Some(one));
+        assert_eq!(
+            check(&Pin::new(Some(one), provider()), ONE, "anything.example"),
+            Ok(())
+        );
+        let other = Pin::new(Some(one), provider());
+        assert!(check(&other, TWO, "anything.example").is_err());
+        assert_eq!(other.seen(), Some(two));
+    }
+
+    #[test]
+    fn a_file_vouches_for_itself_and_for_what_it_signed() {
+        let one = Vouchers::read(&data("server-one.cert.pem"), provider()).expect("reads");
+        assert_eq!(check(&one, ONE, "anything.example"), Ok(()));
+        assert!(check(&one, TWO, "one.example").is_err());
+        let authority = Vouchers::read(&data("authority.cert.pem"), provider()).expect("reads");
+        assert_eq!(check(&authority, SIGNED, "signed.example"), Ok(()));
+        assert!(
+            check(&authority, SIGNED, "other.example").is_err(),
+            "the name counts"
+        );
+        assert!(check(&authority, ONE, "one.example").is_err());
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_a_wrong_call() {
+        for name in ["no-such-file.pem", "server-one.fingerprint"] {
+            let failure = Vouchers::read(&data(name), provider()).expect_err(name);
+            assert_eq!(failure.exit, crate::failure::Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_remembered_and_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let known = KnownHosts::at(folder.path().join("deep/known-hosts"));
+        let (one, two) = (
+            Fingerprint::of(&CertificateDer::from(ONE)),
+            Fingerprint::of(&CertificateDer::from(TWO)),
+        );
+        assert_eq!(known.find(&place("a.example")), Ok(None));
+        known.remember(&place("a.example"), one).expect("writes");
+        known.remember(&place("::1"), one).expect("writes");
+        assert_eq!(known.find(&place("A.example")), Ok(Some((one, 1))));
+        assert_eq!(known.find(&place("::1")), Ok(Some((one, 2))));
+        assert_eq!(
+            known.find(&Place {
+                port: 1,
+                ..place("a.example")
+            }),
+            Ok(None)
+        );
+        known.remember(&place("a.example"), two).expect("writes");
+        assert_eq!(known.find(&place("a.example")), Ok(Some((two, 2))));
+        assert_eq!(known.find(&place("::1")), Ok(Some((one, 1))));
+        let mode = fs::metadata(known.path())
+            .expect("is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn comments_stay_and_a_damaged_line_is_no_licence() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let known = KnownHosts::at(folder.path().join("known-hosts"));
+        fs::write(known.path(), "# mine\na.example:2461 SHA256:beef\n").expect("writes");
+        let failure = known.find(&place("a.example")).expect_err("damaged");
+        assert!(failure.message.contains("line 2"), "{failure}");
+        known
+            .remember(
+                &place("b.example"),
+                Fingerprint::of(&CertificateDer::from(ONE)),
+            )
+            .expect("writes");
+        assert!(
+            fs::read_to_string(known.path())
+                .expect("reads")
+                .starts_with("# mine\n")
+        );
+    }
+}
