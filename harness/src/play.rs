@@ -15,7 +15,7 @@ use crate::connection::{Connection, Heard, Speaks};
 use crate::diagnostic::Mistake;
 use crate::holes::{self, Filling};
 use crate::pattern::{self, Mismatch};
-use crate::scenario::{Bytes, Capture, Items, Keyed, Name, OneOrMany, Pat, Scenario, Spanned, Step};
+use crate::scenario::{By, Bytes, Capture, Items, Keyed, Name, OneOrMany, Pat, Scenario, Spanned, Step};
 use crate::server::{Launch, Server, Settings, Trouble};
 use crate::source::Span;
 use crate::transcript::{Transcript, said};
@@ -231,7 +231,7 @@ impl<'s> Player<'s> {
             self.span = user.span.clone();
             let speaks = if role.value.text { Speaks::Text } else { Speaks::Json };
             self.connect(user, speaks).await?;
-            self.say(user, &[format!("register {} {}", user.value, role.value.password)]).await?;
+            self.say(user, &format!("register {} {}", user.value, role.value.password)).await?;
             self.barrier.pass(&mut self.cast, &mut self.server).await?;
             let heard =
                 self.cast.get(&user.value).map(|connection| connection.unread.iter().map(said).collect::<Vec<_>>()).unwrap_or_default();
@@ -271,91 +271,99 @@ impl<'s> Player<'s> {
         self.label = label;
         self.span = step.span.clone();
         match &step.value {
-            Step::Repeat { times, var, steps } => return self.repeat(*times, var, steps).await,
-            Step::Connect(names) => {
-                for name in &names.0 {
-                    self.open(name, Speaks::Json).await?;
-                }
-            }
-            Step::Telnet(names) => {
-                for name in &names.0 {
-                    self.open(name, Speaks::Text).await?;
-                }
-            }
-            Step::ConnectAs(by) => {
-                for (name, account) in &by.0 {
-                    self.open(name, Speaks::Json).await?;
-                    let role = self.scenario.cast.0.iter().find(|(user, _)| user.value == account.value);
-                    let password = role.map(|(_, role)| role.value.password.as_str()).unwrap_or_default();
-                    self.say(name, &[format!("login {} {password}", account.value)]).await?;
-                    self.settle(false).await?;
-                }
-            }
-            Step::Send(_) | Step::SendKeyed(_) | Step::Raw(_) => self.send(step, true).await?,
-            Step::All(steps) => {
-                let mut order: Vec<usize> = (0..steps.0.len()).collect();
-                self.random.shuffle(&mut order);
-                for at in order {
-                    self.send(&steps.0[at], false).await?;
-                }
-                self.settle(true).await?;
-            }
+            Step::Repeat { times, var, steps } => self.repeat(*times, var, steps).await,
+            Step::Connect(names) => self.open_all(names, Speaks::Json).await,
+            Step::Telnet(names) => self.open_all(names, Speaks::Text).await,
+            Step::ConnectAs(by) => self.connect_as(by).await,
+            Step::Send(_) | Step::SendKeyed(_) | Step::Raw(_) => self.send(step, true).await,
+            Step::All(steps) => self.send_all(steps).await,
             Step::See(_) | Step::Hush(_) | Step::File { .. } | Step::Digest | Step::Check(_) => {
                 let mistakes = self.expect(step).await?;
-                if !mistakes.is_empty() {
-                    return Err(Stop::Failed(mistakes));
-                }
+                if mistakes.is_empty() { Ok(()) } else { Err(Stop::Failed(mistakes)) }
             }
             Step::Let(by) => {
                 for (hole, capture) in &by.0 {
                     let value = self.captured(&capture.value, &capture.span)?;
                     self.filling.insert(hole.value.clone(), value);
                 }
+                Ok(())
             }
-            Step::Advance(length) => {
-                let answer = self.ask(&format!("advance {}", length.written)).await?;
-                self.now = answer["now"].as_i64().unwrap_or(self.now);
-                self.transcript.happened(&self.label, format!("{} later", length.written));
-                self.settle(false).await?;
-            }
-            Step::Crash => self.crash().await?,
-            Step::Stop => self.stop().await?,
-            Step::Start => self.start_again().await?,
-            Step::Drop(names) => {
-                for name in &names.0 {
-                    self.nothing_unread(name)?;
-                    self.transcript.did(&self.label, &name.value, '-', "drops the connection");
-                    if let Some(connection) = self.cast.get_mut(&name.value) {
-                        connection.close();
-                    }
-                }
-                self.barrier.ask_server = true;
-                self.settle(false).await?;
-            }
+            Step::Advance(length) => self.advance(&length.written).await,
+            Step::Crash => self.crash().await,
+            Step::Stop => self.stop().await,
+            Step::Start => self.start_again().await,
+            Step::Drop(names) => self.drop_all(names).await,
             Step::Pause(names) => {
-                for name in &names.0 {
-                    self.transcript.did(&self.label, &name.value, '-', "stops reading");
-                    if let Some(connection) = self.cast.get_mut(&name.value) {
-                        connection.paused = true;
-                    }
-                }
+                self.set_paused(names, true);
                 self.transcript.close(false);
+                Ok(())
             }
             Step::Resume(names) => {
-                for name in &names.0 {
-                    self.transcript.did(&self.label, &name.value, '-', "reads again");
-                    if let Some(connection) = self.cast.get_mut(&name.value) {
-                        connection.paused = false;
-                    }
-                }
-                self.settle(false).await?;
+                self.set_paused(names, false);
+                self.settle(false).await
             }
             Step::Quiesce => {
                 self.barrier.ask_server = true;
-                self.settle(false).await?;
+                self.settle(false).await
             }
         }
+    }
+
+    async fn open_all(&mut self, names: &OneOrMany<String>, speaks: Speaks) -> Result<(), Stop> {
+        for name in &names.0 {
+            self.open(name, speaks).await?;
+        }
         Ok(())
+    }
+
+    async fn connect_as(&mut self, by: &By<String>) -> Result<(), Stop> {
+        for (name, account) in &by.0 {
+            self.open(name, Speaks::Json).await?;
+            let role = self.scenario.cast.0.iter().find(|(user, _)| user.value == account.value);
+            let password = role.map(|(_, role)| role.value.password.as_str()).unwrap_or_default();
+            self.say(name, &format!("login {} {password}", account.value)).await?;
+            self.settle(false).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends in an order that the seed decides, with one barrier behind all of it.
+    async fn send_all(&mut self, steps: &Items<Step>) -> Result<(), Stop> {
+        let mut order: Vec<usize> = (0..steps.0.len()).collect();
+        self.random.shuffle(&mut order);
+        for at in order {
+            self.send(&steps.0[at], false).await?;
+        }
+        self.settle(true).await
+    }
+
+    async fn advance(&mut self, length: &str) -> Result<(), Stop> {
+        let answer = self.ask(&format!("advance {length}")).await?;
+        self.now = answer["now"].as_i64().unwrap_or(self.now);
+        self.transcript.happened(&self.label, format!("{length} later"));
+        self.settle(false).await
+    }
+
+    async fn drop_all(&mut self, names: &OneOrMany<String>) -> Result<(), Stop> {
+        for name in &names.0 {
+            self.nothing_unread(name)?;
+            self.transcript.did(&self.label, &name.value, '-', "drops the connection");
+            if let Some(connection) = self.cast.get_mut(&name.value) {
+                connection.close();
+            }
+        }
+        // No ping can tell when the server has noticed.
+        self.barrier.ask_server = true;
+        self.settle(false).await
+    }
+
+    fn set_paused(&mut self, names: &OneOrMany<String>, paused: bool) {
+        for name in &names.0 {
+            self.transcript.did(&self.label, &name.value, '-', if paused { "stops reading" } else { "reads again" });
+            if let Some(connection) = self.cast.get_mut(&name.value) {
+                connection.paused = paused;
+            }
+        }
     }
 
     async fn repeat(&mut self, times: u32, var: &Name, steps: &Items<Step>) -> Result<(), Stop> {
@@ -376,41 +384,7 @@ impl<'s> Player<'s> {
     /// Sends what one step says; with a barrier behind each user, unless the order is to be left open.
     async fn send(&mut self, step: &Spanned<Step>, settle: bool) -> Result<(), Stop> {
         self.span = step.span.clone();
-        let mut each: Vec<(&Name, Vec<u8>)> = Vec::new();
-        let mut rows: Vec<Vec<String>> = Vec::new();
-        match &step.value {
-            Step::Send(by) => {
-                for (user, lines) in &by.0 {
-                    let lines: Vec<String> = self.filled(&lines.value);
-                    each.push((user, lines.iter().flat_map(|line| self.encoded(user, line, None)).collect()));
-                    rows.push(lines);
-                }
-            }
-            Step::SendKeyed(by) => {
-                for (user, lines) in &by.0 {
-                    let lines: Vec<(String, String)> = lines
-                        .value
-                        .0
-                        .iter()
-                        .map(|Spanned { value: Keyed { key, line }, .. }| {
-                            (holes::fill(&key.value, &self.filling), holes::fill(&line.value, &self.filling))
-                        })
-                        .collect();
-                    each.push((user, lines.iter().flat_map(|(key, line)| self.encoded(user, line, Some(key))).collect()));
-                    rows.push(lines.into_iter().map(|(key, line)| format!("{line}  (key {key})")).collect());
-                }
-            }
-            Step::Raw(by) => {
-                for (user, chunks) in &by.0 {
-                    let bytes: Vec<u8> =
-                        chunks.value.0.iter().flat_map(|Spanned { value: Bytes(bytes), .. }| bytes.iter().copied()).collect();
-                    rows.push(vec![format!("raw \"{}\"", bytes.escape_ascii())]);
-                    each.push((user, bytes));
-                }
-            }
-            _ => {}
-        }
-        for ((user, bytes), rows) in each.into_iter().zip(rows) {
+        for (user, bytes, rows) in self.speeches(&step.value) {
             self.nothing_unread(user)?;
             for row in rows {
                 self.transcript.did(&self.label, &user.value, '>', row);
@@ -423,20 +397,50 @@ impl<'s> Player<'s> {
         Ok(())
     }
 
-    fn filled(&self, lines: &OneOrMany<String>) -> Vec<String> {
-        lines.0.iter().map(|line| holes::fill(&line.value, &self.filling)).collect()
+    /// Who sends which bytes in one step, and what the transcript shows of them.
+    fn speeches<'a>(&self, step: &'a Step) -> Vec<(&'a Name, Vec<u8>, Vec<String>)> {
+        let fill = |text: &Spanned<String>| holes::fill(&text.value, &self.filling);
+        match step {
+            Step::Send(by) => {
+                by.0.iter()
+                    .map(|(user, lines)| {
+                        let lines: Vec<String> = lines.value.0.iter().map(fill).collect();
+                        (user, lines.iter().flat_map(|line| self.encoded(user, line, None)).collect(), lines)
+                    })
+                    .collect()
+            }
+            Step::SendKeyed(by) => {
+                by.0.iter()
+                    .map(|(user, lines)| {
+                        let lines: Vec<(String, String)> =
+                            lines.value.0.iter().map(|Spanned { value: Keyed { key, line }, .. }| (fill(key), fill(line))).collect();
+                        let bytes = lines.iter().flat_map(|(key, line)| self.encoded(user, line, Some(key))).collect();
+                        (user, bytes, lines.into_iter().map(|(key, line)| format!("{line}  (key {key})")).collect())
+                    })
+                    .collect()
+            }
+            Step::Raw(by) => {
+                by.0.iter()
+                    .map(|(user, chunks)| {
+                        let bytes: Vec<u8> =
+                            chunks.value.0.iter().flat_map(|Spanned { value: Bytes(bytes), .. }| bytes.iter().copied()).collect();
+                        let row = format!("raw \"{}\"", bytes.escape_ascii());
+                        (user, bytes, vec![row])
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn encoded(&self, user: &Name, line: &str, key: Option<&str>) -> Vec<u8> {
         self.cast.get(&user.value).map(|connection| connection.encoded(line, key)).unwrap_or_default()
     }
 
-    /// Says lines that the harness makes up itself.
-    async fn say(&mut self, user: &Name, lines: &[String]) -> Result<(), Stop> {
-        let bytes = lines.iter().flat_map(|line| self.encoded(user, line, None)).collect();
-        for line in lines {
-            self.transcript.did(&self.label, &user.value, '>', line);
-        }
+    /// Says a line that the harness makes up itself.
+    async fn say(&mut self, user: &Name, line: &str) -> Result<(), Stop> {
+        self.transcript.did(&self.label, &user.value, '>', line);
+        let bytes = self.encoded(user, line, None);
         self.write(user, bytes).await
     }
 
@@ -474,11 +478,12 @@ impl<'s> Player<'s> {
         let connection =
             opened.map_err(|error| Mistake::new(name.span.clone(), format!("`{}` cannot connect to {address}: {error}", name.value)))?;
         self.cast.add(connection);
+        // Counted before anything is waited for: from then on the greeting may come in.
+        let unread = self.cast.get(&name.value).map_or(0, |connection| connection.unread.len());
         if speaks == Speaks::Json {
             // Together with the ping that follows it: what comes after the switch is read in the new dialect.
             self.write(name, b"dialect json\n".to_vec()).await?;
         }
-        let unread = self.cast.get(&name.value).map_or(0, |connection| connection.unread.len());
         self.barrier.pass(&mut self.cast, &mut self.server).await?;
         if let Some(connection) = self.cast.get_mut(&name.value)
             && connection.is_open()

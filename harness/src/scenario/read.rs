@@ -166,7 +166,8 @@ fn code_end(text: &str) -> usize {
     }
     let line_start = text.rfind('\n').map_or(0, |at| at + 1);
     // A `//` after an odd number of quotes stands in a string.
-    let comment = text[line_start..].match_indices("//").find(|(at, _)| text[line_start..line_start + at].matches('"').count().is_multiple_of(2));
+    let comment =
+        text[line_start..].match_indices("//").find(|(at, _)| text[line_start..line_start + at].matches('"').count().is_multiple_of(2));
     comment.map_or(text.len(), |(at, _)| code_end(&text[..line_start + at]))
 }
 
