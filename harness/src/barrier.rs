@@ -49,6 +49,15 @@ impl Barrier {
         Ok(())
     }
 
+    /// Waits until the server has answered all that one connection said, which proves nothing about the others.
+    ///
+    /// # Errors
+    /// When its pong does not come.
+    pub async fn answered(&mut self, cast: &mut Cast, name: &str) -> Result<(), TimedOut> {
+        let place = cast.all.iter().position(|connection| connection.name == name);
+        self.ping(cast, |at| Some(at) == place).await
+    }
+
     /// Pings those chosen by their place, all at once, and waits for all their pongs or their ends.
     async fn ping(&mut self, cast: &mut Cast, chosen: impl Fn(usize) -> bool) -> Result<(), TimedOut> {
         for at in 0..cast.all.len() {

@@ -142,14 +142,13 @@ async fn played(scenario: &Scenario, options: &Options) -> Played {
     played.timing.spawn = began.elapsed();
     let mut through = player.log_in_all().await;
     played.timing.login = began.elapsed() - played.timing.spawn;
-    let logins = std::mem::take(&mut player.barrier.spent);
+    player.barrier.spent = Duration::ZERO;
     let steps = Instant::now();
     if through.is_ok() {
         through = player.steps().await;
     }
     played.timing.barrier = player.barrier.spent;
     played.timing.steps = steps.elapsed().saturating_sub(player.barrier.spent);
-    played.timing.login = played.timing.login.max(logins);
     played.end = match through {
         Ok(()) => End::Passed,
         Err(Stop::Failed(mistakes)) => End::Failed(mistakes),
@@ -232,7 +231,7 @@ impl<'s> Player<'s> {
             let speaks = if role.value.text { Speaks::Text } else { Speaks::Json };
             self.connect(user, speaks).await?;
             self.say(user, &format!("register {} {}", user.value, role.value.password)).await?;
-            self.barrier.pass(&mut self.cast, &mut self.server).await?;
+            self.barrier.answered(&mut self.cast, &user.value).await?;
             let heard =
                 self.cast.get(&user.value).map(|connection| connection.unread.iter().map(said).collect::<Vec<_>>()).unwrap_or_default();
             if !heard.iter().any(|line| line.starts_with("* welcome")) {
@@ -241,6 +240,7 @@ impl<'s> Player<'s> {
                 return Err(mistake.into());
             }
         }
+        self.barrier.pass(&mut self.cast, &mut self.server).await?;
         self.cast.all.iter_mut().for_each(Connection::forget);
         self.transcript.forget();
         Ok(())
@@ -484,7 +484,7 @@ impl<'s> Player<'s> {
             // Together with the ping that follows it: what comes after the switch is read in the new dialect.
             self.write(name, b"dialect json\n".to_vec()).await?;
         }
-        self.barrier.pass(&mut self.cast, &mut self.server).await?;
+        self.barrier.answered(&mut self.cast, &name.value).await?;
         if let Some(connection) = self.cast.get_mut(&name.value)
             && connection.is_open()
             && speaks == Speaks::Json
