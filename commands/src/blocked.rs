@@ -1,0 +1,47 @@
+//! `blocked`: whom you block.
+
+use chinwag_core::prelude::*;
+use chinwag_core::wire::PeopleOf;
+use chinwag_core::wire::name::folded;
+
+/// Lists whom one blocks.
+pub struct Blocked;
+
+impl Command for Blocked {
+    const SPEC: Spec = Spec {
+        name: "blocked",
+        summary: "List whom you block.",
+        examples: "
+            erin> blocked
+            erin | blocked: alice
+
+            alice> blocked
+            alice | blocked: nobody
+
+            someone> blocked
+            someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
+        ",
+        ..Spec::DEFAULT
+    };
+    type Args = NoArgs;
+
+    async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
+        let me = ctx.user()?;
+        let mut names: Vec<String> = ctx.view(|view| {
+            let blocks = view
+                .hall()
+                .user(me)
+                .into_iter()
+                .flat_map(|user| &user.blocks);
+            blocks
+                .filter_map(|id| Some(view.hall().user(*id)?.name.to_string()))
+                .collect()
+        });
+        names.sort_by_cached_key(|name| folded(name));
+        ctx.reply(Event::People {
+            of: PeopleOf::Blocked,
+            names,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! `users`: everyone there is, online or not.
+
+use chinwag_core::hall::User;
+use chinwag_core::prelude::*;
+use chinwag_core::wire::Person;
+use chinwag_core::wire::name::folded;
+
+/// How many users are listed at most: more than anyone reads, less than what fills a connection's outbox.
+pub const LISTED_MAX: usize = 1000;
+
+/// Lists everyone there is.
+pub struct Users;
+
+impl Command for Users {
+    const SPEC: Spec = Spec {
+        name: "users",
+        aliases: &["displayallusers"],
+        summary: "List everyone there is, online or not.",
+        examples: "
+            bob> users
+            bob | alice: online
+            bob | bob: online
+            bob | carol: online
+            bob | dave: offline, last seen 2026-01-01 00:00:00Z
+            bob | erin: online
+            bob | * 5 users
+
+            alice> users
+            alice | alice: online
+            alice | bob: online
+            alice | carol: online
+            alice | dave: offline, last seen 2026-01-01 00:00:00Z
+            alice | erin: offline
+            alice | * 5 users
+
+            someone> users
+            someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
+        ",
+        ..Spec::DEFAULT
+    };
+    type Args = NoArgs;
+
+    async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
+        let (users, more) = ctx.view(|view| first_by_name(view, LISTED_MAX));
+        ctx.reply(Event::Directory { users, more });
+        Ok(())
+    }
+}
+
+/// The first `most` users by name, and whether there are more.
+fn first_by_name(view: &View<'_>, most: usize) -> (Vec<Person>, bool) {
+    let mut all: Vec<(String, UserId, &User)> = view
+        .hall()
+        .users()
+        .map(|(id, user)| (folded(&user.name), id, user))
+        .collect();
+    let more = all.len() > most;
+    if more {
+        // Sorting all to show a few would be work for nothing.
+        all.select_nth_unstable_by(most, |(a, ..), (b, ..)| a.cmp(b));
+        all.truncate(most);
+    }
+    all.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+    (
+        all.into_iter()
+            .map(|(_, id, user)| person(view, id, user))
+            .collect(),
+        more,
+    )
+}
+
+/// What the one who looks may know of somebody: of those hidden, only that they exist.
+fn person(view: &View<'_>, id: UserId, user: &User) -> Person {
+    let seen = view.sees(id);
+    let online = seen && user.is_online();
+    let last_seen = user.last_seen.filter(|_| seen && !online);
+    Person {
+        name: user.name.to_string(),
+        online,
+        last_seen,
+    }
+}

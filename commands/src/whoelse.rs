@@ -1,0 +1,45 @@
+//! `whoelse`: who else is online.
+
+use chinwag_core::prelude::*;
+use chinwag_core::wire::PeopleOf;
+use chinwag_core::wire::name::folded;
+
+/// Lists who else is online.
+pub struct Whoelse;
+
+impl Command for Whoelse {
+    const SPEC: Spec = Spec {
+        name: "whoelse",
+        aliases: &["displayusers"],
+        summary: "List who else is online.",
+        examples: "
+            bob> whoelse
+            bob | online: alice, carol, erin
+
+            alice> whoelse
+            alice | online: bob, carol
+            erin> whoelse
+            erin | online: bob, carol
+            alice> whoelse bob
+            alice | error[usage]: `bob` is a word too many; usage: whoelse
+            someone> whoelse
+            someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
+        ",
+        ..Spec::DEFAULT
+    };
+    type Args = NoArgs;
+
+    async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
+        let mut names: Vec<String> = ctx.view(|view| {
+            view.others_online()
+                .map(|(_, user)| user.name.to_string())
+                .collect()
+        });
+        names.sort_by_cached_key(|name| folded(name));
+        ctx.reply(Event::People {
+            of: PeopleOf::Online,
+            names,
+        });
+        Ok(())
+    }
+}
