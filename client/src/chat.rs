@@ -36,6 +36,7 @@ pub(crate) struct Chat {
 pub(crate) struct Ready {
     session: Session,
     welcome: Event,
+    leave: Leave,
 }
 
 impl Chat {
@@ -67,6 +68,7 @@ impl Chat {
         Ok(Ready {
             session: Session::new(self.inside, &self.greeting, around)?,
             welcome,
+            leave: self.leave,
         })
     }
 }
@@ -76,7 +78,10 @@ impl Ready {
     ///
     /// # Errors
     /// Why it did not end by a logout.
-    pub(crate) fn run_to_end(self) -> Result<(), Failure> {
-        smol::block_on(self.session.run(&self.welcome))
+    pub(crate) fn run_to_end(mut self) -> Result<(), Failure> {
+        let end = smol::block_on(self.session.run(&self.welcome));
+        // Before the session is dropped, which wakes whoever waits for an answer: there is no next prompt for them.
+        self.leave.over();
+        end
     }
 }

@@ -21,7 +21,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::address::Place;
 use crate::failure::Failure;
 use crate::machinery;
-use crate::trust::{Fingerprint, KnownHosts, Pin, Vouchers, changed};
+use crate::trust::{self, Fingerprint, KnownHosts, Pin, Vouchers};
 
 /// The longest line a server may send: a long history page fits many times over, a server gone mad does not.
 const LINE_BYTES_MAX: usize = 1 << 20;
@@ -234,7 +234,7 @@ async fn secure(
                 Err(refused) => {
                     return Err(match (remembered, pin.seen()) {
                         (Some((expected, line)), Some(shown)) if expected != shown => {
-                            changed(place, known, line, expected, shown)
+                            trust::changed(place, known, line, expected, shown)
                         }
                         _ => refused.for_pinned(place),
                     });
@@ -267,8 +267,9 @@ fn remember(
         "first visit to"
     };
     Ok(vec![
-        format!("{what} {place}: its fingerprint is {shown}"),
-        format!("it is remembered in {file} and checked from now on"),
+        format!("{what} {place}: from now on it has to show the certificate"),
+        format!("{shown}"),
+        format!("as remembered in {file}"),
     ])
 }
 
@@ -283,7 +284,8 @@ impl HandshakeRefused {
     fn for_vouched(self, place: &Place) -> Failure {
         match self {
             HandshakeRefused::Certificate(error) => Failure::certificate(format!(
-                "the certificate of {place} is not vouched for by the file given with --ca ({error}), so nothing was sent to it"
+                "the certificate of {place} is not vouched for by the file given with --ca ({}), so nothing was sent to it",
+                trust::in_words(&error)
             )),
             other => other.for_pinned(place),
         }

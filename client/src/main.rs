@@ -26,7 +26,6 @@ mod secrets;
 mod session;
 mod trust;
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -97,7 +96,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         knowledge,
         leave,
     };
-    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+    if prompt::is_possible() {
         prompt::run(chat, &history)
     } else {
         script::run(chat)

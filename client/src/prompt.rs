@@ -32,6 +32,12 @@ const WAKE_EVERY: Duration = Duration::from_millis(50);
 
 type LineEditor = Editor<Assistant, FileHistory>;
 
+/// Whether there is a terminal at both ends that can print above a prompt; the simplest ones cannot.
+pub(crate) fn is_possible() -> bool {
+    let editor = Editor::<(), FileHistory>::with_config(Config::default());
+    editor.is_ok_and(|mut editor| editor.create_external_printer().is_ok())
+}
+
 /// Chats until logout.
 ///
 /// # Errors
@@ -42,12 +48,8 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let colours = wants_colours();
     let mut editor = editor(&chat.knowledge, colours).map_err(broken)?;
     history.load(&mut editor);
-    // A terminal that cannot print above the prompt still gets every line.
-    let output = editor
-        .create_external_printer()
-        .map_or(Output::Pipe, |printer| {
-            Output::AbovePrompt(Box::new(printer))
-        });
+    let printer = editor.create_external_printer().map_err(broken)?;
+    let output = Output::AbovePrompt(Box::new(printer));
     let (screen, _printer) = Screen::start(output, colours)
         .map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
@@ -65,13 +67,12 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
             },
         ),
     };
-    let (leave, reading) = (chat.leave.clone(), Arc::clone(&prompt.reading));
+    let reading = Arc::clone(&prompt.reading);
     let session = chat.session(screen, lines, false)?;
     let session = thread::Builder::new()
         .name("session".to_owned())
         .spawn(move || {
             let end = session.run_to_end();
-            leave.over();
             while reading.load(Ordering::SeqCst) && wake() {
                 thread::sleep(WAKE_EVERY);
             }

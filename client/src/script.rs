@@ -26,7 +26,6 @@ pub(crate) fn run(chat: Chat) -> Result<(), Failure> {
     let cannot = |error: io::Error| Failure::usage(format!("cannot start: {error}"));
     let (screen, printer) = Screen::start(Output::Pipe, wants_colours()).map_err(cannot)?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
-    let leave = chat.leave.clone();
     let session = chat.session(screen, lines, true)?;
     // Nobody waits for this thread: it may sit in a read that never ends.
     thread::Builder::new()
@@ -34,7 +33,6 @@ pub(crate) fn run(chat: Chat) -> Result<(), Failure> {
         .spawn(move || read(io::stdin().lock(), &typed))
         .map_err(cannot)?;
     let end = session.run_to_end();
-    leave.over();
     // With the session its way to the screen is gone, and the printer ends when all is printed.
     let _ = printer.join();
     end

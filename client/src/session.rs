@@ -105,6 +105,8 @@ pub(crate) struct Session {
     lines: u64,
     /// When to stop waiting for answers, for somebody who leaves.
     leaving: Option<Instant>,
+    /// Of the line that asked for the goodbye: whoever waits for its answer wakes when the session is gone.
+    parting: Option<Settled>,
 }
 
 /// What happens next.
@@ -157,6 +159,7 @@ impl Session {
             salt,
             lines: 0,
             leaving: None,
+            parting: None,
         })
     }
 
@@ -164,7 +167,7 @@ impl Session {
     ///
     /// # Errors
     /// Why it did not end by a logout.
-    pub(crate) async fn run(mut self, welcome: &Event) -> Result<(), Failure> {
+    pub(crate) async fn run(&mut self, welcome: &Event) -> Result<(), Failure> {
         let end = match self.begin(welcome).await {
             Ok(()) => self.live().await,
             Err(end) => end,
@@ -307,6 +310,7 @@ impl Session {
                 return Ok(());
             }
             Event::Goodbye => {
+                self.parting = settled;
                 self.around.screen.event(&line.event, None).await?;
                 return Err(End::Goodbye);
             }
@@ -317,9 +321,10 @@ impl Session {
                         .come_back(Lost("ended the connection".to_owned()))
                         .await;
                 }
-                let why = sentence(refusal);
+                // The reason was shown just now.
                 return Err(End::Failed(Failure::no_link(format!(
-                    "the server ended the session: {why}"
+                    "the server ended the session ({})",
+                    refusal.code
                 ))));
             }
             _ => {}
@@ -389,16 +394,12 @@ impl Session {
     /// What was typed and never answered.
     fn undelivered(&self) -> Option<Failure> {
         let count = self.unanswered.len() + self.around.typed.len();
-        let lines = if count == 1 {
-            "1 line was"
-        } else {
-            &format!("{count} lines were")
+        let lines = match count {
+            0 => return None,
+            1 => "1 line was not answered; it may not have arrived".to_owned(),
+            _ => format!("{count} lines were not answered; they may not have arrived"),
         };
-        (count > 0).then(|| {
-            Failure::no_link(format!(
-                "{lines} not answered; it is not known whether they arrived"
-            ))
-        })
+        Some(Failure::no_link(lines))
     }
 
     /// Gets the link back: waits, connects, resumes, and sends again what has no answer.

@@ -363,10 +363,35 @@ pub(crate) fn changed(
         "{place} shows another certificate than before, so nothing was sent to it.\n\
          \x20 remembered: {expected}\n\
          \x20 shown now:  {shown}\n\
-         Either the server was set up anew, or somebody is between you and it. Ask whoever runs the server for its\n\
-         fingerprint. If it is the one shown now, say --accept-new-fingerprint once, or edit line {line} of\n\
-         {file}"
+         Either the server was set up anew, or somebody is between you and it.\n\
+         Ask whoever runs the server for its fingerprint. If it is the one shown now,\n\
+         say --accept-new-fingerprint once, or edit line {line} of\n\
+         \x20 {file}"
     ))
+}
+
+/// Why certificates were refused, as half a sentence.
+pub(crate) fn in_words(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(why) = error else {
+        return error.to_string();
+    };
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name".to_owned()
+        }
+        CertificateError::BadSignature => "the signature is wrong".to_owned(),
+        CertificateError::BadEncoding => "it is damaged".to_owned(),
+        CertificateError::UnknownIssuer | CertificateError::Other(_) => {
+            "nobody trusted has signed it".to_owned()
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 #[cfg(test)]
