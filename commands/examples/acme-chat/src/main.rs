@@ -1,2 +1,24 @@
-//! An out-of-tree server.
-fn main() {}
+//! Somebody else's server: the stock commands without `block`, and with `roll`.
+
+mod roll;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use chinwag_core::Registry;
+
+/// What one can type here.
+fn registry() -> Registry {
+    chinwag_commands::stock().without("block").with(roll::Roll)
+}
+
+fn main() -> ExitCode {
+    match registry().check() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(clashes) => {
+            eprintln!("{}", clashes.join("\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
