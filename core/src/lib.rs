@@ -9,10 +9,16 @@ pub mod arguments;
 pub mod chance;
 pub mod clock;
 pub mod command;
+pub mod config;
 pub mod ctx;
 pub mod dispatch;
 pub mod hall;
+mod control;
+#[cfg(feature = "faults")]
+mod fault;
+mod net;
 pub mod passwords;
+pub mod program;
 pub mod registry;
 pub mod sequencer;
 pub mod server;

@@ -7,7 +7,7 @@ use chinwag_wire::Card;
 
 use crate::arg::CommandName;
 use crate::arguments::Arguments;
-use crate::command::{AnyCommand, Command, assert_well_formed};
+use crate::command::{AnyCommand, Command, Spec, assert_well_formed};
 
 /// The commands of a server. An explicit list: it has an order, it greps, and nothing is lost at link time.
 #[derive(Default)]
@@ -60,6 +60,11 @@ impl Registry {
             }
         }
         if clashes.is_empty() { Ok(()) } else { Err(clashes) }
+    }
+
+    /// What the commands say of themselves besides their cards, in the order of registration.
+    pub fn specs(&self) -> impl Iterator<Item = &'static Spec> {
+        self.commands.iter().map(|command| command.spec())
     }
 
     /// All cards, without examples, in the order of registration.

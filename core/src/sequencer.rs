@@ -81,10 +81,17 @@ pub enum Output {
         /// The last it hears, if the server ends it.
         last_word: Option<Event>,
     },
+    /// Tell whoever waits that everything before this has been done.
+    Signal {
+        /// Who waits.
+        waiter: async_channel::Sender<()>,
+    },
     /// The answer to a line, written out already.
     Reply {
         /// Whose line.
         session: SessionId,
+        /// The dialect it is in, and what follows it.
+        dialect: usize,
         /// The answer.
         bytes: Vec<u8>,
     },
@@ -209,17 +216,24 @@ impl Sequencer {
     }
 
     /// Sends the answer to a line behind everything that happened before it.
-    pub fn reply(&self, session: SessionId, bytes: Vec<u8>) {
+    pub fn reply(&self, session: SessionId, dialect: usize, bytes: Vec<u8>) {
+        self.put_behind(session.shard(), Output::Reply { session, dialect, bytes });
+    }
+
+    /// Has `shard` tell `waiter` when it has done everything that happened before this.
+    pub fn signal(&self, shard: usize, waiter: async_channel::Sender<()>) {
+        self.put_behind(shard, Output::Signal { waiter });
+    }
+
+    fn put_behind(&self, shard: usize, output: Output) {
         let mut state = self.lock();
-        let failing = state.failing;
-        let output = Output::Reply { session, bytes };
-        if failing {
-            // Nothing moves until the store works again; whoever asks hears that now.
-            let head = state.hall.head();
-            self.shards.release(session.shard(), Release { outputs: vec![output], head });
+        if state.failing {
+            // Nothing moves until the store works again; whoever asks hears that now. No number is given out that
+            // is not committed.
+            self.shards.release(shard, Release { outputs: vec![output], head: 0 });
             return;
         }
-        state.outputs[session.shard()].push(output);
+        state.outputs[shard].push(output);
         self.release_if_quiet(&mut state);
     }
 

@@ -18,7 +18,7 @@ use crate::store::{Page, Question};
 use crate::view::View;
 
 /// Who may make an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Registration {
     /// Everyone.
     Open,

@@ -171,7 +171,7 @@ impl Stage {
         let mut caller = self.player(who).caller.clone();
         let line = Line { text: typed.into(), marks: Marks::default() };
         if let Some(answer) = smol::block_on(dispatch(&self.server, &mut caller, &line)) {
-            self.server.sequencer.reply(caller.session, answer.bytes(caller.dialect, &Marks::default()));
+            self.server.sequencer.reply(caller.session, caller.dialect, answer.bytes(caller.dialect, &Marks::default()));
         }
         if let Some(how) = caller.leaving {
             self.server.leave(caller.session, how, Some(u64::MAX));
@@ -200,7 +200,7 @@ impl Stage {
                     see(&mut self.seen, &player.name, spoken.bytes(player.caller.dialect));
                 }
             }
-            Output::Reply { session, bytes } => {
+            Output::Reply { session, bytes, .. } => {
                 if let Some(player) = self.players.iter().find(|player| player.caller.session == session) {
                     see(&mut self.seen, &player.name, &bytes);
                 }
@@ -210,6 +210,7 @@ impl Stage {
                     player.user = Some(user);
                 }
             }
+            Output::Signal { waiter } => drop(waiter.try_send(())),
             Output::Detach { session, .. } => {
                 if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {
                     player.user = None;

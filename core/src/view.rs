@@ -3,7 +3,7 @@
 
 use chinwag_wire::{Card, Millis, Refusal, code, name, suggest};
 
-use crate::hall::{Hall, SessionId, User, UserId};
+use crate::hall::{Hall, Session, SessionId, User, UserId};
 
 /// A read-only look at the hall, on behalf of one connection.
 pub struct View<'a> {
@@ -29,6 +29,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn me(&self) -> Option<UserId> {
         self.hall.session(self.session).map(|session| session.user)
+    }
+
+    /// The session of the one who looks, if logged in.
+    #[must_use]
+    pub fn my_session(&self) -> Option<&'a Session> {
+        self.hall.session(self.session)
     }
 
     /// The hall itself.

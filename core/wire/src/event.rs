@@ -99,6 +99,9 @@ pub enum Event {
         of: PeopleOf,
         /// Their names, sorted.
         names: Vec<String>,
+        /// Whether there are more than were listed.
+        #[serde(default, skip_serializing_if = "is_false")]
+        more: bool,
     },
     /// Everyone who has an account.
     Directory {

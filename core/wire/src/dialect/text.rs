@@ -66,7 +66,7 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Welcome { name, .. } => format!("* welcome back, {name}"),
         Event::Sent { kept, missed, again, .. } => sent(*kept, *missed, *again).to_owned(),
         Event::Presence { name, what, .. } => format!("* {name} {}", arrival(*what)),
-        Event::People { of, names } => people(*of, names),
+        Event::People { of, names, more } => format!("{}{}", people(*of, names), if *more { " and more" } else { "" }),
         Event::Directory { users, more } => return directory(users, *more, out),
         Event::Me { name, since, guest, .. } => format!("* you are {name}{}, logged in since {since}", if *guest { " (a guest)" } else { "" }),
         Event::Help { cards } => return help(cards, out),
@@ -159,7 +159,7 @@ fn help(cards: &[Card], out: &mut Vec<u8>) {
             line(&format!("  {} {}: {}", arg.usage(), arg.kind.label, arg.help), out);
         }
         for example in card.examples.lines() {
-            line(&format!("  | {example}"), out);
+            line(format!("  | {example}").trim_end(), out);
         }
         return;
     }
@@ -196,7 +196,7 @@ mod tests {
             (Event::Message(Said { offline: true, to: Addressee::User("bob".into()), ..said }), "(offline 1970-01-01 00:00:00Z) alice: a↵b␛[2J"),
             (Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>")), "error[usage]: `to` is missing; usage: message <to> <text...>"),
             (Event::Fact(Fact::new("x", "one\ntwo")), "one↵two"),
-            (Event::People { of: PeopleOf::Online, names: vec![] }, "online: nobody else"),
+            (Event::People { of: PeopleOf::Online, names: vec![], more: false }, "online: nobody else"),
             (Event::Cards { cards: vec![] }, ""),
         ] {
             assert_eq!(shown(&event), expected);

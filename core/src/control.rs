@@ -1,0 +1,128 @@
+//! The control channel of `--test`: commands on stdin, one a line, each answered by a line of JSON on stdout.
+//! docs/protocol.md is its contract.
+
+use std::io::{self, BufRead, Write};
+use std::time::Duration;
+
+use chinwag_wire::time::read_duration;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::chance::hex;
+use crate::clock::Clock;
+use crate::hall::Hall;
+use crate::net::shard::Told;
+use crate::program::Running;
+
+/// Obeys until stdin closes, and then ends the process: a server under test does not outlive its harness.
+pub(crate) fn obey_stdin(running: &Running) {
+    for line in io::stdin().lock().lines() {
+        let Ok(line) = line else { break };
+        let answer = obey(running, &line).unwrap_or_else(|why| json!({ "error": why }));
+        let mut out = io::stdout().lock();
+        if writeln!(out, "{answer}").and_then(|()| out.flush()).is_err() {
+            break;
+        }
+    }
+    std::process::exit(0);
+}
+
+fn obey(running: &Running, line: &str) -> Result<Value, String> {
+    let (command, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+    match command {
+        "now" => Ok(json!({ "now": running.server.clock.now().0 })),
+        "advance" => {
+            advance(running, read_duration(rest.trim())?)?;
+            Ok(json!({ "now": running.server.clock.now().0 }))
+        }
+        "quiesce" => {
+            quiesce(running);
+            Ok(json!({ "quiet": true }))
+        }
+        "digest" => {
+            quiesce(running);
+            Ok(json!({ "digest": running.server.sequencer.view(digest) }))
+        }
+        "dump" => Ok(dump(running)),
+        "fault" => fault(rest),
+        other => Err(format!("there is no control command `{other}`; there are now, advance, quiesce, digest, dump and fault")),
+    }
+}
+
+fn advance(running: &Running, by: Duration) -> Result<(), String> {
+    let Clock::Virtual(hands) = &*running.server.clock else { return Err("this clock cannot be moved".to_owned()) };
+    let target = running.server.clock.elapsed() + by;
+    quiesce(running);
+    while hands.step(target) {
+        quiesce(running);
+    }
+    Ok(())
+}
+
+/// Returns when nothing is left to do: everything received acted on, committed, and written or blocked.
+fn quiesce(running: &Running) {
+    let mut before = None;
+    loop {
+        let deeds: Vec<u64> = (0..running.shards.0.len())
+            .map(|shard| {
+                let (waiter, calm) = async_channel::bounded(1);
+                running.shards.tell(shard, Told::Calm(waiter));
+                calm.recv_blocking().unwrap_or(0)
+            })
+            .collect();
+        let quiet = running.server.sequencer.is_quiet() || running.server.sequencer.is_failing();
+        // Calm twice in a row with nothing done in between but being asked: nothing is under way.
+        let asked_only = before.as_ref().is_some_and(|before: &Vec<u64>| before.iter().zip(&deeds).all(|(before, now)| now - before <= 1));
+        if quiet && asked_only {
+            return;
+        }
+        before = Some(deeds);
+    }
+}
+
+/// A hash of what a restart must not change.
+fn digest(hall: &Hall) -> String {
+    let mut users: Vec<_> = hall.users().filter(|(id, _)| !id.is_guest()).collect();
+    users.sort_by_key(|(id, _)| *id);
+    let mut hash = Sha256::new();
+    for (id, user) in users {
+        let mut blocks: Vec<i64> = user.blocks.iter().map(|other| other.0).collect();
+        blocks.sort_unstable();
+        hash.update(format!("{} {} {:?} {} {blocks:?}\n", id.0, user.name, user.password, user.joined));
+    }
+    hash.update(hall.head().to_le_bytes());
+    hex(&hash.finalize())
+}
+
+fn dump(running: &Running) -> Value {
+    let connections: Vec<Value> = (0..running.shards.0.len())
+        .flat_map(|shard| {
+            let (waiter, described) = async_channel::bounded(1);
+            running.shards.tell(shard, Told::Describe(waiter));
+            described.recv_blocking().unwrap_or_default()
+        })
+        .collect();
+    let (head, sessions, users) = running.server.sequencer.view(|hall| (hall.head(), hall.session_count(), hall.users().count()));
+    json!({
+        "log": running.log,
+        "now": running.server.clock.now().0,
+        "head": head,
+        "users": users,
+        "sessions": sessions,
+        "connections": connections,
+        "open_sockets": running.census.count(),
+        "quiet": running.server.sequencer.is_quiet(),
+        "store_failing": running.server.sequencer.is_failing(),
+        "commits": running.server.sequencer.commits(),
+    })
+}
+
+#[cfg(feature = "faults")]
+fn fault(rest: &str) -> Result<Value, String> {
+    crate::fault::switch(rest).map(|()| json!({ "ok": true }))
+}
+
+#[cfg(not(feature = "faults"))]
+fn fault(_: &str) -> Result<Value, String> {
+    Err("this server was built without faults".to_owned())
+}

@@ -1,0 +1,496 @@
+//! One connection: its socket, what waits for it, and the task that reads it.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use chinwag_wire::dialect::{self, Partial};
+use chinwag_wire::{Event, Refusal, code};
+use rustls::ServerConnection;
+use smol::Async;
+
+use super::census::Place;
+use super::shard::Shard;
+use crate::ctx::Caller;
+use crate::dispatch::{Answer, dispatch};
+use crate::hall::{Departure, SessionId, UserId};
+use crate::sequencer::Spoken;
+
+/// How long a connection that ends may take to read what it was sent last.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a connection stands with what others say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nobody is logged in on it, or not any more: it sees answers only.
+    Out,
+    /// Logged in; kept mail is on its way and what is said meanwhile is read from the store.
+    CatchingUp(UserId),
+    /// Logged in; sees what is said as it is said. With its place in the shard's list.
+    Live(UserId, usize),
+}
+
+/// What goes on while kept mail is on its way.
+#[derive(Debug, Default)]
+pub(super) struct CatchUp {
+    /// Everything up to here has been written.
+    pub(super) through: u64,
+    /// The last number that was said meanwhile and not written: it is in the store.
+    pub(super) skipped: u64,
+    /// What was shown meanwhile and is in no store.
+    pub(super) held: Vec<Arc<Spoken>>,
+}
+
+/// How a connection that is to end does.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    how: Departure,
+    patience: Duration,
+}
+
+/// One connection, on the shard that owns it.
+pub(super) struct Connection {
+    pub(super) id: SessionId,
+    pub(super) address: IpAddr,
+    stream: Async<TcpStream>,
+    tls: RefCell<Option<Box<ServerConnection>>>,
+    /// What the socket did not take yet. Without memory of its own when empty.
+    outbox: RefCell<Vec<u8>>,
+    /// Who waits for it to become empty.
+    drained: RefCell<Vec<Waker>>,
+    /// Who waits for kept mail to have been written.
+    pub(super) wait_for_mail: RefCell<Vec<Waker>>,
+    pub(super) dialect: Cell<usize>,
+    pub(super) standing: Cell<Standing>,
+    pub(super) catch_up: RefCell<Option<Box<CatchUp>>>,
+    /// How much of the shard's run (of its dialect) it has, or has been excused from.
+    pub(super) run_from: Cell<usize>,
+    /// It has something in the outbox that has not been offered to the socket.
+    pub(super) dirty: Cell<bool>,
+    /// A task waits for the socket to take more.
+    writing: Cell<bool>,
+    /// Everything up to here had been written when the outbox was last empty; only while it is not.
+    pub(super) settled: Cell<u64>,
+    /// The socket failed.
+    broken: Cell<bool>,
+    ending: Cell<Option<Ending>>,
+    /// Wakes the reading task when the connection is to end.
+    reader: RefCell<Option<Waker>>,
+    /// What it has seen when everything has been written that it had coming when it was detached.
+    pub(super) left_at: Cell<u64>,
+    /// When the idle timeout or the login deadline has to be looked at: the entry in the shard's list that counts.
+    pub(super) deadline: Cell<Duration>,
+    pub(super) last_active: Cell<Duration>,
+    _place: Place,
+}
+
+impl Connection {
+    pub(super) fn new(id: SessionId, address: IpAddr, stream: TcpStream, place: Place, now: Duration) -> io::Result<Connection> {
+        // Small lines in both directions: waiting to fill a packet would cost 40 ms each time.
+        stream.set_nodelay(true)?;
+        Ok(Connection {
+            id,
+            address,
+            stream: Async::new(stream)?,
+            tls: RefCell::new(None),
+            outbox: RefCell::new(Vec::new()),
+            drained: RefCell::new(Vec::new()),
+            wait_for_mail: RefCell::new(Vec::new()),
+            dialect: Cell::new(0),
+            standing: Cell::new(Standing::Out),
+            catch_up: RefCell::new(None),
+            run_from: Cell::new(0),
+            dirty: Cell::new(false),
+            writing: Cell::new(false),
+            settled: Cell::new(0),
+            broken: Cell::new(false),
+            ending: Cell::new(None),
+            reader: RefCell::new(None),
+            left_at: Cell::new(0),
+            deadline: Cell::new(Duration::ZERO),
+            last_active: Cell::new(now),
+            _place: place,
+        })
+    }
+
+    /// Whether what is written to it counts as seen.
+    pub(super) fn counts_as_seen(&self) -> bool {
+        !dialect::ALL[self.dialect.get()].acknowledges()
+    }
+
+    /// How many bytes wait for the socket.
+    pub(super) fn waiting(&self) -> usize {
+        self.outbox.borrow().len()
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.get().is_some() || self.broken.get()
+    }
+
+    /// Appends `bytes` to what is written at the end of the turn.
+    pub(super) fn append(&self, bytes: &[u8]) {
+        if bytes.is_empty() || self.broken.get() {
+            return;
+        }
+        if let Some(tls) = self.tls.borrow_mut().as_mut() {
+            // Writing to the buffer of a TLS connection cannot fail: it has no bound of its own.
+            let _ = tls.writer().write_all(bytes);
+        } else {
+            self.outbox.borrow_mut().extend_from_slice(bytes);
+        }
+    }
+
+    /// Offers the socket what waits and then `more`, without a copy of `more` where the socket takes it all.
+    /// Says whether everything was taken.
+    pub(super) fn write(&self, more: &[u8]) -> bool {
+        if self.broken.get() {
+            return true;
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        if let Some(tls) = self.tls.borrow_mut().as_mut() {
+            let _ = tls.writer().write_all(more);
+            while tls.wants_write() {
+                if tls.write_tls(&mut *outbox).is_err() {
+                    self.broken.set(true);
+                    break;
+                }
+            }
+            self.write_from(&mut outbox, &[])
+        } else {
+            self.write_from(&mut outbox, more)
+        }
+    }
+
+    fn write_from(&self, outbox: &mut Vec<u8>, mut more: &[u8]) -> bool {
+        if self.writing.get() {
+            // A task does it when the socket takes more.
+            outbox.extend_from_slice(more);
+            return outbox.is_empty();
+        }
+        let mut written = 0;
+        while written < outbox.len() {
+            match self.offer(&outbox[written..]) {
+                Some(0) => break,
+                Some(taken) => written += taken,
+                None => return true,
+            }
+        }
+        if written < outbox.len() {
+            outbox.drain(..written);
+            outbox.extend_from_slice(more);
+            return false;
+        }
+        *outbox = Vec::new();
+        while !more.is_empty() {
+            match self.offer(more) {
+                Some(0) => break,
+                Some(taken) => more = &more[taken..],
+                None => return true,
+            }
+        }
+        outbox.extend_from_slice(more);
+        more.is_empty()
+    }
+
+    /// How many bytes the socket takes at once; `None` when it is broken.
+    fn offer(&self, bytes: &[u8]) -> Option<usize> {
+        loop {
+            match self.stream.get_ref().write(bytes) {
+                Ok(0) => {}
+                Ok(taken) => return Some(taken),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => {}
+            }
+            self.broken.set(true);
+            // Whoever reads it hears that it ended.
+            let _ = self.stream.get_ref().shutdown(Shutdown::Both);
+            return None;
+        }
+    }
+
+    /// Starts the task that writes what waits as the socket takes it, unless there is one.
+    pub(super) fn write_when_possible(self: &Rc<Self>, shard: &Rc<Shard>) {
+        if self.writing.replace(true) {
+            return;
+        }
+        let (connection, shard) = (Rc::clone(self), Rc::clone(shard));
+        let task = async move {
+            while !connection.broken.get() && connection.waiting() > 0 {
+                if connection.stream.writable().await.is_err() {
+                    connection.broken.set(true);
+                    break;
+                }
+                connection.writing.set(false);
+                connection.write(&[]);
+                connection.writing.set(true);
+            }
+            connection.writing.set(false);
+            shard.has_settled(&connection);
+            connection.tell_drained();
+        };
+        super::shard::spawn(task);
+    }
+
+    /// Everything has been written, or never will be.
+    pub(super) fn tell_drained(&self) {
+        for waker in self.drained.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits until everything has been written, or the socket is broken.
+    pub(super) async fn drained(&self) {
+        poll_fn(|cx| {
+            if self.broken.get() || (!self.dirty.get() && !self.writing.get() && self.waiting() == 0) {
+                return Poll::Ready(());
+            }
+            self.drained.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Has the connection end in this way: nothing more is read from it, and the reading task sees it out.
+    pub(super) fn end(&self, how: Departure, patience: Duration) {
+        if self.ending.get().is_none() {
+            self.ending.set(Some(Ending { how, patience }));
+            if let Some(waker) = self.reader.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Reads once. `Ok(0)` at the end, the peer's or ours.
+    async fn read(&self, shard: &Shard, into: &mut Vec<u8>) -> io::Result<usize> {
+        loop {
+            if self.is_ending() {
+                return Ok(0);
+            }
+            match self.read_now(shard, into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let asked_to_end = poll_fn(|cx| {
+                        if self.is_ending() {
+                            return Poll::Ready(Ok(()));
+                        }
+                        *self.reader.borrow_mut() = Some(cx.waker().clone());
+                        Poll::Pending
+                    });
+                    smol::future::or(self.stream.readable(), asked_to_end).await?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn read_now(&self, shard: &Shard, into: &mut Vec<u8>) -> io::Result<usize> {
+        let mut scratch = shard.scratch.borrow_mut();
+        let read = self.stream.get_ref().read(&mut scratch)?;
+        let mut tls = self.tls.borrow_mut();
+        let Some(tls) = tls.as_mut() else {
+            into.extend_from_slice(&scratch[..read]);
+            return Ok(read);
+        };
+        if read == 0 {
+            return Ok(0);
+        }
+        let mut cipher = &scratch[..read];
+        let before = into.len();
+        while !cipher.is_empty() {
+            tls.read_tls(&mut cipher)?;
+            let state = tls.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let ready = state.plaintext_bytes_to_read();
+            let from = into.len();
+            into.resize(from + ready, 0);
+            tls.reader().read_exact(&mut into[from..])?;
+            if state.peer_has_closed() {
+                return Ok(into.len() - before);
+            }
+        }
+        // A handshake answers before there is anything to read.
+        if tls.wants_write() {
+            shard.touch(self.id);
+        }
+        if into.len() == before { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(into.len() - before) }
+    }
+
+    /// Whether the first byte says TLS. Waits for it.
+    async fn begins_with_tls(&self) -> io::Result<bool> {
+        const CLIENT_HELLO: u8 = 0x16;
+        let mut first = [0];
+        let read = self.stream.peek(&mut first).await?;
+        Ok(read == 1 && first[0] == CLIENT_HELLO)
+    }
+}
+
+/// The life of a connection.
+pub(super) async fn serve(shard: Rc<Shard>, connection: Rc<Connection>) {
+    let result = Box::pin(hear(&shard, &connection)).await;
+    if let Err(error) = result {
+        tracing::debug!(session = connection.id.number(), %error, "a connection ended");
+    }
+    Box::pin(see_out(&shard, &connection)).await;
+}
+
+/// Hears the connection until it ends.
+async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> {
+    if connection.begins_with_tls().await? {
+        let mut tls = ServerConnection::new(Arc::clone(&shard.tls)).map_err(io::Error::other)?;
+        // Bounded by the outbox, like everything else that waits.
+        tls.set_buffer_limit(None);
+        *connection.tls.borrow_mut() = Some(Box::new(tls));
+    } else if !shard.accepts_plain(connection.address) {
+        let refusal = Refusal::new(code::TLS_REQUIRED, "plain connections are accepted from this machine only").hint("connect with TLS");
+        shard.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+        return Ok(());
+    }
+    let mut line = LineState {
+        caller: Caller { session: connection.id, address: connection.address, dialect: 0, after: None, leaving: None },
+        partial: Partial::default(),
+        allowance: shard.allowance(connection.address),
+    };
+    let mut input = Vec::new();
+    while !connection.is_ending() {
+        if connection.read(shard, &mut input).await? == 0 {
+            break;
+        }
+        // Boxed, so that a connection that says nothing pays for nothing.
+        Box::pin(obey(shard, connection, &mut line, &std::mem::take(&mut input))).await;
+        smol::future::yield_now().await;
+    }
+    Ok(())
+}
+
+/// What reading goes on with from line to line.
+struct LineState {
+    caller: Caller,
+    partial: Partial,
+    allowance: Option<Allowance>,
+}
+
+/// Obeys all lines that end in `input`, one after the other.
+async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineState, input: &[u8]) {
+    let mut taken = 0;
+    while !connection.is_ending() {
+        let (bytes, line) = dialect::ALL[state.caller.dialect].decode(&mut state.partial, &input[taken..], shard.line_bytes);
+        taken += bytes;
+        let Some(line) = line else { return };
+        if let Some(allowance) = &mut state.allowance {
+            allowance.spend(&shard.server.clock).await;
+        }
+        let (answer, marks) = match line {
+            Ok(line) => (dispatch(&shard.server, &mut state.caller, &line).await, line.marks),
+            Err(refused) => (Some(Answer::refused(refused.refusal)), refused.marks),
+        };
+        let Some(answer) = answer else { continue };
+        if answer.activity {
+            connection.last_active.set(shard.server.clock.elapsed());
+        }
+        shard.server.sequencer.reply(connection.id, state.caller.dialect, answer.bytes(state.caller.dialect, &marks));
+        shard.turn_soon();
+        if let Some(how) = state.caller.leaving {
+            // The answer comes back through the sequencer, behind what it has to be behind.
+            shard.round_trip().await;
+            connection.end(how, PATIENCE);
+            return;
+        }
+        // Kept mail comes before what the next line is answered with; and who does not read is not read.
+        shard.caught_up(connection).await;
+        if connection.waiting() > shard.outbox_bytes / 4 {
+            connection.drained().await;
+        }
+    }
+}
+
+/// Sees the connection out: what it was sent is written if it can be, its session ends, it is forgotten.
+async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
+    let Ending { how, patience } = connection.ending.get().unwrap_or(Ending { how: Departure::Disconnected, patience: Duration::ZERO });
+    shard.detach(connection);
+    if patience > Duration::ZERO && !connection.broken.get() {
+        let give_up = shard.server.clock.elapsed() + patience;
+        smol::future::or(connection.drained(), shard.server.clock.sleep_until(give_up)).await;
+    }
+    let all_written = connection.waiting() == 0 && !connection.broken.get();
+    let seen = if all_written { connection.left_at.get() } else { connection.settled.get() };
+    shard.server.leave(connection.id, how, connection.counts_as_seen().then_some(seen));
+    shard.turn_soon();
+    if let Some(tls) = connection.tls.borrow_mut().as_mut() {
+        tls.send_close_notify();
+    }
+    connection.write(&[]);
+    // Others hear of it before the one who left sees the connection close.
+    shard.round_trip().await;
+    let _ = connection.stream.get_ref().shutdown(Shutdown::Write);
+    shard.forget(connection);
+    if connection.ending.get().is_some() && !connection.broken.get() {
+        linger(connection).await;
+    }
+}
+
+/// Reads what still comes until the peer closes too. Closing a socket with something unread resets it, and the
+/// peer would lose the last words.
+async fn linger(connection: &Connection) {
+    /// On the machine's clock: nobody sees it pass.
+    const LINGER: Duration = Duration::from_secs(1);
+    let read_to_end = async {
+        let mut unread = [0; 1024];
+        loop {
+            match connection.stream.get_ref().read(&mut unread) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if connection.stream.readable().await.is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    };
+    smol::future::or(read_to_end, async { _ = smol::Timer::after(LINGER).await }).await;
+}
+
+/// How many commands a connection may give: a bucket that fills with time.
+struct Allowance {
+    per_second: u32,
+    burst: u32,
+    left: f64,
+    filled_at: Duration,
+}
+
+impl Allowance {
+    /// Takes one, waiting for it if there is none.
+    async fn spend(&mut self, clock: &crate::clock::Clock) {
+        loop {
+            let now = clock.elapsed();
+            let gained = now.saturating_sub(self.filled_at).as_secs_f64() * f64::from(self.per_second);
+            self.left = (self.left + gained).min(f64::from(self.burst));
+            self.filled_at = now;
+            if self.left >= 1.0 {
+                self.left -= 1.0;
+                return;
+            }
+            // A little longer than it takes, so that rounding does not ask for a second wait.
+            let missing = (1.0 - self.left) / f64::from(self.per_second) + 0.001;
+            clock.sleep_until(now + Duration::from_secs_f64(missing)).await;
+        }
+    }
+}
+
+impl Shard {
+    fn allowance(&self, address: IpAddr) -> Option<Allowance> {
+        let limited = self.limit_loopback || !address.is_loopback();
+        (limited && self.commands_per_second > 0).then(|| Allowance {
+            per_second: self.commands_per_second,
+            burst: self.command_burst,
+            left: f64::from(self.command_burst),
+            filled_at: self.server.clock.elapsed(),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The server's certificate: given, or made on first start.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+
+use crate::chance::hex;
+
+/// The file of the certificate in the data folder.
+pub(crate) const CERTIFICATE: &str = "certificate.pem";
+/// The file of its key.
+pub(crate) const KEY: &str = "key.pem";
+
+/// What connections are encrypted with.
+pub(crate) struct Identity {
+    pub(crate) config: Arc<ServerConfig>,
+    /// `SHA256:` and the hash of the certificate, as clients pin it.
+    pub(crate) fingerprint: String,
+}
+
+/// Loads the certificate at `given`, or the one in `folder`, which is made if there is none.
+///
+/// # Errors
+/// A sentence that names the file.
+pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>) -> Result<Identity, String> {
+    let (certificate, key) = match given {
+        Some((certificate, key)) => (certificate.to_owned(), key.to_owned()),
+        None => {
+            let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
+            if !certificate.exists() {
+                make(&certificate, &key).map_err(|error| format!("cannot make a certificate in {}: {error}", folder.display()))?;
+            }
+            (certificate, key)
+        }
+    };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| format!("cannot read the certificate {}: {error}", certificate.display()))?;
+    let Some(first) = chain.first() else { return Err(format!("there is no certificate in {}", certificate.display())) };
+    let fingerprint = format!("SHA256:{}", hex(&Sha256::digest(first)));
+    let key_der = PrivateKeyDer::from_pem_file(&key).map_err(|error| format!("cannot read the key {}: {error}", key.display()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(chain, key_der)
+        .map_err(|error| format!("the certificate {} and the key {} cannot be used: {error}", certificate.display(), key.display()))?;
+    // A ticket costs memory in every connection and saves a millisecond at most.
+    config.send_tls13_tickets = 0;
+    Ok(Identity { config: Arc::new(config), fingerprint })
+}
+
+/// Makes a self-signed certificate. Clients pin its fingerprint, so that the names in it matter to few.
+fn make(certificate: &Path, key: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let made = rcgen::generate_simple_self_signed(names)?;
+    // The key first: a certificate without one would be taken for a finished pair at the next start.
+    write(key, made.signing_key.serialize_pem().as_bytes(), 0o600)?;
+    write(certificate, made.cert.pem().as_bytes(), 0o644)?;
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_made_once_and_its_key_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let first = load(folder.path(), None).unwrap().fingerprint;
+        assert_eq!(load(folder.path(), None).unwrap().fingerprint, first);
+        let mode = fs::metadata(folder.path().join(KEY)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,401 @@
+//! `chinwagd`: from the command line to a running server, and to its end.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use async_signal::{Signal, Signals};
+use chinwag_wire::{Millis, Refusal};
+use clap::{Arg, ArgAction, ArgMatches};
+use etcetera::BaseStrategy;
+use smol::stream::StreamExt;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{self, Config, Durability, LogFormat, Seconds, Sessions};
+use crate::control;
+use crate::hall::{Hall, Policy};
+use crate::net::census::Census;
+use crate::net::listener;
+use crate::net::shard::{self, ShardParts, ShardSenders, Told};
+use crate::net::tls;
+use crate::passwords::{Cost, Passwords};
+use crate::registry::Registry;
+use crate::sequencer::Sequencer;
+use crate::server::{Library, Parts, Server, Settings, unreadable};
+use crate::store::sqlite::{self, SqliteReader};
+use crate::store::{Page, Question, Reader};
+use crate::written::Written;
+
+/// How many threads read the past: one long search does not hold up the mail of all who log in.
+const READERS: usize = 2;
+
+/// How many questions about the past may wait. Each belongs to one connection, which waits for it.
+const QUESTIONS_MAX: usize = 4096;
+
+/// The lock file in the data folder: two servers on one store would each miss what the other accepts.
+const LOCK: &str = "lock";
+
+/// When a virtual clock starts, unless told otherwise: 2026-01-01 00:00:00Z.
+const EPOCH: Millis = Millis(1_767_225_600_000);
+
+/// Runs a server with these commands, as the command line says, until it is told to end.
+pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command_line().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let (config, test) = match configured(&matches) {
+        Ok(configured) => configured,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return ExitCode::from(2);
+        }
+    };
+    if matches.get_flag("check") {
+        println!("the configuration is fine");
+        return ExitCode::SUCCESS;
+    }
+    match serve(config, test, registry) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a test harness asks for.
+struct TestMode {
+    seed: u64,
+    epoch: Millis,
+}
+
+fn command_line() -> clap::Command {
+    let mut command = clap::Command::new("chinwagd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A chat server. Without arguments: for this machine only, with everything kept in the user's data folder.")
+        .arg(Arg::new("PORT").help("The port (short for --port)"))
+        .arg(Arg::new("BLOCK_DURATION").help("For how long too many wrong passwords lock out (short for --block-duration)"))
+        .arg(Arg::new("TIMEOUT").help("After how long without a command a user is logged out (short for --timeout)"))
+        .arg(Arg::new("config").long("config").value_name("FILE").help("Read the settings below from this file first (RON: `( port: 2461, guests: true )`)"))
+        .arg(Arg::new("check").long("check").action(ArgAction::SetTrue).help("Check the configuration, tell every mistake, and end"))
+        .arg(Arg::new("test").long("test").action(ArgAction::SetTrue).hide(true))
+        .arg(Arg::new("seed").long("seed").requires("test").value_parser(clap::value_parser!(u64)).hide(true))
+        .arg(Arg::new("epoch").long("epoch").requires("test").value_parser(clap::value_parser!(i64)).hide(true));
+    for (key, placeholder, default, help) in Config::reference() {
+        let flag = key.replace('_', "-");
+        let help = if default == "None" { help } else { format!("{help} [default: {default}]") };
+        command = command.arg(Arg::new(key).long(flag).value_name(placeholder).help(help).help_heading("Settings").allow_hyphen_values(true));
+    }
+    command
+}
+
+/// The settings: defaults, then the file, then the flags.
+fn configured(matches: &ArgMatches) -> Result<(Config, Option<TestMode>), String> {
+    let mut mistakes = Vec::new();
+    let mut config = match matches.get_one::<String>("config") {
+        Some(file) => config::read(Path::new(file)).unwrap_or_else(|told| {
+            mistakes.push(told);
+            Config::default()
+        }),
+        None => Config::default(),
+    };
+    let test = matches.get_flag("test").then(|| TestMode {
+        seed: matches.get_one("seed").copied().unwrap_or(0),
+        epoch: matches.get_one("epoch").copied().map_or(EPOCH, Millis),
+    });
+    for (key, ..) in Config::reference() {
+        let positional = match key {
+            "port" => matches.get_one::<String>("PORT"),
+            "block_duration" => matches.get_one::<String>("BLOCK_DURATION"),
+            "timeout" => matches.get_one::<String>("TIMEOUT"),
+            _ => None,
+        };
+        // The flag wins: it says what it means.
+        if let Some(text) = matches.get_one::<String>(key).or(positional)
+            && let Err(why) = config.set_from_flag(key, text)
+        {
+            mistakes.push(format!("error: {why}"));
+        }
+    }
+    mistakes.extend(config.contradictions().into_iter().map(|why| format!("error: {why}")));
+    if mistakes.is_empty() { Ok((config, test)) } else { Err(mistakes.join("\n\n")) }
+}
+
+fn data_folder(config: &Config) -> Result<PathBuf, String> {
+    let folder = match &config.data {
+        Some(folder) => folder.clone(),
+        None => etcetera::choose_base_strategy().map_err(|error| format!("{error}; say where with --data"))?.data_dir().join("chinwag"),
+    };
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make the data folder {}: {error}", folder.display()))?;
+    let private = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
+    fs::set_permissions(&folder, private).map_err(|error| format!("cannot make the data folder {} private: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+fn start_log(config: &Config) {
+    let level = config.log.parse().unwrap_or(tracing::Level::INFO);
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
+    // Refused when the program that embeds this one has a log already: then that one is used.
+    let _ = match config.log_format {
+        LogFormat::Human => tracing::subscriber::set_global_default(log.with_ansi(io::stderr().is_terminal()).finish()),
+        LogFormat::Json => tracing::subscriber::set_global_default(log.json().finish()),
+    };
+}
+
+/// Everything that runs, for the end of it.
+pub(crate) struct Running {
+    pub(crate) server: Arc<Server>,
+    pub(crate) shards: ShardSenders,
+    pub(crate) census: Arc<Census>,
+    pub(crate) log: String,
+    ending: AtomicBool,
+    data: PathBuf,
+    _lock: fs::File,
+}
+
+fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(), String> {
+    registry.check().map_err(|clashes| clashes.join("\nerror: "))?;
+    start_log(&config);
+    // Each connection is a file handle; the default is often a thousand.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "cannot raise the limit on file handles");
+    }
+    let folder = data_folder(&config)?;
+    let lock = lock(&folder)?;
+    let listeners = listener::bind(&config.host, config.port).map_err(|error| format!("cannot listen on {} port {}: {error}", config.host, config.port))?;
+    let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    if test.is_some() && addresses.iter().any(|address| !address.ip().is_loopback()) {
+        return Err("--test is for this machine only: choose a loopback address".to_owned());
+    }
+    let identity = tls::load(&folder, config.certificate.as_deref().zip(config.key.as_deref()))?;
+
+    let chance = Arc::new(test.as_ref().map_or(Chance::System, |test| Chance::seeded(test.seed)));
+    let clock = Arc::new(test.as_ref().map_or_else(Clock::machine, |test| Clock::standing_at(test.epoch)));
+    let cost = if test.is_some() { Cost::CHEAP } else { Cost::RECOMMENDED };
+
+    let (written, last_run) = Written::open(&folder).map_err(|error| format!("cannot open {}: {error}", folder.join(crate::written::FILE).display()))?;
+    let opened = sqlite::open(&folder, &chance.hex(8), &last_run).map_err(|error| format!("cannot open the store {}: {error}", folder.join(sqlite::FILE).display()))?;
+    let head = opened.loaded.head;
+    for slot in 0..crate::written::SLOTS {
+        // The file may be older or newer than a store that was put back from a backup.
+        written.note(slot, head).map_err(|error| format!("cannot write {}: {error}", folder.join(crate::written::FILE).display()))?;
+    }
+    let accounts = opened.loaded.accounts.len();
+
+    let shard_count = match config.shards {
+        0 => thread::available_parallelism().map_or(1, std::num::NonZero::get).min(crate::written::SLOTS - 1),
+        count => count,
+    };
+    let (senders, inboxes): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| async_channel::unbounded()).unzip();
+    let shards = ShardSenders(senders);
+    let hall = Hall::load(policy(&config), opened.loaded);
+    let durable = config.durability == Durability::Full;
+    let sequencer = Arc::new(Sequencer::new(hall, durable, Arc::clone(&clock), shard_count, Box::new(shards.clone())));
+    let server = Arc::new(Server::new(Parts {
+        registry,
+        sequencer: Arc::clone(&sequencer),
+        library: Box::new(ReadingRoom::open(&opened.file)?),
+        passwords: Passwords::start(config.password_threads, cost, &chance).map_err(|error| format!("cannot start threads: {error}"))?,
+        clock,
+        chance,
+        settings: settings(&config),
+        log: opened.log.clone(),
+    }));
+
+    let mut writer = opened.writer;
+    let commits = Arc::clone(&sequencer);
+    let store_thread = start_thread("store".to_owned(), move || commits.commit_until_end(&mut writer))?;
+    let census = Arc::new(Census::new(config.connections, config.connections_per_address, config.limit_loopback));
+    let written = Arc::new(written);
+    let mut listeners = listeners.into_iter();
+    for (index, inbox) in inboxes.into_iter().enumerate() {
+        let parts = ShardParts {
+            index,
+            server: Arc::clone(&server),
+            senders: shards.clone(),
+            inbox,
+            tls: Arc::clone(&identity.config),
+            written: Arc::clone(&written),
+            config: config.clone(),
+        };
+        // The first shard accepts for all: accepting is rare, and a shard more would be a thread more.
+        let here: Vec<_> = if index == 0 { listeners.by_ref().collect() } else { Vec::new() };
+        let (census, shards) = (Arc::clone(&census), shards.clone());
+        start_thread(format!("shard-{index}"), move || {
+            let accept = async move {
+                for listener in here {
+                    shard::spawn(listener::accept_all(listener, Arc::clone(&census), shards.clone()));
+                }
+            };
+            shard::run(parts, accept);
+        })?;
+    }
+
+    let running = Arc::new(Running { server, shards, census, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
+    tracing::info!(?addresses, accounts, head, shards = shard_count, durability = ?config.durability, "serving");
+    if durability_is_less(&config) {
+        tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");
+    }
+    announce(&addresses, &identity.fingerprint, test.is_some(), &running);
+    if test.is_some() {
+        let running = Arc::clone(&running);
+        start_thread("control".to_owned(), move || control::obey_stdin(&running))?;
+    }
+    wait_for_the_end(&running)?;
+    let _ = store_thread.join();
+    Ok(())
+}
+
+fn durability_is_less(config: &Config) -> bool {
+    config.durability != Durability::Full
+}
+
+fn start_thread<T: Send + 'static>(name: String, life: impl FnOnce() -> T + Send + 'static) -> Result<thread::JoinHandle<T>, String> {
+    thread::Builder::new().name(name).spawn(life).map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+fn lock(folder: &Path) -> Result<fs::File, String> {
+    let path = folder.join(LOCK);
+    let file = fs::File::create(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(format!("another server uses {}: stop it, or choose another folder with --data", folder.display())),
+        Err(fs::TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display())),
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        attempts: config.attempts,
+        block_duration: config.block_duration.0,
+        sessions_per_user: match config.sessions {
+            Sessions::One | Sessions::NewerWins => 1,
+            Sessions::Several(count) => count,
+        },
+        broadcast_offline: config.broadcast_offline,
+        text_bytes: config.text_bytes,
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let Seconds(token_life) = config.token_life;
+    Settings {
+        registration: config.registration.clone(),
+        guests: config.guests,
+        newer_session_wins: config.sessions == Sessions::NewerWins,
+        password_chars: config.password_chars,
+        token_life,
+    }
+}
+
+/// Says on stdout that the server is there, and how to get to it.
+fn announce(addresses: &[SocketAddr], fingerprint: &str, test: bool, running: &Running) {
+    let mut out = io::stdout().lock();
+    // A closed stdout is no reason to stop.
+    let _ = if test {
+        let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let ready = serde_json::json!({ "listening": listening, "pid": std::process::id(), "version": env!("CARGO_PKG_VERSION"), "fingerprint": fingerprint });
+        writeln!(out, "{ready}")
+    } else {
+        let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let (host, port) = addresses.first().map_or(("localhost".to_owned(), 0), |first| (first.ip().to_string(), first.port()));
+        writeln!(
+            out,
+            "chinwagd {} is listening on {list} (TLS, and plain from this machine)\n\
+             everything is kept in {}\n\
+             certificate {fingerprint}\n\
+             connect with:  chinwag {host}:{port}\n\
+             or, from this machine:  nc {host} {port}   (then: register NAME PASSWORD)\n\
+             Ctrl-C ends it",
+            env!("CARGO_PKG_VERSION"),
+            running.data.display(),
+        )
+    };
+    let _ = out.flush();
+}
+
+/// Waits for a signal, then ends everything in order; a second signal ends at once.
+fn wait_for_the_end(running: &Arc<Running>) -> Result<(), String> {
+    let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    smol::block_on(async {
+        signals.next().await;
+        tracing::info!("ending: everyone is told, everything accepted is kept; once more ends at once");
+        let at_once = async {
+            signals.next().await;
+            tracing::warn!("ended at once");
+            std::process::exit(130);
+        };
+        let running = Arc::clone(running);
+        smol::future::or(at_once, smol::unblock(move || running.end())).await;
+    });
+    Ok(())
+}
+
+impl Running {
+    /// Ends in order: everyone is told, everything accepted is committed, all sessions end.
+    pub(crate) fn end(&self) {
+        /// How long those who do not read have: longer than a connection's own patience.
+        const WAITED_FOR: std::time::Duration = std::time::Duration::from_secs(7);
+        if self.ending.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for shard in 0..self.shards.0.len() {
+            self.shards.tell(shard, Told::ShutDown);
+        }
+        let gone = async {
+            while self.census.count() > 0 {
+                smol::Timer::after(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        smol::block_on(smol::future::or(gone, async { _ = smol::Timer::after(WAITED_FOR).await }));
+        self.server.sequencer.end();
+    }
+}
+
+/// The threads that read the past.
+struct ReadingRoom {
+    questions: async_channel::Sender<(Question, async_channel::Sender<Result<Page, Refusal>>)>,
+}
+
+impl ReadingRoom {
+    fn open(file: &Path) -> Result<ReadingRoom, String> {
+        let (questions, asked) = async_channel::bounded::<(Question, async_channel::Sender<Result<Page, Refusal>>)>(QUESTIONS_MAX);
+        for number in 0..READERS {
+            let asked = asked.clone();
+            let mut reader = SqliteReader::open(file).map_err(|error| format!("cannot read the store {}: {error}", file.display()))?;
+            start_thread(format!("reader-{number}"), move || {
+                while let Ok((question, answer)) = asked.recv_blocking() {
+                    let page = reader.read(&question).map_err(|error| {
+                        tracing::error!(%error, "cannot read the store");
+                        unreadable()
+                    });
+                    // Whoever asked may be gone by now.
+                    let _ = answer.try_send(page);
+                }
+            })?;
+        }
+        Ok(ReadingRoom { questions })
+    }
+}
+
+impl Library for ReadingRoom {
+    fn read(&self, question: Question) -> Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>> {
+        Box::pin(async move {
+            let (answer, answered) = async_channel::bounded(1);
+            self.questions.send((question, answer)).await.map_err(|_| unreadable())?;
+            answered.recv().await.map_err(|_| unreadable())?
+        })
+    }
+}
