@@ -42,7 +42,7 @@ impl Knowledge {
             }
             Event::Message(said) => self.met(&said.from, !said.offline),
             Event::Past(said) => self.met(&said.from, false),
-            Event::People { of, names } => names
+            Event::People { of, names, .. } => names
                 .iter()
                 .for_each(|name| self.met(name, *of == PeopleOf::Online)),
             Event::Directory { users, .. } => users

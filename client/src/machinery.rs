@@ -8,6 +8,8 @@ use chinwag_wire::dialect::Marks;
 
 /// The raw line that switches a fresh connection to the dialect of programs. Everything after it is JSON.
 pub(crate) const SPEAK_JSON: &[u8] = b"dialect json\n";
+/// What that line asks for; somebody who typed it would cut this client off from what it understands.
+pub(crate) const DIALECT: &str = "dialect";
 /// Logs out.
 pub(crate) const LOGOUT: &str = "logout";
 /// Asks for a session token.

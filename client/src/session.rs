@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
 use chinwag_wire::dialect::json::ServerLine;
-use chinwag_wire::{Code, Event, code};
+use chinwag_wire::split::{self, Asked};
+use chinwag_wire::{Code, Event, Refusal, code};
 use smol::Timer;
 use smol::future::{or, pending, race};
 
@@ -20,6 +21,7 @@ use crate::knowledge::SharedKnowledge;
 use crate::login::{Credential, LoggedIn, Outcome, attempt};
 use crate::machinery;
 use crate::screen::{Gone, Screen, Settled};
+use crate::secrets;
 
 /// How many lines may be without an answer. The server remembers the last 64 keys of a sender: of more lines than
 /// that, some that are sent again would be said twice.
@@ -47,6 +49,13 @@ const TRY_AGAIN: &[Code] = &[
     code::STORE_FAILING,
     code::DEADLINE,
     code::INTERNAL,
+];
+/// Reasons to refuse a line without having read it.
+const UNREADABLE: &[Code] = &[
+    code::LINE_TOO_LONG,
+    code::BAD_FRAME,
+    code::NOT_UTF8,
+    code::NUL,
 ];
 /// What marks answers to the machinery's lines, which are not shown.
 const MACHINERY_TAG: &str = "m";
@@ -85,6 +94,8 @@ struct Unanswered {
     key: String,
     text: String,
     settled: Settled,
+    /// It holds a secret, and may be the end of the secrets there were: a changed password ends tokens.
+    guarded: bool,
 }
 
 /// A session.
@@ -251,10 +262,17 @@ impl Session {
 
     /// Sends a line that somebody typed.
     async fn say(&mut self, typed: Typed) -> Result<(), End> {
+        if let Asked::Command { name, .. } = split::line(&typed.text)
+            && name.eq_ignore_ascii_case(machinery::DIALECT)
+        {
+            let notice = "not sent: this client and the server have agreed on a dialect already";
+            return Ok(self.around.screen.notice(notice).await?);
+        }
         self.lines += 1;
         let line = Unanswered {
             tag: self.lines.to_string(),
             key: format!("{:016x}-{}", self.salt, self.lines),
+            guarded: secrets::holds_one(&typed.text, &self.around.knowledge.lock()),
             text: typed.text,
             settled: typed.settled,
         };
@@ -284,17 +302,12 @@ impl Session {
     /// Takes what the server says: shows it, learns from it, and marks off the line it answers.
     async fn take(&mut self, line: ServerLine) -> Result<(), End> {
         self.around.knowledge.lock().learn(&line.event);
-        let answered = line.tag.as_ref().and_then(|tag| {
-            self.unanswered
-                .iter()
-                .position(|waiting| waiting.tag == *tag)
-        });
-        let settled = match answered {
-            Some(index) if line.done => {
-                self.unanswered.remove(index).map(|waiting| waiting.settled)
-            }
-            _ => None,
-        };
+        let asked = self.asked_by(&line);
+        let answered = asked
+            .filter(|_| line.done || line.tag.is_none())
+            .and_then(|index| self.unanswered.remove(index));
+        let guarded = answered.as_ref().is_some_and(|line| line.guarded);
+        let settled = answered.map(|line| line.settled);
         match &line.event {
             Event::Message(said) => {
                 if self.seen.is_some_and(|seen| said.seq <= seen) {
@@ -314,26 +327,47 @@ impl Session {
                 self.around.screen.event(&line.event, None).await?;
                 return Err(End::Goodbye);
             }
-            Event::Closing(refusal) => {
-                self.around.screen.event(&line.event, None).await?;
-                if COMING_BACK.contains(&refusal.code) {
-                    return self
-                        .come_back(Lost("ended the connection".to_owned()))
-                        .await;
-                }
-                // The reason was shown just now.
-                return Err(End::Failed(Failure::no_link(format!(
-                    "the server ended the session ({})",
-                    refusal.code
-                ))));
-            }
+            Event::Closing(refusal) => return self.sent_away(&line.event, refusal).await,
+            // What the machinery asked for is its own business.
+            _ if line.tag.is_some() && asked.is_none() => return Ok(()),
             _ => {}
         }
-        // What the machinery asked for is its own business.
-        if line.tag.is_some() && answered.is_none() {
-            return Ok(());
+        if guarded && !matches!(line.event, Event::Refusal(_)) {
+            self.ask_for_token().await;
         }
         Ok(self.around.screen.event(&line.event, settled).await?)
+    }
+
+    /// Which of the unanswered lines this is an answer to.
+    fn asked_by(&self, line: &ServerLine) -> Option<usize> {
+        match (&line.tag, &line.event) {
+            (Some(tag), _) => self
+                .unanswered
+                .iter()
+                .position(|waiting| waiting.tag == *tag),
+            // Of a line that it cannot read the server does not know the tag. But it reads one after the other.
+            (None, Event::Refusal(refusal))
+                if UNREADABLE.contains(&refusal.code) && !self.unanswered.is_empty() =>
+            {
+                Some(0)
+            }
+            _ => None,
+        }
+    }
+
+    /// The server ends the connection, and perhaps the session with it.
+    async fn sent_away(&mut self, closing: &Event, refusal: &Refusal) -> Result<(), End> {
+        self.around.screen.event(closing, None).await?;
+        if COMING_BACK.contains(&refusal.code) {
+            return self
+                .come_back(Lost("ended the connection".to_owned()))
+                .await;
+        }
+        // The reason was shown just now.
+        Err(End::Failed(Failure::no_link(format!(
+            "the server ended the session ({})",
+            refusal.code
+        ))))
     }
 
     /// Says what has been shown. What waits for the screen still is acknowledged later.
@@ -355,12 +389,10 @@ impl Session {
         self.link.say(&machinery::line(line, tag, None)).await
     }
 
-    /// A server that gives none, or a link that breaks before it comes, leaves the password to come back with.
+    /// A server that gives none, or a link that breaks before it comes, leaves what one had to come back with.
     async fn ask_for_token(&mut self) {
-        if matches!(self.credential, Credential::Password { .. }) {
-            // A broken link is found out by the next turn.
-            let _ = self.machinery(machinery::TOKEN, TOKEN_TAG).await;
-        }
+        // A broken link is found out by the next turn.
+        let _ = self.machinery(machinery::TOKEN, TOKEN_TAG).await;
     }
 
     /// Acknowledges, logs out and waits for the goodbye.
@@ -507,7 +539,9 @@ impl Session {
             Err(Lost(why)) => return Err(Setback::Again(why)),
         }
         self.link = link;
-        self.ask_for_token().await;
+        if matches!(self.credential, Credential::Password { .. }) {
+            self.ask_for_token().await;
+        }
         Ok(())
     }
 

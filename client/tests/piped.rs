@@ -420,3 +420,69 @@ fn a_line_may_ask_for_the_goodbye_itself() {
     assert_eq!(ended.exit, Some(0), "{ended:?}");
     assert!(ended.out.ends_with("* goodbye\n"), "{}", ended.out);
 }
+
+#[test]
+fn a_line_that_the_server_cannot_read_is_answered_too() {
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &[]);
+    client.types_last("message bob far too long\nwhoami\n");
+    let mut link = server.accept();
+    link.let_in();
+    link.expect("message bob far too long");
+    // The tag is in the part that was skipped.
+    link.say(refusal("line-too-long", "the line is longer than 20 bytes"));
+    let next = link.expect("whoami");
+    link.answer(&next, json!({"type": "done"}));
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert!(ended.out.contains("error[line-too-long]"), "{}", ended.out);
+}
+
+#[test]
+fn nobody_talks_the_server_out_of_its_dialect() {
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &[]);
+    client.types_last("/Dialect text\nwhoami\n");
+    let mut link = server.accept();
+    link.let_in();
+    let next = link.expect("whoami");
+    link.answer(&next, json!({"type": "done"}));
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert!(ended.err.contains("* not sent"), "{}", ended.err);
+}
+
+#[test]
+fn a_changed_password_may_end_the_token_so_a_new_one_is_asked_for() {
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &[]);
+    let mut link = server.accept();
+    link.let_in();
+    let secret = |name: &str| json!({"name": name, "help": "x", "kind": {"label": "a secret", "secret": true}});
+    let card =
+        json!({"name": "passwd", "summary": "Changes.", "args": [secret("old"), secret("new")]});
+    link.say(json!({"type": "cards", "cards": [card]}));
+    // Answered after the cards: when the next line comes, they are known.
+    client.types("whoami\n");
+    let known = link.expect("whoami");
+    link.answer(&known, json!({"type": "done"}));
+    client.types("passwd secret other\n");
+    let changed = link.expect("passwd secret other");
+    link.answer(&changed, json!({"type": "done"}));
+    let token = link.expect("token");
+    link.answer(
+        &token,
+        json!({"type": "token", "token": "tok-2", "expires": 0}),
+    );
+    drop(link);
+    let mut link = server.accept();
+    let resume = link.expect("resume tok-2");
+    link.answer(&resume, welcome());
+    client.types_last("");
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert!(!ended.out.contains("tok-"), "{}", ended.out);
+}
