@@ -2,7 +2,8 @@
 
 use chinwag_core::prelude::*;
 use chinwag_core::wire::PeopleOf;
-use chinwag_core::wire::name::folded;
+
+use crate::listing;
 
 /// Lists whom one blocks.
 pub struct Blocked;
@@ -27,21 +28,18 @@ impl Command for Blocked {
 
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
         let me = ctx.user()?;
-        let mut names: Vec<String> = ctx.view(|view| {
+        let blocked = ctx.view(|view| {
             let blocks = view
                 .hall()
                 .user(me)
                 .into_iter()
                 .flat_map(|user| &user.blocks);
-            blocks
-                .filter_map(|id| Some(view.hall().user(*id)?.name.to_string()))
-                .collect()
+            listing::names(
+                PeopleOf::Blocked,
+                blocks.filter_map(|id| Some((*id, view.hall().user(*id)?))),
+            )
         });
-        names.sort_by_cached_key(|name| folded(name));
-        ctx.reply(Event::People {
-            of: PeopleOf::Blocked,
-            names,
-        });
+        ctx.reply(blocked);
         Ok(())
     }
 }

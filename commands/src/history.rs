@@ -118,3 +118,21 @@ impl Command for History {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chinwag_core::arguments::Arguments;
+
+    use super::*;
+
+    #[test]
+    fn help_tells_the_numbers_in_force() {
+        let help = <Args as Arguments>::SPECS[1].help;
+        assert_eq!(
+            help.trim(),
+            format!(
+                "how many of the newest messages to show, {SHOWN} if not given and {PAGE_MAX} at most"
+            )
+        );
+    }
+}

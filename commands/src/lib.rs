@@ -1,7 +1,7 @@
 //! The stock commands: what a Chinwag user can type, one file each.
 //!
 //! Adding one is a file and two lines here: `pub mod`, and its place in [`stock`]. Help, completion, documents and
-//! a test follow from it.
+//! a test follow from it. The one file that is no command is `listing`, which those that list people share.
 
 pub mod ack;
 pub mod block;
@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod guest;
 pub mod help;
 pub mod history;
+mod listing;
 pub mod login;
 pub mod logout;
 pub mod message;
@@ -26,6 +27,9 @@ pub mod users;
 pub mod whoami;
 pub mod whoelse;
 pub mod whoelsesince;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
 
 use chinwag_core::Registry;
 
@@ -56,4 +60,9 @@ pub fn stock() -> Registry {
         .with(ping::Ping)
         .with(ack::Ack)
         .with(dialect::Dialect)
+}
+
+/// Runs the stock server as the command line says, until it is told to end.
+pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    chinwag_core::program::main_with(stock(), args)
 }

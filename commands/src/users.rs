@@ -3,10 +3,8 @@
 use chinwag_core::hall::User;
 use chinwag_core::prelude::*;
 use chinwag_core::wire::Person;
-use chinwag_core::wire::name::folded;
 
-/// How many users are listed at most: more than anyone reads, less than what fills a connection's outbox.
-pub const LISTED_MAX: usize = 1000;
+use crate::listing;
 
 /// Lists everyone there is.
 pub struct Users;
@@ -41,32 +39,17 @@ impl Command for Users {
     type Args = NoArgs;
 
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
-        let (users, more) = ctx.view(|view| first_by_name(view, LISTED_MAX));
-        ctx.reply(Event::Directory { users, more });
+        let directory = ctx.view(|view| {
+            let (users, more) = listing::by_name(view.hall().users());
+            let users = users
+                .into_iter()
+                .map(|(id, user)| person(view, id, user))
+                .collect();
+            Event::Directory { users, more }
+        });
+        ctx.reply(directory);
         Ok(())
     }
-}
-
-/// The first `most` users by name, and whether there are more.
-fn first_by_name(view: &View<'_>, most: usize) -> (Vec<Person>, bool) {
-    let mut all: Vec<(String, UserId, &User)> = view
-        .hall()
-        .users()
-        .map(|(id, user)| (folded(&user.name), id, user))
-        .collect();
-    let more = all.len() > most;
-    if more {
-        // Sorting all to show a few would be work for nothing.
-        all.select_nth_unstable_by(most, |(a, ..), (b, ..)| a.cmp(b));
-        all.truncate(most);
-    }
-    all.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
-    (
-        all.into_iter()
-            .map(|(_, id, user)| person(view, id, user))
-            .collect(),
-        more,
-    )
 }
 
 /// What the one who looks may know of somebody: of those hidden, only that they exist.

@@ -22,22 +22,22 @@ impl Command for Whoami {
     type Args = NoArgs;
 
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
-        let me = ctx.user()?;
         let found = ctx.view(|view| {
-            let user = view.hall().user(me)?;
-            let session = view.hall().session(*user.sessions.last()?)?;
+            let session = view.my_session()?;
+            let user = view.hall().user(session.user)?;
             let name = user.name.to_string();
             Some(Event::Me {
                 name,
                 since: session.since,
-                guest: me.is_guest(),
+                guest: session.user.is_guest(),
                 cursor: user.cursor,
             })
         });
         // Nothing is found when the session ended while the line was on its way.
-        let me = found
-            .ok_or_else(|| Refusal::new(code::NOT_LOGGED_IN, "you are not logged in any more"))?;
-        ctx.reply(me);
+        let gone = || {
+            Refusal::new(code::NOT_LOGGED_IN, "you are not logged in any more").hint("log in again")
+        };
+        ctx.reply(found.ok_or_else(gone)?);
         Ok(())
     }
 }

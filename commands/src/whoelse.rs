@@ -2,7 +2,8 @@
 
 use chinwag_core::prelude::*;
 use chinwag_core::wire::PeopleOf;
-use chinwag_core::wire::name::folded;
+
+use crate::listing;
 
 /// Lists who else is online.
 pub struct Whoelse;
@@ -30,16 +31,8 @@ impl Command for Whoelse {
     type Args = NoArgs;
 
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
-        let mut names: Vec<String> = ctx.view(|view| {
-            view.others_online()
-                .map(|(_, user)| user.name.to_string())
-                .collect()
-        });
-        names.sort_by_cached_key(|name| folded(name));
-        ctx.reply(Event::People {
-            of: PeopleOf::Online,
-            names,
-        });
+        let others = ctx.view(|view| listing::names(PeopleOf::Online, view.others_online()));
+        ctx.reply(others);
         Ok(())
     }
 }

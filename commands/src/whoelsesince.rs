@@ -1,9 +1,12 @@
 //! `whoelsesince 1h`: who else was online at any time within the last hour.
 
+use std::time::Duration;
+
 use chinwag_core::hall::User;
 use chinwag_core::prelude::*;
-use chinwag_core::wire::PeopleOf;
-use chinwag_core::wire::name::folded;
+use chinwag_core::wire::{Millis, PeopleOf};
+
+use crate::listing;
 
 /// Lists who else was online lately.
 pub struct Whoelsesince;
@@ -37,35 +40,25 @@ impl Command for Whoelsesince {
     };
     type Args = Args;
 
-    async fn run(
-        &self,
-        ctx: &mut Ctx,
-        Args {
-            time: Seconds(window),
-        }: Args,
-    ) -> Outcome {
-        let mut names: Vec<String> = ctx.view(|view| {
-            let lately = |user: &User| {
-                let gone_lately = || {
-                    user.last_seen
-                        .is_some_and(|at| view.now.since(at) <= window)
-                };
-                user.is_online() || (user.seen_this_run && gone_lately())
-            };
+    async fn run(&self, ctx: &mut Ctx, Args { time }: Args) -> Outcome {
+        let lately = ctx.view(|view| {
+            let of = PeopleOf::Since(time.0.as_secs());
             let others = view
                 .hall()
                 .users()
                 .filter(|(id, _)| Some(*id) != view.me() && view.sees(*id));
-            others
-                .filter(|(_, user)| lately(user))
-                .map(|(_, user)| user.name.to_string())
-                .collect()
+            listing::names(
+                of,
+                others.filter(|(_, user)| was_here(user, view.now, time.0)),
+            )
         });
-        names.sort_by_cached_key(|name| folded(name));
-        ctx.reply(Event::People {
-            of: PeopleOf::Since(window.as_secs()),
-            names,
-        });
+        ctx.reply(lately);
         Ok(())
     }
+}
+
+/// Whether `user` is here, or was in this run of the server and left no longer ago than `window`.
+fn was_here(user: &User, now: Millis, window: Duration) -> bool {
+    let left_lately = || user.last_seen.is_some_and(|at| now.since(at) <= window);
+    user.is_online() || (user.seen_this_run && left_lately())
 }

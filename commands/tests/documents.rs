@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
+use chinwag_core::command::{Need, Spec};
 use chinwag_core::wire::dialect::Dialect as _;
 use chinwag_core::wire::dialect::json::Json;
 use chinwag_core::wire::refusal::code;
@@ -69,37 +70,58 @@ fn the_list_of_commands_is_fresh() {
             card.summary
         );
     }
-    for card in cards() {
-        let _ = writeln!(
-            text,
-            "\n## {}\n\n`{}`\n\n{}",
-            card.name,
-            card.usage(),
-            card.summary
-        );
-        if !card.aliases.is_empty() {
-            let also: Vec<String> = card
-                .aliases
-                .iter()
-                .map(|alias| format!("`{alias}`"))
-                .collect();
-            let _ = writeln!(text, "Also called {}.", also.join(", "));
-        }
-        if !card.args.is_empty() {
-            text.push('\n');
-        }
-        for arg in &card.args {
-            let _ = writeln!(
-                text,
-                "- `{}`, {}: {}",
-                arg.usage(),
-                arg.kind.label,
-                arg.help
-            );
-        }
-        let _ = writeln!(text, "\n```text\n{}\n```", card.examples);
+    for (card, spec) in cards().iter().zip(chinwag_commands::stock().specs()) {
+        tell(card, spec, &mut text);
     }
     check("commands/COMMANDS.md", &text);
+}
+
+/// All there is to know of one command.
+fn tell(card: &Card, spec: &Spec, text: &mut String) {
+    let _ = writeln!(
+        text,
+        "\n## {}\n\n`{}`\n\n{}",
+        card.name,
+        card.usage(),
+        card.summary
+    );
+    let needs: Vec<&str> = spec.needs.iter().map(|need| in_words(*need)).collect();
+    let when = if needs.is_empty() {
+        "At any time".to_owned()
+    } else {
+        needs.join(", ")
+    };
+    let _ = write!(text, "{when}.");
+    if !card.aliases.is_empty() {
+        let also: Vec<String> = card
+            .aliases
+            .iter()
+            .map(|alias| format!("`{alias}`"))
+            .collect();
+        let _ = write!(text, " Also called {}.", also.join(", "));
+    }
+    text.push('\n');
+    if !card.args.is_empty() {
+        text.push('\n');
+    }
+    for arg in &card.args {
+        let _ = writeln!(
+            text,
+            "- `{}`, {}: {}",
+            arg.usage(),
+            arg.kind.label,
+            arg.help
+        );
+    }
+    let _ = writeln!(text, "\n```text\n{}\n```", card.examples);
+}
+
+fn in_words(need: Need) -> &'static str {
+    match need {
+        Need::LoggedIn => "When logged in",
+        Need::Account => "When logged in with an account, not as a guest",
+        Need::LoggedOut => "Before login",
+    }
 }
 
 /// How many commands the table of refusals names for a code: some codes are everybody's.
@@ -256,6 +278,7 @@ fn samples() -> Vec<Event> {
         Event::People {
             of: PeopleOf::Since(90),
             names: vec!["alice".to_owned(), "dave".to_owned()],
+            more: false,
         },
         Event::Directory {
             users: vec![

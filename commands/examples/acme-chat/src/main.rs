@@ -14,11 +14,5 @@ fn registry() -> Registry {
 }
 
 fn main() -> ExitCode {
-    match registry().check() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(clashes) => {
-            eprintln!("{}", clashes.join("\n"));
-            ExitCode::FAILURE
-        }
-    }
+    chinwag_core::program::main_with(registry(), std::env::args_os())
 }
