@@ -206,7 +206,7 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     let server = Arc::new(Server::new(Parts {
         registry,
         sequencer: Arc::clone(&sequencer),
-        library: Box::new(ReadingRoom::open(&opened.file)?),
+        library: Box::new(ReadingRoom::open(&opened.file, Arc::clone(&sequencer))?),
         passwords: Passwords::start(config.password_threads, cost, &chance).map_err(|error| format!("cannot start threads: {error}"))?,
         clock,
         chance,
@@ -366,11 +366,12 @@ impl Running {
 
 /// The threads that read the past.
 struct ReadingRoom {
+    sequencer: Arc<Sequencer>,
     questions: async_channel::Sender<(Question, async_channel::Sender<Result<Page, Refusal>>)>,
 }
 
 impl ReadingRoom {
-    fn open(file: &Path) -> Result<ReadingRoom, String> {
+    fn open(file: &Path, sequencer: Arc<Sequencer>) -> Result<ReadingRoom, String> {
         let (questions, asked) = async_channel::bounded::<(Question, async_channel::Sender<Result<Page, Refusal>>)>(QUESTIONS_MAX);
         for number in 0..READERS {
             let asked = asked.clone();
@@ -386,13 +387,17 @@ impl ReadingRoom {
                 }
             })?;
         }
-        Ok(ReadingRoom { questions })
+        Ok(ReadingRoom { sequencer, questions })
     }
 }
 
 impl Library for ReadingRoom {
     fn read(&self, question: Question) -> Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>> {
         Box::pin(async move {
+            if let Question::Past { .. } = question {
+                // Who asks has said things, or has heard of things, that may be on their way to the store.
+                self.sequencer.settled().await;
+            }
             let (answer, answered) = async_channel::bounded(1);
             self.questions.send((question, answer)).await.map_err(|_| unreadable())?;
             answered.recv().await.map_err(|_| unreadable())?

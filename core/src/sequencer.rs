@@ -225,6 +225,15 @@ impl Sequencer {
         self.put_behind(shard, Output::Signal { waiter });
     }
 
+    /// Waits until everything that has happened so far is committed and released.
+    pub async fn settled(&self) {
+        let (waiter, done) = async_channel::bounded(1);
+        self.signal(0, waiter);
+        self.commit_soon();
+        // Closed only when the process ends.
+        let _ = done.recv().await;
+    }
+
     fn put_behind(&self, shard: usize, output: Output) {
         let mut state = self.lock();
         if state.failing {
