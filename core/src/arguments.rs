@@ -75,7 +75,11 @@ pub struct ArgSpec {
 
 impl ArgSpec {
     pub(crate) fn card(&self) -> ArgCard {
-        ArgCard { name: Cow::Borrowed(self.name), help: Cow::Borrowed(self.help.trim_ascii()), kind: Kind { optional: self.optional, ..self.kind.clone() } }
+        ArgCard {
+            name: Cow::Borrowed(self.name),
+            help: Cow::Borrowed(self.help.trim_ascii()),
+            kind: Kind { optional: self.optional, ..self.kind.clone() },
+        }
     }
 }
 
@@ -111,7 +115,11 @@ impl<'a> WordList<'a> {
         }
         // A secret may be what is too much: it is not repeated.
         let secret = A::SPECS.iter().any(|spec| spec.kind.secret);
-        let text = if secret { "there is a word too many".to_owned() } else { format!("`{}` is a word too many", chinwag_wire::name::shortened(extra)) };
+        let text = if secret {
+            "there is a word too many".to_owned()
+        } else {
+            format!("`{}` is a word too many", chinwag_wire::name::shortened(extra))
+        };
         Err(Refusal::new(code::USAGE, text))
     }
 

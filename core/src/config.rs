@@ -314,7 +314,8 @@ pub fn parse(source: &str, origin: &str) -> Result<Config, String> {
                 let key_at = source[..value_at].rfind(&**key).map_or(value_at..value_at, |at| at..at + key.len());
                 if !known.iter().any(|(name, ..)| name == key) {
                     let nearest = suggest::nearest(key, known.iter().map(|(name, ..)| *name));
-                    let help = nearest.map_or("`chinwagd --help` lists all settings".to_owned(), |nearest| format!("did you mean `{nearest}`?"));
+                    let help =
+                        nearest.map_or("`chinwagd --help` lists all settings".to_owned(), |nearest| format!("did you mean `{nearest}`?"));
                     mistakes.push(Mistake { what: format!("there is no setting `{key}`"), help: Some(help), at: key_at });
                 } else if seen.contains(&&**key) {
                     mistakes.push(Mistake { what: format!("`{key}` is set twice"), help: None, at: key_at });
@@ -327,7 +328,11 @@ pub fn parse(source: &str, origin: &str) -> Result<Config, String> {
             }
         }
     }
-    if mistakes.is_empty() { Ok(config) } else { Err(mistakes.iter().map(|mistake| rendered(mistake, source, origin)).collect::<Vec<_>>().join("\n\n")) }
+    if mistakes.is_empty() {
+        Ok(config)
+    } else {
+        Err(mistakes.iter().map(|mistake| rendered(mistake, source, origin)).collect::<Vec<_>>().join("\n\n"))
+    }
 }
 
 /// The mistake that `error` speaks of, in a part of `source` that begins at `base`.
@@ -384,7 +389,11 @@ mod tests {
 
     #[test]
     fn a_file_sets_what_it_names() {
-        let config = parse(r#"( port: 7000, timeout: "15m", block_duration: 5, sessions: Several(3), registration: Invited(["x"]), data: "somewhere" )"#, "x").unwrap();
+        let config = parse(
+            r#"( port: 7000, timeout: "15m", block_duration: 5, sessions: Several(3), registration: Invited(["x"]), data: "somewhere" )"#,
+            "x",
+        )
+        .unwrap();
         assert_eq!((config.port, config.timeout.0.as_secs(), config.block_duration.0.as_secs()), (7000, 900, 5));
         assert_eq!((config.sessions, config.registration), (Sessions::Several(3), Registration::Invited(vec!["x".into()])));
         assert_eq!(config.data, Some("somewhere".into()));
@@ -393,7 +402,8 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_at_once_with_their_places() {
-        let told = parse("(\n    prot: 1,\n    port: \"x\",\n    guests: maybe,\n    timeout: \"5 fortnights\",\n)", "chinwag.ron").unwrap_err();
+        let told =
+            parse("(\n    prot: 1,\n    port: \"x\",\n    guests: maybe,\n    timeout: \"5 fortnights\",\n)", "chinwag.ron").unwrap_err();
         for expected in ["chinwag.ron:2:5", "did you mean `port`", "chinwag.ron:3:11", "chinwag.ron:4:13", "chinwag.ron:5:15"] {
             assert!(told.contains(expected), "{expected} is not in:\n{told}");
         }
@@ -408,7 +418,9 @@ mod tests {
     #[test]
     fn flags_read_as_people_type() {
         let mut config = Config::default();
-        for (key, text) in [("host", "::"), ("port", "1"), ("timeout", "1h"), ("sessions", "NewerWins"), ("guests", "true"), ("data", "/x y")] {
+        for (key, text) in
+            [("host", "::"), ("port", "1"), ("timeout", "1h"), ("sessions", "NewerWins"), ("guests", "true"), ("data", "/x y")]
+        {
             config.set_from_flag(key, text).unwrap();
         }
         assert_eq!((config.host.as_str(), config.port, config.guests, config.sessions), ("::", 1, true, Sessions::NewerWins));

@@ -139,7 +139,7 @@ impl Ctx {
         let user = self.user()?;
         let joined = self.view(|view| view.hall().user(user).map_or(u64::MAX, |user| user.joined));
         if user.is_guest() {
-            return Err(Need::Account.refusal());
+            return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
         }
         self.server.library.read(Question::Past { user, joined, with, count }).await
     }
@@ -213,7 +213,8 @@ impl Ctx {
         // Before the work of hashing; the hall looks again when it decides.
         chinwag_wire::name::check(name)?;
         if let Some(taken) = self.view(|view| view.hall().named(name).map(|_| name.to_owned())) {
-            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{taken}` is taken")).hint("choose another name, or log in if it is yours"));
+            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{taken}` is taken"))
+                .hint("choose another name, or log in if it is yours"));
         }
         let password = self.server.passwords.hash(password.to_owned()).await?;
         let receipt = self.submit(Act::Register { name: name.to_owned(), password, acknowledges: self.acknowledges() })?;
@@ -241,7 +242,8 @@ impl Ctx {
         });
         let Some((user, phc, locked)) = found else {
             let text = format!("there is no user `{}`", chinwag_wire::name::shortened(name));
-            return Err(Refusal::new(code::NO_SUCH_USER, text).hint(format!("to sign up: register {} PASSWORD", chinwag_wire::name::shortened(name))));
+            return Err(Refusal::new(code::NO_SUCH_USER, text)
+                .hint(format!("to sign up: register {} PASSWORD", chinwag_wire::name::shortened(name))));
         };
         if let Some(left) = locked {
             self.caller.leaving = Some(Departure::Disconnected);
@@ -259,7 +261,14 @@ impl Ctx {
             self.make_room(user).await;
         }
         let after = self.caller.after;
-        let receipt = self.submit(Act::Login { user, password: Some(phc), token: None, address: self.caller.address, after, acknowledges: self.acknowledges() })?;
+        let receipt = self.submit(Act::Login {
+            user,
+            password: Some(phc),
+            token: None,
+            address: self.caller.address,
+            after,
+            acknowledges: self.acknowledges(),
+        })?;
         self.greet(receipt.seq, false);
         Ok(())
     }
@@ -274,7 +283,13 @@ impl Ctx {
         let (owner, older) = self.view(|view| {
             let owner = view.hall().token_owner(&hash, now);
             let sessions = owner.and_then(|owner| view.hall().user(owner)).map(|user| user.sessions.clone()).unwrap_or_default();
-            (owner, sessions.into_iter().filter(|id| view.hall().session(*id).is_some_and(|session| session.token == Some(hash))).collect::<Vec<_>>())
+            (
+                owner,
+                sessions
+                    .into_iter()
+                    .filter(|id| view.hall().session(*id).is_some_and(|session| session.token == Some(hash)))
+                    .collect::<Vec<_>>(),
+            )
         });
         let Some(user) = owner else { return Err(crate::hall::bad_token()) };
         for session in older {
@@ -284,7 +299,14 @@ impl Ctx {
             self.make_room(user).await;
         }
         let after = after.or(self.caller.after);
-        let receipt = self.submit(Act::Login { user, password: None, token: Some(hash), address: self.caller.address, after, acknowledges: self.acknowledges() })?;
+        let receipt = self.submit(Act::Login {
+            user,
+            password: None,
+            token: Some(hash),
+            address: self.caller.address,
+            after,
+            acknowledges: self.acknowledges(),
+        })?;
         self.greet(receipt.seq, false);
         Ok(())
     }
@@ -434,9 +456,8 @@ impl Need {
 
     fn refusal(self) -> Refusal {
         match self {
-            Need::LoggedIn => {
-                Refusal::new(code::NOT_LOGGED_IN, "you are not logged in").hint("login NAME PASSWORD, or register NAME PASSWORD if you are new")
-            }
+            Need::LoggedIn => Refusal::new(code::NOT_LOGGED_IN, "you are not logged in")
+                .hint("login NAME PASSWORD, or register NAME PASSWORD if you are new"),
             Need::Account => Refusal::new(code::GUESTS, "guests have no account").hint("logout, then register NAME PASSWORD"),
             Need::LoggedOut => Refusal::new(code::ALREADY_LOGGED_IN, "you are logged in already").hint("logout first"),
         }

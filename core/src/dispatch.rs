@@ -30,7 +30,8 @@ pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>
     let (name, rest) = match split::line(&line.text) {
         Asked::Nothing => return None,
         Asked::Say(_) => {
-            let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this").hint("@NAME TEXT reaches one, @all TEXT everyone");
+            let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this")
+                .hint("@NAME TEXT reaches one, @all TEXT everyone");
             return Some(Answer::refused(refusal));
         }
         Asked::Command { name, rest } => (name, rest),

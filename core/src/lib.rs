@@ -10,12 +10,12 @@ pub mod chance;
 pub mod clock;
 pub mod command;
 pub mod config;
+mod control;
 pub mod ctx;
 pub mod dispatch;
-pub mod hall;
-mod control;
 #[cfg(feature = "faults")]
 mod fault;
+pub mod hall;
 mod net;
 pub mod passwords;
 pub mod program;

@@ -88,7 +88,12 @@ fn command_line() -> clap::Command {
         .arg(Arg::new("PORT").help("The port (short for --port)"))
         .arg(Arg::new("BLOCK_DURATION").help("For how long too many wrong passwords lock out (short for --block-duration)"))
         .arg(Arg::new("TIMEOUT").help("After how long without a command a user is logged out (short for --timeout)"))
-        .arg(Arg::new("config").long("config").value_name("FILE").help("Read the settings below from this file first (RON: `( port: 2461, guests: true )`)"))
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .help("Read the settings below from this file first (RON: `( port: 2461, guests: true )`)"),
+        )
         .arg(Arg::new("check").long("check").action(ArgAction::SetTrue).help("Check the configuration, tell every mistake, and end"))
         .arg(Arg::new("test").long("test").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("seed").long("seed").requires("test").value_parser(clap::value_parser!(u64)).hide(true))
@@ -96,7 +101,8 @@ fn command_line() -> clap::Command {
     for (key, placeholder, default, help) in Config::reference() {
         let flag = key.replace('_', "-");
         let help = if default == "None" { help } else { format!("{help} [default: {default}]") };
-        command = command.arg(Arg::new(key).long(flag).value_name(placeholder).help(help).help_heading("Settings").allow_hyphen_values(true));
+        command =
+            command.arg(Arg::new(key).long(flag).value_name(placeholder).help(help).help_heading("Settings").allow_hyphen_values(true));
     }
     command
 }
@@ -174,7 +180,8 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     }
     let folder = data_folder(&config)?;
     let lock = lock(&folder)?;
-    let listeners = listener::bind(&config.host, config.port).map_err(|error| format!("cannot listen on {} port {}: {error}", config.host, config.port))?;
+    let listeners = listener::bind(&config.host, config.port)
+        .map_err(|error| format!("cannot listen on {} port {}: {error}", config.host, config.port))?;
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     if test.is_some() && addresses.iter().any(|address| !address.ip().is_loopback()) {
         return Err("--test is for this machine only: choose a loopback address".to_owned());
@@ -185,8 +192,10 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     let clock = Arc::new(test.as_ref().map_or_else(Clock::machine, |test| Clock::standing_at(test.epoch)));
     let cost = if test.is_some() { Cost::CHEAP } else { Cost::RECOMMENDED };
 
-    let (written, last_run) = Written::open(&folder).map_err(|error| format!("cannot open {}: {error}", folder.join(crate::written::FILE).display()))?;
-    let opened = sqlite::open(&folder, &chance.hex(8), &last_run).map_err(|error| format!("cannot open the store {}: {error}", folder.join(sqlite::FILE).display()))?;
+    let (written, last_run) =
+        Written::open(&folder).map_err(|error| format!("cannot open {}: {error}", folder.join(crate::written::FILE).display()))?;
+    let opened = sqlite::open(&folder, &chance.hex(8), &last_run)
+        .map_err(|error| format!("cannot open the store {}: {error}", folder.join(sqlite::FILE).display()))?;
     let head = opened.loaded.head;
     for slot in 0..crate::written::SLOTS {
         // The file may be older or newer than a store that was put back from a backup.
@@ -271,7 +280,9 @@ fn lock(folder: &Path) -> Result<fs::File, String> {
     let file = fs::File::create(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(format!("another server uses {}: stop it, or choose another folder with --data", folder.display())),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(format!("another server uses {}: stop it, or choose another folder with --data", folder.display()))
+        }
         Err(fs::TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display())),
     }
 }

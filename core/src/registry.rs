@@ -54,7 +54,9 @@ impl Registry {
             let spec = command.spec();
             for name in std::iter::once(spec.name).chain(spec.aliases.iter().copied()) {
                 match taken.iter().find(|(other, _)| *other == name) {
-                    Some((_, owner)) => clashes.push(format!("the command name `{name}` is taken: {owner} and {} both want it", command.type_name())),
+                    Some((_, owner)) => {
+                        clashes.push(format!("the command name `{name}` is taken: {owner} and {} both want it", command.type_name()))
+                    }
                     None => taken.push((name, command.type_name())),
                 }
             }

@@ -194,7 +194,8 @@ impl Sequencer {
             return Err(Refusal::new(code::BUSY, "the store cannot follow").hint("try again in a few seconds"));
         }
         if state.failing && asks_to_keep(&intent.act) {
-            return Err(Refusal::new(code::STORE_FAILING, "the server cannot store anything at the moment").hint("try again later, and tell the operator"));
+            return Err(Refusal::new(code::STORE_FAILING, "the server cannot store anything at the moment")
+                .hint("try again later, and tell the operator"));
         }
         let (now, seq) = (self.clock.now(), state.hall.head() + 1);
         let applied = state.hall.apply(seq, now, intent)?;
@@ -389,7 +390,8 @@ impl State {
     }
 
     fn take_batch(&mut self) -> Batch {
-        let batch = Batch { rows: std::mem::take(&mut self.rows), outputs: self.take_outputs(), head: self.hall.head(), durable: self.sync };
+        let batch =
+            Batch { rows: std::mem::take(&mut self.rows), outputs: self.take_outputs(), head: self.hall.head(), durable: self.sync };
         self.sync = false;
         self.awaited = false;
         self.hurry = false;

@@ -79,7 +79,11 @@ fn check_example(registry: &Registry, command: &dyn AnyCommand, example: &str) -
     let mut seen = stage.seen;
     expected.sort_by(|(a, _), (b, _)| a.cmp(b));
     seen.sort_by(|(a, _), (b, _)| a.cmp(b));
-    if expected == seen { Ok(()) } else { Err(format!("an example of `{name}` did not go as written; it went:\n{as_it_went}\nwritten:\n{example}\n")) }
+    if expected == seen {
+        Ok(())
+    } else {
+        Err(format!("an example of `{name}` did not go as written; it went:\n{as_it_went}\nwritten:\n{example}\n"))
+    }
 }
 
 fn is_name(who: &str) -> bool {

@@ -18,7 +18,10 @@ impl Arg for CommandName {
         let word = word.strip_prefix('/').unwrap_or(word);
         match view.cards.iter().find(|card| card.answers_to(word)) {
             Some(card) => Ok(CommandName(card.name.to_string())),
-            None => Err(CommandName::unknown(word, view.cards.iter().flat_map(|card| std::iter::once(&card.name).chain(&*card.aliases)).map(|name| &**name))),
+            None => Err(CommandName::unknown(
+                word,
+                view.cards.iter().flat_map(|card| std::iter::once(&card.name).chain(&*card.aliases)).map(|name| &**name),
+            )),
         }
     }
 }

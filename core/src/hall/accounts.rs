@@ -3,7 +3,15 @@
 use super::*;
 
 impl Hall {
-    pub(super) fn register(&mut self, seq: u64, now: Millis, origin: SessionId, wanted: &str, password: String, acknowledges: bool) -> Result<Applied, Refusal> {
+    pub(super) fn register(
+        &mut self,
+        seq: u64,
+        now: Millis,
+        origin: SessionId,
+        wanted: &str,
+        password: String,
+        acknowledges: bool,
+    ) -> Result<Applied, Refusal> {
         self.check_not_logged_in(origin)?;
         self.check_free(wanted)?;
         let id = UserId(self.next_account);
@@ -23,7 +31,8 @@ impl Hall {
     pub(super) fn check_free(&self, wanted: &str) -> Result<(), Refusal> {
         name::check(wanted)?;
         if self.named(wanted).is_some() {
-            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{wanted}` is taken")).hint("choose another name, or log in if it is yours"));
+            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{wanted}` is taken"))
+                .hint("choose another name, or log in if it is yours"));
         }
         Ok(())
     }
@@ -87,7 +96,9 @@ impl Hall {
     pub(super) fn block(&mut self, origin: SessionId, whom: UserId) -> Result<Applied, Refusal> {
         let (id, other) = self.pair(origin, whom, "block")?;
         if self.users.get(&id).is_some_and(|user| user.blocks.contains(&whom)) {
-            return Err(Refusal::new(code::ALREADY_BLOCKED, format!("you have blocked `{other}` already")).hint("`blocked` lists whom you block"));
+            return Err(
+                Refusal::new(code::ALREADY_BLOCKED, format!("you have blocked `{other}` already")).hint("`blocked` lists whom you block")
+            );
         }
         self.note_block(id, whom);
         Ok(self.kept_if_accounts(id, whom, Row::Block { by: id, whom }))

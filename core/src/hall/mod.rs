@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 
-pub(crate) use sessions::{bad_token, locked_out};
 pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
+pub(crate) use sessions::{bad_token, locked_out};
 
 /// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a
 /// kilobyte or so of each user who sends keys.

@@ -32,7 +32,8 @@ impl Hall {
             return Err(bad_token());
         }
         if user.sessions.len() >= self.policy.sessions_per_user {
-            return Err(Refusal::new(code::SESSION_EXISTS, format!("`{name}` is logged in already")).hint("log out there first, or log in with another name"));
+            return Err(Refusal::new(code::SESSION_EXISTS, format!("`{name}` is logged in already"))
+                .hint("log out there first, or log in with another name"));
         }
         self.failures.remove(&(name::folded(&name).into(), login.address));
         Ok(self.enter(now, origin, login.user, login.token, login.after, login.acknowledges))
@@ -56,7 +57,15 @@ impl Hall {
     }
 
     /// `id` is here, on `origin`.
-    pub(super) fn enter(&mut self, now: Millis, origin: SessionId, id: UserId, token: Option<TokenHash>, after: Option<u64>, acknowledges: bool) -> Applied {
+    pub(super) fn enter(
+        &mut self,
+        now: Millis,
+        origin: SessionId,
+        id: UserId,
+        token: Option<TokenHash>,
+        after: Option<u64>,
+        acknowledges: bool,
+    ) -> Applied {
         let (head, newest_to_all, hidden) = (self.head, self.newest_to_all, self.hidden_from(id));
         let mut applied = Applied { receipt: Receipt { seq: head, at: now, ..Receipt::default() }, ..Applied::default() };
         let Some(user) = self.users.get_mut(&id) else { return applied };
@@ -181,15 +190,14 @@ impl Hall {
             self.failures.retain(|_, failures| now.since(failures.last) < stale);
         }
         if self.failures.len() >= FAILURES_MAX
-            && let Some(oldest) = self.failures.iter().min_by_key(|(key, failures)| (failures.last, (*key).clone())).map(|(key, _)| key.clone())
+            && let Some(oldest) =
+                self.failures.iter().min_by_key(|(key, failures)| (failures.last, (*key).clone())).map(|(key, _)| key.clone())
         {
             self.failures.remove(&oldest);
         }
         let (attempts, block_duration) = (self.policy.attempts, self.policy.block_duration);
-        let failures = self
-            .failures
-            .entry((name::folded(name).into(), address))
-            .or_insert(Failures { count: 0, last: now, locked_until: None });
+        let failures =
+            self.failures.entry((name::folded(name).into(), address)).or_insert(Failures { count: 0, last: now, locked_until: None });
         if failures.locked_until.is_some_and(|until| until <= now) {
             *failures = Failures { count: 0, last: now, locked_until: None };
         }

@@ -5,7 +5,15 @@ use chinwag_wire::{Fact, Said};
 use super::*;
 
 impl Hall {
-    pub(super) fn say(&mut self, seq: u64, now: Millis, origin: SessionId, to: Recipient, text: String, key: Option<String>) -> Result<Applied, Refusal> {
+    pub(super) fn say(
+        &mut self,
+        seq: u64,
+        now: Millis,
+        origin: SessionId,
+        to: Recipient,
+        text: String,
+        key: Option<String>,
+    ) -> Result<Applied, Refusal> {
         let from = self.speaker(origin)?;
         if let Some(key) = &key
             && let Some((_, receipt)) = self.users.get(&from).and_then(|user| user.keys.iter().find(|(known, _)| **known == **key))

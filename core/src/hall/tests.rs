@@ -1,1 +1,189 @@
+//! The hall on its own: what must hold whatever is asked of it, and in whatever order.
 
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const USERS: u64 = 4;
+
+/// A hall where users 1 to 4 exist and are online, each on the session of the same number.
+fn hall() -> Hall {
+    let mut hall = Hall::load(Policy::default(), Loaded::default());
+    for number in 1..=USERS {
+        let act = Act::Register { name: format!("u{number}"), password: "phc".to_owned(), acknowledges: false };
+        apply(&mut hall, number, act).unwrap();
+    }
+    hall
+}
+
+fn apply(hall: &mut Hall, session: u64, act: Act) -> Result<Applied, Refusal> {
+    let seq = hall.head() + 1;
+    hall.apply(seq, Millis(1000), Intent { origin: SessionId::new(session, 0), act })
+}
+
+fn login(user: i64) -> Act {
+    Act::Login {
+        user: UserId(user),
+        password: Some("phc".into()),
+        token: None,
+        address: Ipv4Addr::LOCALHOST.into(),
+        after: None,
+        acknowledges: false,
+    }
+}
+
+fn code_of(result: Result<Applied, Refusal>) -> String {
+    result.map_or_else(|refusal| refusal.code.to_string(), |_| "accepted".to_owned())
+}
+
+#[test]
+fn three_wrong_passwords_lock_one_address_only() {
+    let mut hall = hall();
+    let address: IpAddr = Ipv4Addr::new(192, 0, 2, 1).into();
+    apply(&mut hall, 1, Act::Leave { how: Departure::LoggedOut, seen: None }).unwrap();
+    let failed = |hall: &mut Hall, now| {
+        let act = Act::LoginFailed { name: "U1".to_owned(), address };
+        code_of(hall.apply(0, Millis(now), Intent { origin: SessionId::new(9, 0), act }))
+    };
+    assert_eq!([failed(&mut hall, 0), failed(&mut hall, 10), failed(&mut hall, 20)], ["wrong-password", "wrong-password", "locked-out"]);
+    let attempt = |hall: &mut Hall, now, address| {
+        let act = Act::Login { user: UserId(1), password: Some("phc".into()), token: None, address, after: None, acknowledges: false };
+        code_of(hall.apply(0, Millis(now), Intent { origin: SessionId::new(9, 0), act }))
+    };
+    assert_eq!(attempt(&mut hall, 60_019, address), "locked-out", "with the right password too");
+    assert_eq!(attempt(&mut hall, 30, Ipv4Addr::LOCALHOST.into()), "accepted", "from elsewhere the owner gets in");
+    apply(&mut hall, 9, Act::Leave { how: Departure::LoggedOut, seen: None }).unwrap();
+    assert_eq!(attempt(&mut hall, 60_020, address), "accepted", "the time is over");
+}
+
+#[test]
+fn the_count_of_wrong_passwords_begins_anew_after_a_lock() {
+    let mut hall = hall();
+    let address: IpAddr = Ipv4Addr::LOCALHOST.into();
+    let mut failed = |now| {
+        code_of(hall.apply(
+            0,
+            Millis(now),
+            Intent { origin: SessionId::new(9, 0), act: Act::LoginFailed { name: "u1".to_owned(), address } },
+        ))
+    };
+    let told = [0, 0, 0, 60_000, 60_000, 60_000].map(&mut failed);
+    assert_eq!(told, ["wrong-password", "wrong-password", "locked-out", "wrong-password", "wrong-password", "locked-out"]);
+}
+
+#[test]
+fn failures_are_bounded() {
+    let mut hall = hall();
+    for number in 0..u32::try_from(FAILURES_MAX).unwrap() + 10 {
+        let act = Act::LoginFailed { name: "u1".to_owned(), address: Ipv4Addr::from_bits(number).into() };
+        let _ = hall.apply(0, Millis(i64::from(number) * 100_000), Intent { origin: SessionId::new(9, 0), act });
+    }
+    assert!(hall.failures.len() <= FAILURES_MAX);
+}
+
+#[test]
+fn a_key_is_said_once_and_the_oldest_is_forgotten_first() {
+    let mut hall = hall();
+    let mut say = |key: usize| {
+        let act = Act::Say { to: Recipient::User(UserId(2)), text: "hi".to_owned(), key: Some(key.to_string()) };
+        let applied = apply(&mut hall, 1, act).unwrap();
+        (applied.receipt.seq, applied.receipt.again, applied.rows.len(), applied.deliveries.len())
+    };
+    let first = say(0);
+    assert_eq!(say(0), (first.0, true, 0, 0));
+    for key in 1..=KEYS_REMEMBERED {
+        assert!(!say(key).1);
+    }
+    assert!(!say(0).1, "one more than is remembered");
+    assert!(say(KEYS_REMEMBERED).1);
+}
+
+#[test]
+fn a_stranger_can_say_nothing() {
+    let mut hall = hall();
+    for act in [Act::Say { to: Recipient::Everyone, text: String::new(), key: None }, Act::DeleteAccount, Act::Acknowledge { seq: 0 }] {
+        assert_eq!(code_of(apply(&mut hall, 99, act)), "not-logged-in");
+    }
+}
+
+#[test]
+fn a_deleted_account_leaves_no_trace_and_its_name_is_free() {
+    let mut hall = hall();
+    apply(&mut hall, 1, Act::Block { whom: UserId(2) }).unwrap();
+    apply(&mut hall, 2, Act::Block { whom: UserId(1) }).unwrap();
+    apply(&mut hall, 1, Act::IssueToken { hash: [1; 32], expires: Millis(i64::MAX) }).unwrap();
+    apply(&mut hall, 1, Act::DeleteAccount).unwrap();
+    assert!(hall.user(UserId(2)).is_some_and(|user| user.blocks.is_empty() && user.blocked_by.is_empty()));
+    assert_eq!(hall.token_owner(&[1; 32], Millis(0)), None);
+    assert_eq!(code_of(apply(&mut hall, 9, login(1))), "no-such-user");
+    let act = Act::Register { name: "U1".to_owned(), password: "phc".to_owned(), acknowledges: false };
+    apply(&mut hall, 9, act).unwrap();
+    assert_eq!(hall.named("u1").map(|(id, _)| id), Some(UserId(5)), "a number is never used again");
+}
+
+/// One thing that one of a few users does.
+fn act() -> impl Strategy<Value = (u64, Act)> {
+    let whom = (1..=i64::try_from(USERS).unwrap()).prop_map(UserId);
+    let act = prop_oneof![
+        4 => whom.clone().prop_map(|whom| Act::Say { to: Recipient::User(whom), text: "x".to_owned(), key: None }),
+        3 => Just(Act::Say { to: Recipient::Everyone, text: "x".to_owned(), key: None }),
+        2 => whom.clone().prop_map(|whom| Act::Block { whom }),
+        2 => whom.clone().prop_map(|whom| Act::Unblock { whom }),
+        2 => Just(Act::Leave { how: Departure::LoggedOut, seen: None }),
+        3 => whom.prop_map(|whom| login(whom.0)),
+    ];
+    (1..=USERS, act)
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens(acts in prop::collection::vec(act(), 0..80)) {
+        let (mut hall, mut twin) = (hall(), hall());
+        let mut last_seq = hall.head();
+        for (session, act) in acts {
+            let speaker = hall.session(SessionId::new(session, 0)).map(|session| session.user);
+            let head = hall.head();
+            let result = apply(&mut hall, session, act.clone());
+            // The same intents give the same hall.
+            prop_assert_eq!(format!("{result:?}"), format!("{:?}", apply(&mut twin, session, act)));
+            let Ok(applied) = result else {
+                prop_assert_eq!(hall.head(), head, "what is refused takes no place");
+                continue;
+            };
+            prop_assert_eq!(hall.head(), head + u64::from(applied.durable));
+            for row in &applied.rows {
+                if let Row::Said(said) = row {
+                    prop_assert_eq!(said.seq, last_seq.max(head) + 1, "one order, without a gap");
+                    last_seq = said.seq;
+                    prop_assert!(!hall.hidden(said.from, said.audience), "nothing is kept for who is blocked");
+                }
+            }
+            let speaker = speaker.or_else(|| hall.session(SessionId::new(session, 0)).map(|session| session.user));
+            for delivery in &applied.deliveries {
+                let Delivery::See { reach, .. } = delivery else { continue };
+                // Nobody sees anything of one they hide from, or who hides from them.
+                for (other, user) in hall.users() {
+                    let hidden = speaker.is_some_and(|speaker| hall.hidden(speaker, other));
+                    let reached = match reach {
+                        Reach::Sessions(sessions) => user.sessions.iter().any(|session| sessions.contains(session)),
+                        Reach::EveryoneBut(users) => user.is_online() && !users.contains(&other),
+                    };
+                    prop_assert!(!(hidden && reached));
+                }
+            }
+            // The lists agree with each other.
+            for (id, user) in hall.users() {
+                prop_assert_eq!(user.is_online(), hall.online().any(|(online, _)| online == id));
+                prop_assert!(user.sessions.len() <= hall.policy().sessions_per_user);
+                for session in &user.sessions {
+                    prop_assert_eq!(hall.session(*session).map(|session| session.user), Some(id));
+                }
+                for other in &user.blocks {
+                    prop_assert!(hall.user(*other).is_some_and(|other| other.blocked_by.contains(&id)));
+                }
+            }
+        }
+    }
+}

@@ -453,7 +453,10 @@ impl Shard {
 
     /// Waits until no kept mail is on its way to this connection: not before its login has come back.
     pub(super) async fn caught_up(&self, connection: &Rc<Connection>) {
-        if connection.standing.get() == Standing::Out && !connection.is_ending() && self.server.sequencer.view(|hall| hall.session(connection.id).is_some()) {
+        if connection.standing.get() == Standing::Out
+            && !connection.is_ending()
+            && self.server.sequencer.view(|hall| hall.session(connection.id).is_some())
+        {
             self.round_trip().await;
         }
         std::future::poll_fn(|cx| {
@@ -566,7 +569,9 @@ impl Shard {
         if connection.write(run) {
             return connection.tell_drained();
         }
-        if !matches!(connection.standing.get(), Standing::CatchingUp(_)) && !self.lagging.borrow().iter().any(|other| Rc::ptr_eq(other, connection)) {
+        if !matches!(connection.standing.get(), Standing::CatchingUp(_))
+            && !self.lagging.borrow().iter().any(|other| Rc::ptr_eq(other, connection))
+        {
             connection.settled.set(self.flushed.get());
             if connection.counts_as_seen() {
                 self.lagging.borrow_mut().push(Rc::clone(connection));
@@ -575,7 +580,7 @@ impl Shard {
         if connection.waiting() > self.outbox_bytes && !connection.is_ending() {
             tracing::info!(session = connection.id.number(), address = %connection.address, bytes = connection.waiting(), "cut off: it does not read what it is sent");
             let refusal = Refusal::new(code::TOO_SLOW, "you do not read what you are sent").hint("log in again: nothing is lost");
-            self.end_with(&connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+            self.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
         }
         connection.write_when_possible(self);
     }
@@ -643,8 +648,9 @@ impl Shard {
             return;
         }
         if connection.standing.get() == Standing::Out {
-            let refusal = Refusal::new(code::REGISTRATION_TIMEOUT, "nobody has logged in here for too long").hint("connect again when you are ready");
-            return self.end_with(&connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+            let refusal =
+                Refusal::new(code::REGISTRATION_TIMEOUT, "nobody has logged in here for too long").hint("connect again when you are ready");
+            return self.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
         }
         if self.timeout == Duration::ZERO {
             return;
@@ -655,7 +661,7 @@ impl Shard {
         }
         let text = format!("you gave no command for {}", chinwag_wire::time::show_duration(self.timeout));
         let refusal = Refusal::new(code::IDLE, text).hint("log in again");
-        self.end_with(&connection, Departure::TimedOut, PATIENCE, &Event::Closing(refusal));
+        self.end_with(connection, Departure::TimedOut, PATIENCE, &Event::Closing(refusal));
     }
 
     fn shut_down(&self) {

@@ -34,7 +34,9 @@ impl Reader for Memory {
             }
             Question::Past { user, joined, with, count } => {
                 let mine = |row: &&SaidRow| row.from == user || (row.seq > joined && for_user(row, user));
-                let between = |row: &&SaidRow| with.is_none_or(|with| (row.from, row.audience) == (user, with) || (row.from, row.audience) == (with, user));
+                let between = |row: &&SaidRow| {
+                    with.is_none_or(|with| (row.from, row.audience) == (user, with) || (row.from, row.audience) == (with, user))
+                };
                 let mut past = rows.iter().rev().filter(mine).filter(between);
                 let mut said: Vec<Said> = past.by_ref().take(count.min(PAGE_MAX)).map(said).collect();
                 said.reverse();

@@ -150,7 +150,11 @@ fn migrate(connection: &mut Connection, file: &Path, new_log: &str) -> Result<()
         return Ok(());
     }
     if version > MIGRATIONS.len() {
-        return Err(StoreError(format!("{} was written by a newer server (its schema is {version}, this one knows {})", file.display(), MIGRATIONS.len())));
+        return Err(StoreError(format!(
+            "{} was written by a newer server (its schema is {version}, this one knows {})",
+            file.display(),
+            MIGRATIONS.len()
+        )));
     }
     if version > 0 {
         let backup = file.with_extension(format!("v{version}.backup"));
@@ -193,7 +197,8 @@ fn fold_live(connection: &mut Connection, written: &[u64]) -> Result<(), StoreEr
 }
 
 fn load(connection: &Connection) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded { head: connection.query_row("SELECT head FROM progress", [], |row| unsigned(row.get(0)?))?, ..Loaded::default() };
+    let mut loaded =
+        Loaded { head: connection.query_row("SELECT head FROM progress", [], |row| unsigned(row.get(0)?))?, ..Loaded::default() };
     loaded.last_account = connection.query_row("SELECT coalesce(max(id), 0) FROM accounts", [], |row| row.get(0))?;
     let mut accounts = connection.prepare("SELECT id, name, password, joined, cursor, last_seen FROM accounts WHERE gone = 0")?;
     loaded.accounts = accounts
@@ -211,8 +216,9 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
     let mut blocks = connection.prepare("SELECT by, whom FROM blocks")?;
     loaded.blocks = blocks.query_map([], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))?.collect::<Result<_, _>>()?;
     let mut tokens = connection.prepare("SELECT hash, user, expires FROM tokens")?;
-    loaded.tokens =
-        tokens.query_map([], |row| Ok((row.get::<_, TokenHash>(0)?, UserId(row.get(1)?), Millis(row.get(2)?))))?.collect::<Result<_, _>>()?;
+    loaded.tokens = tokens
+        .query_map([], |row| Ok((row.get::<_, TokenHash>(0)?, UserId(row.get(1)?), Millis(row.get(2)?))))?
+        .collect::<Result<_, _>>()?;
     let mut keys = connection.prepare("SELECT sender, key, seq, at FROM said WHERE key IS NOT NULL AND seq > ?1 ORDER BY seq")?;
     loaded.keys = keys
         .query_map([number(loaded.head.saturating_sub(KEYS_WITHIN))], |row| {
@@ -338,7 +344,14 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
     Ok(page)
 }
 
-fn past(transaction: &Transaction<'_>, head: u64, user: UserId, joined: u64, with: Option<UserId>, count: usize) -> Result<Page, StoreError> {
+fn past(
+    transaction: &Transaction<'_>,
+    head: u64,
+    user: UserId,
+    joined: u64,
+    with: Option<UserId>,
+    count: usize,
+) -> Result<Page, StoreError> {
     // Each branch is a run along an index, and SQLite merges them row by row: a page costs a page.
     let branches: &[&str] = match with {
         Some(_) => &["s.audience = ?1 AND +s.sender = ?3 AND s.seq > ?2", "s.audience = ?3 AND +s.sender = ?1"],
@@ -351,8 +364,8 @@ fn past(transaction: &Transaction<'_>, head: u64, user: UserId, joined: u64, wit
     let mut rows = statement.query(params![user.0, number(joined), with.map(|with| with.0)])?;
     let mut page = Page { through: head, ..Page::default() };
     while let Some(row) = rows.next()? {
-        let (said, _, hidden) = said(row)?;
-        if hidden.contains(&user.0) {
+        let (said, from, hidden) = said(row)?;
+        if from != user && hidden.contains(&user.0) {
             continue;
         }
         if page.said.len() == count {

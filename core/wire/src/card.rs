@@ -58,13 +58,8 @@ pub struct Kind {
 
 impl Kind {
     /// A required word with no completions: the base that other kinds are declared from.
-    pub const WORD: Kind = Kind {
-        label: Cow::Borrowed("a word"),
-        shape: Shape::Word,
-        complete: Complete::Nothing,
-        optional: false,
-        secret: false,
-    };
+    pub const WORD: Kind =
+        Kind { label: Cow::Borrowed("a word"), shape: Shape::Word, complete: Complete::Nothing, optional: false, secret: false };
 }
 
 /// How much of the line an argument takes.

@@ -81,6 +81,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The account was deleted while it was logged in.
+    ACCOUNT_DELETED = "account-deleted";
     /// Already blocked.
     ALREADY_BLOCKED = "already-blocked";
     /// This connection is already logged in.
@@ -109,9 +111,11 @@ codes! {
     LINE_TOO_LONG = "line-too-long";
     /// Too many wrong passwords for this name from this address.
     LOCKED_OUT = "locked-out";
-    /// An account has this name already.
+    /// Somebody has this name already: an account, or a guest who is here.
     NAME_TAKEN = "name-taken";
-    /// Nobody with that name has an account.
+    /// There is no room to say it in.
+    NO_ROOM = "no-room";
+    /// Nobody has this name.
     NO_SUCH_USER = "no-such-user";
     /// You have not blocked them.
     NOT_BLOCKED = "not-blocked";
@@ -125,8 +129,6 @@ codes! {
     NOT_UTF8 = "not-utf8";
     /// The line has a NUL character; it was skipped.
     NUL = "nul";
-    /// There is no room to say it in.
-    NO_ROOM = "no-room";
     /// Registration is closed here.
     REGISTRATION_CLOSED = "registration-closed";
     /// Nobody logged in on this connection in time.
@@ -153,8 +155,6 @@ codes! {
     UNKNOWN_COMMAND = "unknown-command";
     /// There is no dialect with that name.
     UNKNOWN_DIALECT = "unknown-dialect";
-    /// The account was deleted while it was logged in.
-    ACCOUNT_DELETED = "account-deleted";
     /// An argument is missing, malformed or too much.
     USAGE = "usage";
     /// The password cannot be used: empty, too long or too short.
@@ -177,5 +177,6 @@ mod tests {
             assert!(text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{text}");
             assert!(meaning.trim().ends_with('.'), "{text}: the meaning is a sentence");
         }
+        assert!(code::ALL.is_sorted(), "the list is in the order of the alphabet");
     }
 }

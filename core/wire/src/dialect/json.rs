@@ -141,7 +141,14 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let said = Said { seq: 7, at: Millis(1), from: "alice".into(), to: Addressee::User("bob".into()), text: "\u{1b}[31m\nžofie".into(), offline: true };
+        let said = Said {
+            seq: 7,
+            at: Millis(1),
+            from: "alice".into(),
+            to: Addressee::User("bob".into()),
+            text: "\u{1b}[31m\nžofie".into(),
+            offline: true,
+        };
         for event in [
             Event::Message(said.clone()),
             Event::Past(said),

@@ -146,8 +146,7 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn checked(line: &[u8]) -> Result<&str, Refusal> {
-    let line = std::str::from_utf8(line)
-        .map_err(|_| Refusal::new(code::NOT_UTF8, "the line is not UTF-8").hint("send text in UTF-8"))?;
+    let line = std::str::from_utf8(line).map_err(|_| Refusal::new(code::NOT_UTF8, "the line is not UTF-8").hint("send text in UTF-8"))?;
     if line.contains('\0') {
         return Err(nul());
     }

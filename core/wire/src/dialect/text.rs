@@ -59,16 +59,22 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Message(said) => return message(said, out),
         Event::Past(said) => return past(said, out),
         Event::PastEnd { count: 0, .. } => "* nothing was said".to_owned(),
-        Event::PastEnd { count, more } => format!("* {}{}", counted(*count, "message"), if *more { ", and there is more before them" } else { "" }),
+        Event::PastEnd { count, more } => {
+            format!("* {}{}", counted(*count, "message"), if *more { ", and there is more before them" } else { "" })
+        }
         Event::Dialect { name } => format!("* this connection speaks {name} now"),
-        Event::Welcome { name, registered: true, .. } => format!("* welcome, {name}: you are registered and logged in; `help` lists what you can do"),
+        Event::Welcome { name, registered: true, .. } => {
+            format!("* welcome, {name}: you are registered and logged in; `help` lists what you can do")
+        }
         Event::Welcome { name, guest: true, .. } => format!("* welcome, {name}: you are a guest; `help` lists what you can do"),
         Event::Welcome { name, .. } => format!("* welcome back, {name}"),
         Event::Sent { kept, missed, again, .. } => sent(*kept, *missed, *again).to_owned(),
         Event::Presence { name, what, .. } => format!("* {name} {}", arrival(*what)),
         Event::People { of, names, more } => format!("{}{}", people(*of, names), if *more { " and more" } else { "" }),
         Event::Directory { users, more } => return directory(users, *more, out),
-        Event::Me { name, since, guest, .. } => format!("* you are {name}{}, logged in since {since}", if *guest { " (a guest)" } else { "" }),
+        Event::Me { name, since, guest, .. } => {
+            format!("* you are {name}{}, logged in since {since}", if *guest { " (a guest)" } else { "" })
+        }
         Event::Help { cards } => return help(cards, out),
         Event::Token { token, expires } => format!("* token {token} (until {expires}); keep it as you keep a password"),
         Event::Pong { token } => format!("pong {token}"),
@@ -190,11 +196,18 @@ mod tests {
 
     #[test]
     fn an_event_is_a_line_whatever_is_in_it() {
-        let said = Said { seq: 1, at: Millis(0), from: "alice".into(), to: Addressee::Everyone, text: "a\nb\x1b[2J".into(), offline: false };
+        let said =
+            Said { seq: 1, at: Millis(0), from: "alice".into(), to: Addressee::Everyone, text: "a\nb\x1b[2J".into(), offline: false };
         for (event, expected) in [
             (Event::Message(said.clone()), "alice to all: a↵b␛[2J"),
-            (Event::Message(Said { offline: true, to: Addressee::User("bob".into()), ..said }), "(offline 1970-01-01 00:00:00Z) alice: a↵b␛[2J"),
-            (Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>")), "error[usage]: `to` is missing; usage: message <to> <text...>"),
+            (
+                Event::Message(Said { offline: true, to: Addressee::User("bob".into()), ..said }),
+                "(offline 1970-01-01 00:00:00Z) alice: a↵b␛[2J",
+            ),
+            (
+                Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>")),
+                "error[usage]: `to` is missing; usage: message <to> <text...>",
+            ),
             (Event::Fact(Fact::new("x", "one\ntwo")), "one↵two"),
             (Event::People { of: PeopleOf::Online, names: vec![], more: false }, "online: nobody else"),
             (Event::Cards { cards: vec![] }, ""),
