@@ -24,11 +24,7 @@ pub(crate) struct Address {
 
 impl Default for Address {
     fn default() -> Address {
-        Address {
-            user: None,
-            host: DEFAULT_HOST.to_owned(),
-            port: None,
-        }
+        Address { user: None, host: DEFAULT_HOST.to_owned(), port: None }
     }
 }
 
@@ -48,39 +44,22 @@ impl FromStr for Address {
         }
         let (host, port) = host_and_port(place)?;
         let host = if host.is_empty() { DEFAULT_HOST } else { host };
-        if let Some(odd) = host
-            .chars()
-            .find(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']'))
-        {
-            return Err(format!(
-                "`{}` in `{}` cannot be part of a host name",
-                odd.escape_default(),
-                typed.escape_debug()
-            ));
+        if let Some(odd) = host.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']')) {
+            return Err(format!("`{}` in `{}` cannot be part of a host name", odd.escape_default(), typed.escape_debug()));
         }
-        Ok(Address {
-            user: user.map(str::to_owned),
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Address { user: user.map(str::to_owned), host: host.to_owned(), port })
     }
 }
 
 fn host_and_port(place: &str) -> Result<(&str, Option<u16>), String> {
     if let Some(bracketed) = place.strip_prefix('[') {
         let Some((host, after)) = bracketed.split_once(']') else {
-            return Err(format!(
-                "`{}` has a `[` without a `]`",
-                place.escape_debug()
-            ));
+            return Err(format!("`{}` has a `[` without a `]`", place.escape_debug()));
         };
         return match after.strip_prefix(':') {
             Some(digits) => Ok((host, Some(port(digits)?))),
             None if after.is_empty() => Ok((host, None)),
-            None => Err(format!(
-                "expected `:PORT` after `]`, not `{}`",
-                after.escape_debug()
-            )),
+            None => Err(format!("expected `:PORT` after `]`, not `{}`", after.escape_debug())),
         };
     }
     match place.split_once(':') {
@@ -93,10 +72,7 @@ fn host_and_port(place: &str) -> Result<(&str, Option<u16>), String> {
 
 fn port(digits: &str) -> Result<u16, String> {
     match digits.parse() {
-        Ok(0) | Err(_) => Err(format!(
-            "`{}` is not a port: expected a number from 1 to 65535",
-            digits.escape_debug()
-        )),
+        Ok(0) | Err(_) => Err(format!("`{}` is not a port: expected a number from 1 to 65535", digits.escape_debug())),
         Ok(port) => Ok(port),
     }
 }
@@ -115,11 +91,7 @@ impl fmt::Display for Place {
         // Names are the same in upper and lower case, and so is the place.
         let host = self.host.to_ascii_lowercase();
         let bare = host.split('%').next().unwrap_or(&host);
-        if bare.parse::<Ipv6Addr>().is_ok() {
-            write!(f, "[{host}]:{}", self.port)
-        } else {
-            write!(f, "{host}:{}", self.port)
-        }
+        if bare.parse::<Ipv6Addr>().is_ok() { write!(f, "[{host}]:{}", self.port) } else { write!(f, "{host}:{}", self.port) }
     }
 }
 
@@ -141,11 +113,7 @@ mod tests {
             ("bob@", Some("bob"), "127.0.0.1", None),
             (":99", None, "127.0.0.1", Some(99)),
         ] {
-            let expected = Address {
-                user: user.map(str::to_owned),
-                host: host.to_owned(),
-                port,
-            };
+            let expected = Address { user: user.map(str::to_owned), host: host.to_owned(), port };
             assert_eq!(typed.parse(), Ok(expected), "{typed}");
         }
     }
@@ -171,13 +139,7 @@ mod tests {
 
     #[test]
     fn places_are_written_one_way() {
-        let shown = |host: &str| {
-            Place {
-                host: host.to_owned(),
-                port: 5,
-            }
-            .to_string()
-        };
+        let shown = |host: &str| Place { host: host.to_owned(), port: 5 }.to_string();
         assert_eq!(shown("Example.ORG"), "example.org:5");
         assert_eq!(shown("::1"), "[::1]:5");
         assert_eq!(shown("fe80::1%eth0"), "[fe80::1%eth0]:5");

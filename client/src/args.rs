@@ -55,9 +55,7 @@ pub(crate) struct Args {
 impl Args {
     /// Whom to log in as, if the command line says so.
     pub(crate) fn user(&self) -> Option<String> {
-        self.address
-            .as_ref()
-            .and_then(|address| address.user.clone())
+        self.address.as_ref().and_then(|address| address.user.clone())
     }
 
     /// Where the server is.
@@ -68,16 +66,11 @@ impl Args {
         let address = self.address.clone().unwrap_or_default();
         let port = match (address.port, self.port) {
             (Some(one), Some(other)) if one != other => {
-                return Err(Failure::usage(format!(
-                    "the address says port {one}, --port says {other}"
-                )));
+                return Err(Failure::usage(format!("the address says port {one}, --port says {other}")));
             }
             (one, other) => one.or(other).unwrap_or(DEFAULT_PORT),
         };
-        Ok(Place {
-            host: address.host,
-            port,
-        })
+        Ok(Place { host: address.host, port })
     }
 }
 
@@ -96,9 +89,7 @@ mod tests {
     fn the_port_comes_from_either_side() {
         let place = |words: &[&str]| {
             let args = Args::try_parse_from([&["chinwag"], words].concat()).expect("parses");
-            args.place()
-                .map(|place| place.to_string())
-                .map_err(|failure| failure.message)
+            args.place().map(|place| place.to_string()).map_err(|failure| failure.message)
         };
         assert_eq!(place(&[]), Ok("127.0.0.1:2461".into()));
         assert_eq!(place(&["::1", "-p", "7"]), Ok("[::1]:7".into()));

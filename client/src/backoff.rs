@@ -16,9 +16,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// The next wait, by a random number: between half and all of what is due.
     pub(crate) fn next(&mut self, random: u32) -> Duration {
-        let due = FIRST
-            .saturating_mul(2u32.saturating_pow(self.attempts))
-            .min(LONGEST);
+        let due = FIRST.saturating_mul(2u32.saturating_pow(self.attempts)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         due / 2 + (due / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
@@ -31,16 +29,9 @@ mod tests {
     #[test]
     fn waits_double_up_to_a_bound_and_differ() {
         let (mut low, mut high) = (Backoff::default(), Backoff::default());
-        for (least, most) in [
-            (250, 500),
-            (500, 1000),
-            (1000, 2000),
-            (2000, 4000),
-            (4000, 8000),
-            (8000, 16000),
-            (15000, 30000),
-            (15000, 30000),
-        ] {
+        for (least, most) in
+            [(250, 500), (500, 1000), (1000, 2000), (2000, 4000), (4000, 8000), (8000, 16000), (15000, 30000), (15000, 30000)]
+        {
             assert_eq!(low.next(0), Duration::from_millis(least));
             assert_eq!(high.next(u32::MAX), Duration::from_millis(most));
         }

@@ -49,12 +49,7 @@ impl Chat {
     ///
     /// # Errors
     /// This machine has no randomness.
-    pub(crate) fn session(
-        self,
-        screen: Screen,
-        typed: Receiver<Typed>,
-        one_by_one: bool,
-    ) -> Result<Ready, Failure> {
+    pub(crate) fn session(self, screen: Screen, typed: Receiver<Typed>, one_by_one: bool) -> Result<Ready, Failure> {
         let welcome = self.inside.welcome.clone();
         let around = Surroundings {
             server: self.server,
@@ -65,11 +60,7 @@ impl Chat {
             leave: self.leave.heard(),
             one_by_one,
         };
-        Ok(Ready {
-            session: Session::new(self.inside, &self.greeting, around)?,
-            welcome,
-            leave: self.leave,
-        })
+        Ok(Ready { session: Session::new(self.inside, &self.greeting, around)?, welcome, leave: self.leave })
     }
 }
 

@@ -42,12 +42,7 @@ impl Validator for Assistant {}
 impl Completer for Assistant {
     type Candidate = Pair;
 
-    fn complete(
-        &self,
-        line: &str,
-        pos: usize,
-        _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let typed = line.get(..pos).unwrap_or(line);
         Ok(candidates(typed, &self.knowledge.lock()))
     }
@@ -101,11 +96,7 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
     let (word, words) = match split::spot(typed, &knowledge.cards) {
         Spot::Name(word) => (word, command_names(word, knowledge)),
         Spot::Addressee(word) => (word, matching(word, knowledge.seen().chain([ALL]))),
-        Spot::Argument {
-            card,
-            index,
-            typed: word,
-        } => match card.args.get(index) {
+        Spot::Argument { card, index, typed: word } => match card.args.get(index) {
             Some(arg) => (word, argument(arg, word, knowledge)),
             None => (word, Vec::new()),
         },
@@ -128,47 +119,25 @@ fn argument(arg: &ArgCard, word: &str, knowledge: &Knowledge) -> Vec<Pair> {
 /// Names first; aliases only where no name fits, so that a list does not show everything twice.
 fn command_names(word: &str, knowledge: &Knowledge) -> Vec<Pair> {
     let names = matching(word, knowledge.cards.iter().map(|card| card.name.as_ref()));
-    if names.is_empty() {
-        matching(
-            word,
-            knowledge
-                .cards
-                .iter()
-                .flat_map(|card| card.aliases.iter())
-                .map(AsRef::as_ref),
-        )
-    } else {
-        names
-    }
+    if names.is_empty() { matching(word, knowledge.cards.iter().flat_map(|card| card.aliases.iter()).map(AsRef::as_ref)) } else { names }
 }
 
 /// Those of `all` that begin with `word`, in upper or lower case, each with a space behind it.
 fn matching<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> Vec<Pair> {
     all.filter(|candidate| begins(candidate, word))
         .take(CANDIDATES_MAX)
-        .map(|candidate| Pair {
-            display: candidate.to_owned(),
-            replacement: format!("{candidate} "),
-        })
+        .map(|candidate| Pair { display: candidate.to_owned(), replacement: format!("{candidate} ") })
         .collect()
 }
 
 fn begins(candidate: &str, word: &str) -> bool {
-    candidate
-        .get(..word.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    candidate.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// Files and folders that begin with `word`; a folder gets a `/` behind it, to go on into it.
 fn files(word: &str, shape: Shape) -> Vec<Pair> {
-    let (folder, start) = word.rsplit_once('/').map_or(("", word), |(folder, _)| {
-        (&word[..=folder.len()], &word[folder.len() + 1..])
-    });
-    let Ok(entries) = fs::read_dir(if folder.is_empty() {
-        Path::new(".")
-    } else {
-        Path::new(folder)
-    }) else {
+    let (folder, start) = word.rsplit_once('/').map_or(("", word), |(folder, _)| (&word[..=folder.len()], &word[folder.len() + 1..]));
+    let Ok(entries) = fs::read_dir(if folder.is_empty() { Path::new(".") } else { Path::new(folder) }) else {
         return Vec::new();
     };
     let mut found: Vec<Pair> = entries
@@ -178,16 +147,12 @@ fn files(word: &str, shape: Shape) -> Vec<Pair> {
             let name = entry.file_name().into_string().ok()?;
             let hidden = name.starts_with('.') && !start.starts_with('.');
             let splits = shape == Shape::Word && name.contains(char::is_whitespace);
-            if hidden || splits || !name.starts_with(start) || SafeText::new(&name).as_str() != name
-            {
+            if hidden || splits || !name.starts_with(start) || SafeText::new(&name).as_str() != name {
                 return None;
             }
             // Through a link, too: what it points at decides whether one can go on.
             let end = if entry.path().is_dir() { "/" } else { "" };
-            Some(Pair {
-                display: format!("{name}{end}"),
-                replacement: format!("{folder}{name}{end}"),
-            })
+            Some(Pair { display: format!("{name}{end}"), replacement: format!("{folder}{name}{end}") })
         })
         .collect();
     found.sort_by(|a, b| a.display.cmp(&b.display));
@@ -200,10 +165,7 @@ fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
     match split::spot(typed, &knowledge.cards) {
         Spot::Name("") => None,
         Spot::Name(word) => {
-            let mut fitting = knowledge
-                .cards
-                .iter()
-                .filter(|card| begins(&card.name, word));
+            let mut fitting = knowledge.cards.iter().filter(|card| begins(&card.name, word));
             let card = match knowledge.cards.iter().find(|card| card.answers_to(word)) {
                 Some(card) => return shown(format!(" {}", usages(&card.args))),
                 None => fitting.next()?,
@@ -213,37 +175,20 @@ fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
                 return None;
             }
             let rest = &card.name[word.len()..];
-            Some(Remark {
-                shown: format!("{rest} {}", usages(&card.args))
-                    .trim_end()
-                    .to_owned(),
-                taken: Some(format!("{rest} ")),
-            })
+            Some(Remark { shown: format!("{rest} {}", usages(&card.args)).trim_end().to_owned(), taken: Some(format!("{rest} ")) })
         }
-        Spot::Argument {
-            card,
-            index,
-            typed: "",
-        } => shown(usages(card.args.get(index..)?)),
-        Spot::Argument { card, index, .. } => {
-            shown(format!(" {}", usages(card.args.get(index + 1..)?)))
-        }
+        Spot::Argument { card, index, typed: "" } => shown(usages(card.args.get(index..)?)),
+        Spot::Argument { card, index, .. } => shown(format!(" {}", usages(card.args.get(index + 1..)?))),
         Spot::Addressee(_) | Spot::UnknownCommand(_) | Spot::Text => None,
     }
 }
 
 fn shown(text: String) -> Option<Remark> {
-    (!text.trim().is_empty()).then_some(Remark {
-        shown: text,
-        taken: None,
-    })
+    (!text.trim().is_empty()).then_some(Remark { shown: text, taken: None })
 }
 
 fn usages(args: &[ArgCard]) -> String {
-    args.iter()
-        .map(ArgCard::usage)
-        .collect::<Vec<_>>()
-        .join(" ")
+    args.iter().map(ArgCard::usage).collect::<Vec<_>>().join(" ")
 }
 
 /// The line with stars for secrets, as wide as it was.
@@ -270,10 +215,7 @@ mod tests {
 
     fn completed(typed: &str) -> (usize, Vec<String>) {
         let (start, pairs) = candidates(typed, &for_tests());
-        (
-            start,
-            pairs.into_iter().map(|pair| pair.replacement).collect(),
-        )
+        (start, pairs.into_iter().map(|pair| pair.replacement).collect())
     }
 
     #[test]
@@ -295,17 +237,9 @@ mod tests {
             ("frob x", 6, vec![]),
             ("//b", 3, vec![]),
         ] {
-            assert_eq!(
-                completed(typed),
-                (start, words.into_iter().map(str::to_owned).collect()),
-                "{typed:?}"
-            );
+            assert_eq!(completed(typed), (start, words.into_iter().map(str::to_owned).collect()), "{typed:?}");
         }
-        assert_eq!(
-            completed("").1.len(),
-            8,
-            "an empty line offers every command"
-        );
+        assert_eq!(completed("").1.len(), 8, "an empty line offers every command");
     }
 
     #[test]
@@ -316,23 +250,12 @@ mod tests {
         }
         fs::create_dir(folder.path().join("notebooks")).expect("makes");
         let path = folder.path().display();
-        let names = |word: &str, shape| {
-            files(&format!("{path}/{word}"), shape)
-                .into_iter()
-                .map(|pair| pair.display)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            names("not", Shape::Rest),
-            ["not this.txt", "notebooks/", "notes.txt"]
-        );
+        let names = |word: &str, shape| files(&format!("{path}/{word}"), shape).into_iter().map(|pair| pair.display).collect::<Vec<_>>();
+        assert_eq!(names("not", Shape::Rest), ["not this.txt", "notebooks/", "notes.txt"]);
         assert_eq!(names("not", Shape::Word), ["notebooks/", "notes.txt"]);
         assert_eq!(names("", Shape::Word), ["notebooks/", "notes.txt", "other"]);
         assert_eq!(names(".h", Shape::Word), [".hidden"]);
-        assert_eq!(
-            files(&format!("{path}/note"), Shape::Word)[0].replacement,
-            format!("{path}/notebooks/")
-        );
+        assert_eq!(files(&format!("{path}/note"), Shape::Word)[0].replacement, format!("{path}/notebooks/"));
         assert!(files("/no/such/folder/x", Shape::Word).is_empty());
     }
 
@@ -355,30 +278,17 @@ mod tests {
             ("", None),
             ("frob ", None),
         ] {
-            assert_eq!(
-                hint(typed).map(|remark| remark.shown).as_deref(),
-                left,
-                "{typed:?}"
-            );
+            assert_eq!(hint(typed).map(|remark| remark.shown).as_deref(), left, "{typed:?}");
         }
-        assert_eq!(
-            hint("mess").and_then(|remark| remark.taken).as_deref(),
-            Some("age ")
-        );
-        assert_eq!(
-            hint("message ").and_then(|remark| remark.taken),
-            None,
-            "usage is not text"
-        );
+        assert_eq!(hint("mess").and_then(|remark| remark.taken).as_deref(), Some("age "));
+        assert_eq!(hint("message ").and_then(|remark| remark.taken), None, "usage is not text");
     }
 
     #[test]
     fn secrets_are_masked_at_their_width() {
-        for (line, shown) in [
-            ("message bob hi", "message bob hi"),
-            ("passwd old 漢字 ", "passwd *** **** "),
-            ("login alice hunter2", "login alice *******"),
-        ] {
+        for (line, shown) in
+            [("message bob hi", "message bob hi"), ("passwd old 漢字 ", "passwd *** **** "), ("login alice hunter2", "login alice *******")]
+        {
             assert_eq!(masked(line, &for_tests()), shown);
         }
     }
@@ -386,16 +296,7 @@ mod tests {
     #[test]
     fn nothing_typed_makes_it_stumble() {
         let knowledge = for_tests();
-        for typed in [
-            "@",
-            "/",
-            "  ",
-            "message\t",
-            "žž žž",
-            "@žofie: x",
-            "passwd \u{301}",
-            "message \u{1f469}\u{200d}\u{1f4bb}",
-        ] {
+        for typed in ["@", "/", "  ", "message\t", "žž žž", "@žofie: x", "passwd \u{301}", "message \u{1f469}\u{200d}\u{1f4bb}"] {
             let (start, _) = candidates(typed, &knowledge);
             assert!(typed.is_char_boundary(start), "{typed:?}");
             let _ = (remark(typed, &knowledge), masked(typed, &knowledge));

@@ -14,7 +14,7 @@ use futures_rustls::rustls::crypto::{CryptoProvider, ring};
 use futures_rustls::rustls::{self, ClientConfig, version};
 use smol::Timer;
 use smol::future::or;
-use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 use smol::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
 
@@ -119,21 +119,11 @@ pub(crate) async fn open(server: &Server) -> Result<Opened, Failure> {
     let place = &server.place;
     let tcp = reach(server).await?;
     let secured = within(GREETING_PATIENCE, secure(server, tcp)).await;
-    let (stream, notices) = secured.unwrap_or_else(|| {
-        Err(Failure::no_link(format!(
-            "{place} accepts connections but does not answer"
-        )))
-    })?;
+    let (stream, notices) = secured.unwrap_or_else(|| Err(Failure::no_link(format!("{place} accepts connections but does not answer"))))?;
     let mut link = Link::over(stream);
     match within(GREETING_PATIENCE, greet(place, &mut link)).await {
-        Some(greeting) => Ok(Opened {
-            link,
-            greeting: greeting?,
-            notices,
-        }),
-        None => Err(Failure::no_link(format!(
-            "{place} does not answer as a Chinwag server does"
-        ))),
+        Some(greeting) => Ok(Opened { link, greeting: greeting?, notices }),
+        None => Err(Failure::no_link(format!("{place} does not answer as a Chinwag server does"))),
     }
 }
 
@@ -142,41 +132,19 @@ async fn reach(server: &Server) -> Result<TcpStream, Failure> {
     let place = &server.place;
     let (host, port) = (place.host.clone(), place.port);
     // getaddrinfo blocks, and knows /etc/hosts, mDNS and whatever else this machine is set up for.
-    let resolved = smol::unblock(move || {
-        (host.as_str(), port)
-            .to_socket_addrs()
-            .map(|all| all.take(ADDRESSES_MAX).collect::<Vec<_>>())
-    })
-    .await;
-    let addresses = resolved.map_err(|error| {
-        Failure::no_link(format!(
-            "cannot find the host `{}`: {}",
-            place.host,
-            in_words(&error)
-        ))
-    })?;
+    let resolved =
+        smol::unblock(move || (host.as_str(), port).to_socket_addrs().map(|all| all.take(ADDRESSES_MAX).collect::<Vec<_>>())).await;
+    let addresses = resolved.map_err(|error| Failure::no_link(format!("cannot find the host `{}`: {}", place.host, in_words(&error))))?;
     if matches!(server.security, Security::Plain)
-        && let Some(far) = addresses
-            .iter()
-            .find(|address| !address.ip().to_canonical().is_loopback())
+        && let Some(far) = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback())
     {
-        return Err(Failure::usage(format!(
-            "--plain is for this machine only, and `{}` is {}",
-            place.host,
-            far.ip()
-        )));
+        return Err(Failure::usage(format!("--plain is for this machine only, and `{}` is {}", place.host, far.ip())));
     }
     let mut last = format!("the host `{}` has no address", place.host);
     for address in addresses {
         match dial(address).await {
             Ok(tcp) => return Ok(tcp),
-            Err(error) => {
-                last = format!(
-                    "no server answers at {} ({})",
-                    spelled(place, address),
-                    in_words(&error)
-                )
-            }
+            Err(error) => last = format!("no server answers at {} ({})", spelled(place, address), in_words(&error)),
         }
     }
     Err(Failure::no_link(last))
@@ -185,24 +153,16 @@ async fn reach(server: &Server) -> Result<TcpStream, Failure> {
 /// The place as it was typed, and the address if that was a name.
 fn spelled(place: &Place, address: SocketAddr) -> String {
     let (place, address) = (place.to_string(), address.to_string());
-    if place == address {
-        place
-    } else {
-        format!("{place}, {address}")
-    }
+    if place == address { place } else { format!("{place}, {address}") }
 }
 
 async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     let late = || io::Error::from(ErrorKind::TimedOut);
-    let tcp = within(CONNECT_PATIENCE, TcpStream::connect(address))
-        .await
-        .ok_or_else(late)??;
+    let tcp = within(CONNECT_PATIENCE, TcpStream::connect(address)).await.ok_or_else(late)??;
     // Before the handshake: Nagle and delayed acknowledgements together would cost it 40 ms.
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(&tcp);
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
     // A system that cannot is no reason not to chat: a dead link is then noticed at the next line.
     let _ = socket.set_tcp_keepalive(&keepalive);
     #[cfg(target_os = "linux")]
@@ -210,32 +170,23 @@ async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-async fn secure(
-    server: &Server,
-    tcp: TcpStream,
-) -> Result<(Box<dyn Duplex>, Vec<String>), Failure> {
+async fn secure(server: &Server, tcp: TcpStream) -> Result<(Box<dyn Duplex>, Vec<String>), Failure> {
     let place = &server.place;
     match &server.security {
         Security::Plain => Ok((Box::new(tcp), Vec::new())),
         Security::Vouched(vouchers) => {
-            let stream = handshake(place, tcp, Arc::clone(vouchers) as _)
-                .await
-                .map_err(|refused| refused.for_vouched(place))?;
+            let stream = handshake(place, tcp, Arc::clone(vouchers) as _).await.map_err(|refused| refused.for_vouched(place))?;
             Ok((stream, Vec::new()))
         }
         Security::Pinned { known, accept_new } => {
             let remembered = known.find(place)?;
-            let expected = remembered
-                .map(|(fingerprint, _)| fingerprint)
-                .filter(|_| !accept_new);
+            let expected = remembered.map(|(fingerprint, _)| fingerprint).filter(|_| !accept_new);
             let pin = Arc::new(Pin::new(expected, provider()));
             let stream = match handshake(place, tcp, Arc::clone(&pin) as _).await {
                 Ok(stream) => stream,
                 Err(refused) => {
                     return Err(match (remembered, pin.seen()) {
-                        (Some((expected, line)), Some(shown)) if expected != shown => {
-                            trust::changed(place, known, line, expected, shown)
-                        }
+                        (Some((expected, line)), Some(shown)) if expected != shown => trust::changed(place, known, line, expected, shown),
                         _ => refused.for_pinned(place),
                     });
                 }
@@ -250,27 +201,14 @@ async fn secure(
     }
 }
 
-fn remember(
-    place: &Place,
-    known: &KnownHosts,
-    old: Option<Fingerprint>,
-    shown: Fingerprint,
-) -> Result<Vec<String>, Failure> {
+fn remember(place: &Place, known: &KnownHosts, old: Option<Fingerprint>, shown: Fingerprint) -> Result<Vec<String>, Failure> {
     if old == Some(shown) {
         return Ok(Vec::new());
     }
     known.remember(place, shown)?;
     let file = known.path().display();
-    let what = if old.is_some() {
-        "new certificate of"
-    } else {
-        "first visit to"
-    };
-    Ok(vec![
-        format!("{what} {place}: from now on it has to show the certificate"),
-        format!("{shown}"),
-        format!("as remembered in {file}"),
-    ])
+    let what = if old.is_some() { "new certificate of" } else { "first visit to" };
+    Ok(vec![format!("{what} {place}: from now on it has to show the certificate"), format!("{shown}"), format!("as remembered in {file}")])
 }
 
 /// Why a handshake failed.
@@ -293,25 +231,18 @@ impl HandshakeRefused {
 
     fn for_pinned(self, place: &Place) -> Failure {
         match self {
-            HandshakeRefused::Certificate(error) => Failure::certificate(format!(
-                "{place} cannot prove who it is ({error}), so nothing was sent to it"
-            )),
-            HandshakeRefused::NotTls => Failure::no_link(format!(
-                "{place} does not speak TLS; is it a Chinwag server?"
-            )),
-            HandshakeRefused::Link(error) => Failure::no_link(format!(
-                "{place} ended the connection before it was secured ({})",
-                in_words(&error)
-            )),
+            HandshakeRefused::Certificate(error) => {
+                Failure::certificate(format!("{place} cannot prove who it is ({error}), so nothing was sent to it"))
+            }
+            HandshakeRefused::NotTls => Failure::no_link(format!("{place} does not speak TLS; is it a Chinwag server?")),
+            HandshakeRefused::Link(error) => {
+                Failure::no_link(format!("{place} ended the connection before it was secured ({})", in_words(&error)))
+            }
         }
     }
 }
 
-async fn handshake(
-    place: &Place,
-    tcp: TcpStream,
-    verifier: Arc<dyn ServerCertVerifier>,
-) -> Result<Box<dyn Duplex>, HandshakeRefused> {
+async fn handshake(place: &Place, tcp: TcpStream, verifier: Arc<dyn ServerCertVerifier>) -> Result<Box<dyn Duplex>, HandshakeRefused> {
     let general = |error: rustls::Error| HandshakeRefused::Link(io::Error::other(error));
     let config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&version::TLS13])
@@ -321,34 +252,22 @@ async fn handshake(
         .with_no_client_auth();
     // A zone (`%eth0`) is for this machine to find the way, not for the server's name.
     let host = place.host.split('%').next().unwrap_or_default().to_owned();
-    let name = ServerName::try_from(host)
-        .map_err(|error| HandshakeRefused::Link(io::Error::other(error)))?;
-    match TlsConnector::from(Arc::new(config))
-        .connect(name, tcp)
-        .await
-    {
+    let name = ServerName::try_from(host).map_err(|error| HandshakeRefused::Link(io::Error::other(error)))?;
+    match TlsConnector::from(Arc::new(config)).connect(name, tcp).await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(
-            match error
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                Some(rustls::Error::InvalidMessage(_)) => HandshakeRefused::NotTls,
-                Some(
-                    refused @ (rustls::Error::InvalidCertificate(_)
-                    | rustls::Error::NoCertificatesPresented),
-                ) => HandshakeRefused::Certificate(refused.clone()),
-                _ => HandshakeRefused::Link(error),
-            },
-        ),
+        Err(error) => Err(match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidMessage(_)) => HandshakeRefused::NotTls,
+            Some(refused @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)) => {
+                HandshakeRefused::Certificate(refused.clone())
+            }
+            _ => HandshakeRefused::Link(error),
+        }),
     }
 }
 
 /// Switches to JSON and reads up to the answer.
 async fn greet(place: &Place, link: &mut Link) -> Result<Vec<Event>, Failure> {
-    link.send(machinery::SPEAK_JSON)
-        .await
-        .map_err(|Lost(why)| Failure::no_link(format!("{place} {why}")))?;
+    link.send(machinery::SPEAK_JSON).await.map_err(|Lost(why)| Failure::no_link(format!("{place} {why}")))?;
     let mut greeting = Vec::new();
     let mut foreign = String::new();
     for _ in 0..FOREIGN_LINES_MAX {
@@ -357,10 +276,7 @@ async fn greet(place: &Place, link: &mut Link) -> Result<Vec<Event>, Failure> {
             Ok(Heard::Said(line)) => match line.event {
                 Event::Dialect { .. } => return Ok(greeting),
                 Event::Closing(refusal) | Event::Refusal(refusal) => {
-                    return Err(Failure::no_link(format!(
-                        "{place} sends you away: {}",
-                        sentence(&refusal)
-                    )));
+                    return Err(Failure::no_link(format!("{place} sends you away: {}", sentence(&refusal))));
                 }
                 event => greeting.push(event),
             },
@@ -369,26 +285,22 @@ async fn greet(place: &Place, link: &mut Link) -> Result<Vec<Event>, Failure> {
                 return Err(Failure::no_link(format!("{place} {why}")));
             }
             Err(Lost(_)) => {
-                return Err(Failure::no_link(format!(
-                    "{place} sends you away: {foreign}"
-                )));
+                return Err(Failure::no_link(format!("{place} sends you away: {foreign}")));
             }
         }
     }
-    Err(Failure::no_link(format!(
-        "{place} does not speak as a Chinwag server does: {foreign}"
-    )))
+    Err(Failure::no_link(format!("{place} does not speak as a Chinwag server does: {foreign}")))
 }
 
 impl Link {
     fn over(stream: Box<dyn Duplex>) -> Link {
-        Link {
-            stream,
-            unread: Vec::new(),
-            taken: 0,
-            scanned: 0,
-            chunk: vec![0; READ_BYTES],
-        }
+        Link { stream, unread: Vec::new(), taken: 0, scanned: 0, chunk: vec![0; READ_BYTES] }
+    }
+
+    /// Closes the connection at once: a server that said goodbye does not have to wait for us. From here on the
+    /// link is lost.
+    pub(crate) fn hang_up(&mut self) {
+        *self = Link::over(Box::new(Cursor::new(Vec::new())));
     }
 
     /// Sends one line.
@@ -422,9 +334,7 @@ impl Link {
                 return Ok(understood(&line));
             }
             if self.unread.len() - self.taken > LINE_BYTES_MAX {
-                return Err(Lost(format!(
-                    "sent a line longer than {LINE_BYTES_MAX} bytes"
-                )));
+                return Err(Lost(format!("sent a line longer than {LINE_BYTES_MAX} bytes")));
             }
             self.unread.drain(..self.taken);
             self.taken = 0;
@@ -487,17 +397,13 @@ fn in_words(error: &io::Error) -> String {
         _ => {
             let text = error.to_string();
             let text = text.split(" (os error").next().unwrap_or(&text);
-            text.strip_prefix("failed to lookup address information: ")
-                .unwrap_or(text)
-                .to_lowercase()
+            text.strip_prefix("failed to lookup address information: ").unwrap_or(text).to_lowercase()
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use smol::io::Cursor;
-
     use super::*;
 
     /// A link whose other side has said `bytes` and left.
@@ -510,15 +416,9 @@ mod tests {
         let said = b"{\"type\":\"done\",\"tag\":\"1\",\"done\":true}\n{\"type\":\"hologram\"}\n\x1b[2J nonsense\n\xff\xfe\n{\"type\":\"message\"}\n".to_vec();
         let mut link = link(said);
         smol::block_on(async {
-            assert!(
-                matches!(link.next().await, Ok(Heard::Said(line)) if line.event == Event::Done && line.done)
-            );
-            assert!(
-                matches!(link.next().await, Ok(Heard::Said(line)) if line.event == Event::Unknown)
-            );
-            assert!(
-                matches!(link.next().await, Ok(Heard::Foreign(text)) if text == "␛[2J nonsense")
-            );
+            assert!(matches!(link.next().await, Ok(Heard::Said(line)) if line.event == Event::Done && line.done));
+            assert!(matches!(link.next().await, Ok(Heard::Said(line)) if line.event == Event::Unknown));
+            assert!(matches!(link.next().await, Ok(Heard::Foreign(text)) if text == "␛[2J nonsense"));
             assert!(matches!(link.next().await, Ok(Heard::Foreign(_))));
             assert!(matches!(link.next().await, Ok(Heard::Foreign(_))));
             assert!(matches!(link.next().await, Err(Lost(why)) if why == "ended the connection"));
@@ -530,30 +430,14 @@ mod tests {
         let mut link = link(vec![b'x'; 3 * LINE_BYTES_MAX]);
         let lost = smol::block_on(link.next()).expect_err("too long");
         assert!(lost.0.contains("longer than"), "{}", lost.0);
-        assert!(
-            link.unread.len() <= LINE_BYTES_MAX + READ_BYTES,
-            "no more than the bound is kept"
-        );
+        assert!(link.unread.len() <= LINE_BYTES_MAX + READ_BYTES, "no more than the bound is kept");
     }
 
     #[test]
     fn a_name_that_is_no_host_is_one_clear_sentence() {
-        let place = Place {
-            host: "no-such-host.invalid".to_owned(),
-            port: 1,
-        };
-        let failure = smol::block_on(open(&Server {
-            place,
-            security: Security::Plain,
-        }))
-        .err()
-        .expect("fails");
-        assert!(
-            failure
-                .message
-                .starts_with("cannot find the host `no-such-host.invalid`"),
-            "{failure}"
-        );
+        let place = Place { host: "no-such-host.invalid".to_owned(), port: 1 };
+        let failure = smol::block_on(open(&Server { place, security: Security::Plain })).err().expect("fails");
+        assert!(failure.message.starts_with("cannot find the host `no-such-host.invalid`"), "{failure}");
         assert!(!failure.message.contains("os error"), "{failure}");
     }
 }

@@ -14,11 +14,7 @@ pub(crate) type Answer<T> = Result<Option<T>, Failure>;
 /// Asks for one line.
 pub(crate) fn ask(question: &str) -> Answer<String> {
     // The terminal even where output goes elsewhere: a question in a log file would wait for ever.
-    let config = Config::builder()
-        .behavior(Behavior::PreferTerm)
-        .max_history_size(0)
-        .map_err(|error| broken(&error))?
-        .build();
+    let config = Config::builder().behavior(Behavior::PreferTerm).max_history_size(0).map_err(|error| broken(&error))?.build();
     let mut editor = DefaultEditor::with_config(config).map_err(|error| broken(&error))?;
     match editor.readline(question) {
         Ok(line) => Ok(Some(line.trim().to_owned())),
@@ -36,19 +32,12 @@ pub(crate) fn confirm(question: &str) -> Answer<bool> {
 pub(crate) fn ask_secretly(question: &str) -> Answer<String> {
     match rpassword::prompt_password(question) {
         Ok(secret) => Ok(Some(secret)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof) => {
             // The cursor still stands behind the question.
             eprintln!();
             Ok(None)
         }
-        Err(error) => Err(Failure::usage(format!(
-            "cannot ask for a password: {error}"
-        ))),
+        Err(error) => Err(Failure::usage(format!("cannot ask for a password: {error}"))),
     }
 }
 

@@ -36,34 +36,22 @@ pub(crate) struct Failure {
 impl Failure {
     /// Without a link there is nothing to talk to.
     pub(crate) fn no_link(message: impl Into<String>) -> Failure {
-        Failure {
-            exit: Exit::NoLink,
-            message: message.into(),
-        }
+        Failure { exit: Exit::NoLink, message: message.into() }
     }
 
     /// Called wrongly.
     pub(crate) fn usage(message: impl Into<String>) -> Failure {
-        Failure {
-            exit: Exit::Usage,
-            message: message.into(),
-        }
+        Failure { exit: Exit::Usage, message: message.into() }
     }
 
     /// Not let in.
     pub(crate) fn login(message: impl Into<String>) -> Failure {
-        Failure {
-            exit: Exit::LoginRefused,
-            message: message.into(),
-        }
+        Failure { exit: Exit::LoginRefused, message: message.into() }
     }
 
     /// Not the server it should be.
     pub(crate) fn certificate(message: impl Into<String>) -> Failure {
-        Failure {
-            exit: Exit::CertificateRefused,
-            message: message.into(),
-        }
+        Failure { exit: Exit::CertificateRefused, message: message.into() }
     }
 }
 

@@ -19,17 +19,12 @@ const LINE_BYTES_MAX: usize = 4096;
 
 /// Sets the rules that the editor itself can keep: no line twice in a row, none that begins with a space.
 pub(crate) fn rules(config: Builder) -> rustyline::Result<Builder> {
-    Ok(config
-        .max_history_size(LINES_MAX)?
-        .history_ignore_dups(true)?
-        .history_ignore_space(true))
+    Ok(config.max_history_size(LINES_MAX)?.history_ignore_dups(true)?.history_ignore_space(true))
 }
 
 /// Whether `line` may be kept.
 pub(crate) fn keeps(line: &str, knowledge: &Knowledge) -> bool {
-    line.len() <= LINE_BYTES_MAX
-        && !line.starts_with([' ', '\t'])
-        && !secrets::holds_one(line, knowledge)
+    line.len() <= LINE_BYTES_MAX && !line.starts_with([' ', '\t']) && !secrets::holds_one(line, knowledge)
 }
 
 /// The history file of one server. Where there can be none, lines are remembered until the end only.
@@ -41,16 +36,8 @@ pub(crate) struct HistoryFile {
 impl HistoryFile {
     /// The file for `place` in `folder`, which is made if need be.
     pub(crate) fn open(folder: Option<PathBuf>, place: &Place) -> HistoryFile {
-        let path = folder.filter(|folder| {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .is_ok()
-        });
-        HistoryFile {
-            path: path.map(|folder| folder.join(file_name(place))),
-        }
+        let path = folder.filter(|folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).is_ok());
+        HistoryFile { path: path.map(|folder| folder.join(file_name(place))) }
     }
 
     /// Reads what was kept.
@@ -62,12 +49,7 @@ impl HistoryFile {
     }
 
     /// Remembers `line` if it may be kept, at once, so that a lost terminal does not lose it.
-    pub(crate) fn remember<H: Helper>(
-        &self,
-        editor: &mut Editor<H, FileHistory>,
-        line: &str,
-        knowledge: &Knowledge,
-    ) {
+    pub(crate) fn remember<H: Helper>(&self, editor: &mut Editor<H, FileHistory>, line: &str, knowledge: &Knowledge) {
         if !keeps(line, knowledge) {
             return;
         }
@@ -86,17 +68,7 @@ impl HistoryFile {
 
 /// `chat.example.org:2461`, with whatever a file name should not have made harmless.
 fn file_name(place: &Place) -> String {
-    place
-        .to_string()
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect()
+    place.to_string().chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_') { c } else { '_' }).collect()
 }
 
 #[cfg(test)]
@@ -110,10 +82,7 @@ mod tests {
     use crate::knowledge::for_tests;
 
     fn place(host: &str) -> Place {
-        Place {
-            host: host.to_owned(),
-            port: 2461,
-        }
+        Place { host: host.to_owned(), port: 2461 }
     }
 
     fn editor() -> Editor<(), FileHistory> {
@@ -122,17 +91,7 @@ mod tests {
 
     fn lines(editor: &Editor<(), FileHistory>) -> Vec<String> {
         let history = editor.history();
-        (0..history.len())
-            .filter_map(|i| {
-                Some(
-                    history
-                        .get(i, SearchDirection::Forward)
-                        .ok()??
-                        .entry
-                        .into_owned(),
-                )
-            })
-            .collect()
+        (0..history.len()).filter_map(|i| Some(history.get(i, SearchDirection::Forward).ok()??.entry.into_owned())).collect()
     }
 
     #[test]
@@ -155,28 +114,17 @@ mod tests {
     #[test]
     fn a_history_survives_in_a_private_file_of_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
-        let open =
-            |host: &str| HistoryFile::open(Some(folder.path().join("history")), &place(host));
+        let open = |host: &str| HistoryFile::open(Some(folder.path().join("history")), &place(host));
         let (file, knowledge) = (open("a.example"), for_tests());
         let mut typing = editor();
-        for line in [
-            "message bob hi",
-            "whoelse",
-            "whoelse",
-            " secret",
-            "passwd a b",
-            "two\nlines",
-        ] {
+        for line in ["message bob hi", "whoelse", "whoelse", " secret", "passwd a b", "two\nlines"] {
             file.remember(&mut typing, line, &knowledge);
         }
         let mut later = editor();
         file.load(&mut later);
         assert_eq!(lines(&later), ["message bob hi", "whoelse", "two\nlines"]);
         let path = file.path().expect("a file");
-        assert_eq!(
-            fs::metadata(path).expect("is there").permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(path).expect("is there").permissions().mode() & 0o777, 0o600);
         let mut elsewhere = editor();
         open("b.example").load(&mut elsewhere);
         assert!(lines(&elsewhere).is_empty());
@@ -191,20 +139,13 @@ mod tests {
             file.remember(&mut typing, &format!("broadcast {n}"), &knowledge);
         }
         let text = fs::read_to_string(file.path().expect("a file")).expect("reads");
-        assert!(
-            text.lines().count() <= LINES_MAX + 1,
-            "{} lines",
-            text.lines().count()
-        );
+        assert!(text.lines().count() <= LINES_MAX + 1, "{} lines", text.lines().count());
         assert!(text.ends_with(&format!("broadcast {}\n", LINES_MAX + 19)));
     }
 
     #[test]
     fn no_place_name_leaves_the_folder() {
-        for (host, name) in [
-            ("fe80::1%eth0", "_fe80::1_eth0_:2461"),
-            ("a/../b", "a_.._b:2461"),
-        ] {
+        for (host, name) in [("fe80::1%eth0", "_fe80::1_eth0_:2461"), ("a/../b", "a_.._b:2461")] {
             assert_eq!(file_name(&place(host)), name);
         }
     }

@@ -31,23 +31,15 @@ impl Knowledge {
                 self.online.clear();
                 names.iter().for_each(|name| self.met(name, true));
             }
-            Event::Presence {
-                name,
-                what: Arrival::LoggedIn,
-                ..
-            } => self.met(name, true),
+            Event::Presence { name, what: Arrival::LoggedIn, .. } => self.met(name, true),
             Event::Presence { name, .. } => {
                 self.online.remove(name);
                 self.met(name, false);
             }
             Event::Message(said) => self.met(&said.from, !said.offline),
             Event::Past(said) => self.met(&said.from, false),
-            Event::People { of, names, .. } => names
-                .iter()
-                .for_each(|name| self.met(name, *of == PeopleOf::Online)),
-            Event::Directory { users, .. } => users
-                .iter()
-                .for_each(|user| self.met(&user.name, user.online)),
+            Event::People { of, names, .. } => names.iter().for_each(|name| self.met(name, *of == PeopleOf::Online)),
+            Event::Directory { users, .. } => users.iter().for_each(|user| self.met(&user.name, user.online)),
             _ => {}
         }
     }
@@ -69,16 +61,10 @@ impl Knowledge {
 
     fn met(&mut self, name: &str, online: bool) {
         // What would have to be changed to be shown, or is no single word, cannot be completed either.
-        if name.is_empty()
-            || name.contains(char::is_whitespace)
-            || SafeText::new(name).as_str() != name
-        {
+        if name.is_empty() || name.contains(char::is_whitespace) || SafeText::new(name).as_str() != name {
             return;
         }
-        for names in [Some(&mut self.seen), online.then_some(&mut self.online)]
-            .into_iter()
-            .flatten()
-        {
+        for names in [Some(&mut self.seen), online.then_some(&mut self.online)].into_iter().flatten() {
             if names.len() < NAMES_MAX {
                 names.insert(name.to_owned());
             }
@@ -105,13 +91,7 @@ fn safe(card: &Card) -> Card {
         kind: Kind {
             label: made_safe(&arg.kind.label).into(),
             complete: match &arg.kind.complete {
-                Complete::OneOf(words) => Complete::OneOf(
-                    words
-                        .iter()
-                        .map(|word| made_safe(word).into())
-                        .collect::<Vec<_>>()
-                        .into(),
-                ),
+                Complete::OneOf(words) => Complete::OneOf(words.iter().map(|word| made_safe(word).into()).collect::<Vec<_>>().into()),
                 other => other.clone(),
             },
             ..arg.kind
@@ -119,12 +99,7 @@ fn safe(card: &Card) -> Card {
     });
     Card {
         name: made_safe(&card.name).into(),
-        aliases: card
-            .aliases
-            .iter()
-            .map(|alias| made_safe(alias).into())
-            .collect::<Vec<_>>()
-            .into(),
+        aliases: card.aliases.iter().map(|alias| made_safe(alias).into()).collect::<Vec<_>>().into(),
         summary: made_safe(&card.summary).into(),
         args: args.collect(),
         examples: "".into(),
@@ -149,100 +124,38 @@ impl SharedKnowledge {
 pub(crate) fn for_tests() -> Knowledge {
     use chinwag_wire::{Millis, Shape};
 
-    let kind = |complete| Kind {
-        complete,
-        ..Kind::WORD
-    };
-    let text = Kind {
-        shape: Shape::Rest,
-        ..Kind::WORD
-    };
-    let secret = Kind {
-        secret: true,
-        ..Kind::WORD
-    };
-    let optional = |kind| Kind {
-        optional: true,
-        ..kind
-    };
-    let arg = |name: &'static str, kind| ArgCard {
-        name: name.into(),
-        help: "x".into(),
-        kind,
-    };
+    let kind = |complete| Kind { complete, ..Kind::WORD };
+    let text = Kind { shape: Shape::Rest, ..Kind::WORD };
+    let secret = Kind { secret: true, ..Kind::WORD };
+    let optional = |kind| Kind { optional: true, ..kind };
+    let arg = |name: &'static str, kind| ArgCard { name: name.into(), help: "x".into(), kind };
     let card = |name: &'static str, aliases: &[&'static str], args: Vec<ArgCard>| Card {
         name: name.into(),
-        aliases: aliases
-            .iter()
-            .map(|alias| (*alias).into())
-            .collect::<Vec<_>>()
-            .into(),
+        aliases: aliases.iter().map(|alias| (*alias).into()).collect::<Vec<_>>().into(),
         summary: "Does.".into(),
         args,
         examples: "".into(),
     };
     let mut knowledge = Knowledge::default();
-    let login = card(
-        "login",
-        &[],
-        vec![arg("name", Kind::WORD), arg("password", secret.clone())],
-    );
+    let login = card("login", &[], vec![arg("name", Kind::WORD), arg("password", secret.clone())]);
     knowledge.learn(&Event::Cards { cards: vec![login] });
     let cards = vec![
-        card(
-            "message",
-            &["msg", "tell"],
-            vec![
-                arg("to", kind(Complete::OnlineUsers)),
-                arg("text", text.clone()),
-            ],
-        ),
+        card("message", &["msg", "tell"], vec![arg("to", kind(Complete::OnlineUsers)), arg("text", text.clone())]),
         card("broadcast", &[], vec![arg("text", text.clone())]),
         card("block", &[], vec![arg("user", kind(Complete::KnownUsers))]),
         card("blocked", &[], vec![]),
-        card(
-            "help",
-            &[],
-            vec![arg("command", optional(kind(Complete::Commands)))],
-        ),
-        card(
-            "dialect",
-            &[],
-            vec![arg(
-                "name",
-                kind(Complete::OneOf(vec!["text".into(), "json".into()].into())),
-            )],
-        ),
-        card(
-            "passwd",
-            &[],
-            vec![arg("old", secret.clone()), arg("new", secret)],
-        ),
+        card("help", &[], vec![arg("command", optional(kind(Complete::Commands)))]),
+        card("dialect", &[], vec![arg("name", kind(Complete::OneOf(vec!["text".into(), "json".into()].into())))]),
+        card("passwd", &[], vec![arg("old", secret.clone()), arg("new", secret)]),
         card(
             "sendfile",
             &[],
-            vec![
-                arg("to", kind(Complete::OnlineUsers)),
-                arg(
-                    "path",
-                    Kind {
-                        shape: Shape::Rest,
-                        ..kind(Complete::Files)
-                    },
-                ),
-            ],
+            vec![arg("to", kind(Complete::OnlineUsers)), arg("path", Kind { shape: Shape::Rest, ..kind(Complete::Files) })],
         ),
     ];
     knowledge.learn(&Event::Cards { cards });
-    knowledge.learn(&Event::Roster {
-        names: vec!["bob".into(), "bobby".into(), "Carol".into()],
-        more: false,
-    });
-    knowledge.learn(&Event::Presence {
-        name: "dave".into(),
-        what: Arrival::LoggedOut,
-        at: Millis(0),
-    });
+    knowledge.learn(&Event::Roster { names: vec!["bob".into(), "bobby".into(), "Carol".into()], more: false });
+    knowledge.learn(&Event::Presence { name: "dave".into(), what: Arrival::LoggedOut, at: Millis(0) });
     knowledge
 }
 
@@ -257,43 +170,18 @@ mod tests {
         let mut knowledge = for_tests();
         let online = |knowledge: &Knowledge| knowledge.online().collect::<Vec<_>>().join(" ");
         assert_eq!(online(&knowledge), "Carol bob bobby");
-        knowledge.learn(&Event::Presence {
-            name: "bob".into(),
-            what: Arrival::TimedOut,
-            at: Millis(0),
-        });
-        knowledge.learn(&Event::Presence {
-            name: "erin".into(),
-            what: Arrival::LoggedIn,
-            at: Millis(0),
-        });
+        knowledge.learn(&Event::Presence { name: "bob".into(), what: Arrival::TimedOut, at: Millis(0) });
+        knowledge.learn(&Event::Presence { name: "erin".into(), what: Arrival::LoggedIn, at: Millis(0) });
         assert_eq!(online(&knowledge), "Carol bobby erin");
-        assert_eq!(
-            knowledge.seen().collect::<Vec<_>>().join(" "),
-            "Carol bob bobby dave erin"
-        );
+        assert_eq!(knowledge.seen().collect::<Vec<_>>().join(" "), "Carol bob bobby dave erin");
     }
 
     #[test]
     fn a_hostile_name_is_not_offered_and_a_hostile_card_is_made_safe() {
         let mut knowledge = for_tests();
-        knowledge.learn(&Event::Roster {
-            names: vec![
-                "\x1b[2J".into(),
-                "two words".into(),
-                String::new(),
-                "ok".into(),
-            ],
-            more: false,
-        });
+        knowledge.learn(&Event::Roster { names: vec!["\x1b[2J".into(), "two words".into(), String::new(), "ok".into()], more: false });
         assert_eq!(knowledge.online().collect::<Vec<_>>(), ["ok"]);
-        let card = Card {
-            name: "x\x1b[2J".into(),
-            aliases: vec![].into(),
-            summary: "X.".into(),
-            args: vec![],
-            examples: "".into(),
-        };
+        let card = Card { name: "x\x1b[2J".into(), aliases: vec![].into(), summary: "X.".into(), args: vec![], examples: "".into() };
         knowledge.learn(&Event::Cards { cards: vec![card] });
         assert_eq!(knowledge.cards[0].name, "x␛[2J");
     }
@@ -301,10 +189,7 @@ mod tests {
     #[test]
     fn names_have_a_bound() {
         let mut knowledge = Knowledge::default();
-        knowledge.learn(&Event::Roster {
-            names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(),
-            more: false,
-        });
+        knowledge.learn(&Event::Roster { names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(), more: false });
         assert_eq!(knowledge.online().count(), NAMES_MAX);
     }
 }

@@ -28,26 +28,20 @@ impl Leave {
     /// The system does not let us listen to signals.
     pub(crate) fn listen() -> io::Result<Leave> {
         let (wish, heard) = async_channel::bounded(1);
-        let leave = Leave {
-            wish,
-            heard,
-            over: Arc::default(),
-        };
+        let leave = Leave { wish, heard, over: Arc::default() };
         let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Hup])?;
         let listening = leave.clone();
-        thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || {
-                while smol::block_on(signals.next()).is_some() {
-                    if listening.over.load(Ordering::SeqCst) {
-                        continue;
-                    }
-                    // `close` says whether this was the first time. Who asks twice does not want to wait for a goodbye.
-                    if !listening.wish.close() {
-                        process::exit(Exit::NoLink as i32);
-                    }
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            while smol::block_on(signals.next()).is_some() {
+                if listening.over.load(Ordering::SeqCst) {
+                    continue;
                 }
-            })?;
+                // `close` says whether this was the first time. Who asks twice does not want to wait for a goodbye.
+                if !listening.wish.close() {
+                    process::exit(Exit::NoLink as i32);
+                }
+            }
+        })?;
         Ok(leave)
     }
 

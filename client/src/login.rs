@@ -1,7 +1,10 @@
 //! From a fresh link to a session: name, password, sign-up, and the refusals on the way.
 
+use std::io::{self, IsTerminal};
+
 use chinwag_wire::{Code, Event, Refusal, SafeText, code, name};
 
+use crate::args::Args;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence};
 use crate::dialogue::{Answer, ask, ask_secretly, confirm, say};
 use crate::failure::Failure;
@@ -12,13 +15,7 @@ use crate::password::{self, Source};
 /// What marks the answers to the lines of the login.
 const TAG: &str = "login";
 /// Reasons to ask for another name.
-const OTHER_NAME: &[Code] = &[
-    code::BAD_NAME,
-    code::RESERVED_NAME,
-    code::NAME_TAKEN,
-    code::SESSION_EXISTS,
-    code::GUESTS,
-];
+const OTHER_NAME: &[Code] = &[code::BAD_NAME, code::RESERVED_NAME, code::NAME_TAKEN, code::SESSION_EXISTS, code::GUESTS];
 
 /// Who wants in, as far as the command line says.
 pub(crate) struct Applicant {
@@ -42,6 +39,21 @@ pub(crate) enum Credential {
     },
     /// From then on.
     Token(String),
+}
+
+impl Applicant {
+    /// The applicant that the command line speaks of.
+    ///
+    /// # Errors
+    /// It leaves something open, and nobody can be asked.
+    pub(crate) fn of(args: &Args) -> Result<Applicant, Failure> {
+        let source = Source::of(args)?;
+        let name = args.user();
+        if name.is_none() && !io::stdin().is_terminal() {
+            return Err(Failure::usage("input is not a terminal, so nobody can be asked for a name: say USER@HOST"));
+        }
+        Ok(Applicant { name, source, sign_up: args.sign_up })
+    }
 }
 
 impl Credential {
@@ -80,11 +92,7 @@ pub(crate) enum Outcome {
 ///
 /// # Errors
 /// The link is gone.
-pub(crate) async fn attempt(
-    link: &mut Link,
-    line: &str,
-    knowledge: &SharedKnowledge,
-) -> Result<Outcome, Lost> {
+pub(crate) async fn attempt(link: &mut Link, line: &str, knowledge: &SharedKnowledge) -> Result<Outcome, Lost> {
     link.say(&machinery::line(line, TAG, None)).await?;
     loop {
         let Heard::Said(said) = link.next().await? else {
@@ -108,27 +116,17 @@ pub(crate) async fn attempt(
 ///
 /// # Errors
 /// Not let in, or the link is gone.
-pub(crate) async fn login(
-    server: &Server,
-    link: Link,
-    applicant: Applicant,
-    knowledge: &SharedKnowledge,
-) -> Answer<LoggedIn> {
+pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, knowledge: &SharedKnowledge) -> Answer<LoggedIn> {
     let given = applicant.source.read()?;
-    let mut door = Door {
-        server,
-        link,
-        knowledge,
-    };
+    let mut door = Door { server, link, knowledge };
     let mut name = applicant.name;
     loop {
         let who = match name.take() {
             Some(name) => name,
-            None if given.is_none() => match ask_name()? {
+            None => match ask_name()? {
                 Some(name) => name,
                 None => return Ok(None),
             },
-            None => return Err(Failure::usage("no name to log in as: say USER@HOST")),
         };
         let password = match &given {
             Some(password) => password.clone(),
@@ -144,32 +142,15 @@ pub(crate) async fn login(
         if refusal.code == code::NO_SUCH_USER {
             if given.is_some() && !applicant.sign_up {
                 let safe = SafeText::new(&who);
-                return Err(Failure::login(format!(
-                    "nobody called `{safe}` has an account at {}; --sign-up makes one",
-                    server.place
-                )));
+                return Err(Failure::login(format!("nobody called `{safe}` has an account at {}; --sign-up makes one", server.place)));
             }
-            match sign_up(
-                &mut door,
-                &who,
-                password,
-                given.is_none(),
-                applicant.sign_up,
-            )
-            .await?
-            {
-                SignUp::Done {
-                    welcome,
-                    name,
-                    password,
-                } => return Ok(Some(door.enter(*welcome, name, password))),
+            match sign_up(&mut door, &who, password, given.is_none(), applicant.sign_up).await? {
+                SignUp::Done { welcome, name, password } => return Ok(Some(door.enter(*welcome, name, password))),
                 SignUp::OtherName => continue,
                 SignUp::Left => return Ok(None),
             }
         }
-        if given.is_some()
-            || !(refusal.code == code::WRONG_PASSWORD || OTHER_NAME.contains(&refusal.code))
-        {
+        if given.is_some() || !(refusal.code == code::WRONG_PASSWORD || OTHER_NAME.contains(&refusal.code)) {
             return Err(Failure::login(sentence(&refusal)));
         }
         say(&sentence(&refusal));
@@ -180,23 +161,13 @@ pub(crate) async fn login(
 }
 
 enum SignUp {
-    Done {
-        welcome: Box<Event>,
-        name: String,
-        password: String,
-    },
+    Done { welcome: Box<Event>, name: String, password: String },
     OtherName,
     Left,
 }
 
 /// Makes the account. `first` is the password typed for the login, to be typed again by somebody who `can_ask`.
-async fn sign_up(
-    door: &mut Door<'_>,
-    name: &str,
-    first: String,
-    can_ask: bool,
-    unasked: bool,
-) -> Result<SignUp, Failure> {
+async fn sign_up(door: &mut Door<'_>, name: &str, first: String, can_ask: bool, unasked: bool) -> Result<SignUp, Failure> {
     if !unasked {
         match confirm(&format!("{name} is new here. Sign up?"))? {
             Some(true) => {}
@@ -216,16 +187,11 @@ async fn sign_up(
         };
         let refusal = match door.knock(&machinery::register(name, &password)).await? {
             Ok((welcome, name)) => {
-                return Ok(SignUp::Done {
-                    welcome: Box::new(welcome),
-                    name,
-                    password,
-                });
+                return Ok(SignUp::Done { welcome: Box::new(welcome), name, password });
             }
             Err(refusal) => refusal,
         };
-        if !can_ask || !(refusal.code == code::WEAK_PASSWORD || OTHER_NAME.contains(&refusal.code))
-        {
+        if !can_ask || !(refusal.code == code::WEAK_PASSWORD || OTHER_NAME.contains(&refusal.code)) {
             return Err(Failure::login(sentence(&refusal)));
         }
         say(&sentence(&refusal));
@@ -300,10 +266,7 @@ impl Door<'_> {
         };
         if too_late(&outcome) {
             let opened = connection::open(self.server).await?;
-            opened
-                .greeting
-                .iter()
-                .for_each(|event| self.knowledge.lock().learn(event));
+            opened.greeting.iter().for_each(|event| self.knowledge.lock().learn(event));
             self.link = opened.link;
             outcome = attempt(&mut self.link, line, self.knowledge).await;
         }
@@ -317,15 +280,7 @@ impl Door<'_> {
 
     /// Inside, for good.
     fn enter(self, welcome: Event, name: String, password: String) -> LoggedIn {
-        let credential = Credential::Password {
-            name: name.clone(),
-            password,
-        };
-        LoggedIn {
-            link: self.link,
-            welcome,
-            name,
-            credential,
-        }
+        let credential = Credential::Password { name: name.clone(), password };
+        LoggedIn { link: self.link, welcome, name, credential }
     }
 }

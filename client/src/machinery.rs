@@ -40,11 +40,5 @@ pub(crate) fn ack(seq: u64) -> String {
 
 /// A line as it goes out.
 pub(crate) fn line<'a>(text: &'a str, tag: &str, key: Option<&str>) -> Line<'a> {
-    Line {
-        text: Cow::Borrowed(text),
-        marks: Marks {
-            tag: Some(tag.to_owned()),
-            key: key.map(str::to_owned),
-        },
-    }
+    Line { text: Cow::Borrowed(text), marks: Marks { tag: Some(tag.to_owned()), key: key.map(str::to_owned) } }
 }

@@ -43,7 +43,6 @@ use crate::history::HistoryFile;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::{Applicant, login};
-use crate::password::Source;
 use crate::trust::{KnownHosts, Vouchers};
 
 fn main() -> ExitCode {
@@ -53,11 +52,7 @@ fn main() -> ExitCode {
             for (number, line) in failure.message.lines().enumerate() {
                 // What a server had to say is among it.
                 let line = SafeText::new(line);
-                if number == 0 {
-                    eprintln!("chinwag: {line}")
-                } else {
-                    eprintln!("{line}")
-                }
+                if number == 0 { eprintln!("chinwag: {line}") } else { eprintln!("{line}") }
             }
             ExitCode::from(failure.exit as u8)
         }
@@ -66,19 +61,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let place = args.place()?;
-    let source = Source::of(args)?;
-    let server = Server {
-        security: security(args)?,
-        place,
-    };
-    let leave = Leave::listen()
-        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
+    let applicant = Applicant::of(args)?;
+    let server = Server { security: security(args)?, place };
+    let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let knowledge = SharedKnowledge::default();
-    let applicant = Applicant {
-        name: args.user(),
-        source,
-        sign_up: args.sign_up,
-    };
     let arrival = arrive(server, applicant, &knowledge);
     let left = async {
         leave.wished().await;
@@ -88,38 +74,17 @@ fn run(args: &Args) -> Result<(), Failure> {
         return Ok(());
     };
     let history = HistoryFile::open(history_folder(), &server.place);
-    let chat = Chat {
-        server,
-        inside,
-        greeting,
-        reconnect_for: args.reconnect_for,
-        knowledge,
-        leave,
-    };
-    if prompt::is_possible() {
-        prompt::run(chat, &history)
-    } else {
-        script::run(chat)
-    }
+    let chat = Chat { server, inside, greeting, reconnect_for: args.reconnect_for, knowledge, leave };
+    if prompt::is_possible() { prompt::run(chat, &history) } else { script::run(chat) }
 }
 
 type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);
 
 /// Connects and logs in; `None` if the one at the keyboard leaves.
-async fn arrive(
-    mut server: Server,
-    applicant: Applicant,
-    knowledge: &SharedKnowledge,
-) -> Result<Option<Arrived>, Failure> {
+async fn arrive(mut server: Server, applicant: Applicant, knowledge: &SharedKnowledge) -> Result<Option<Arrived>, Failure> {
     let opened = connection::open(&server).await?;
-    opened
-        .notices
-        .iter()
-        .for_each(|notice| dialogue::say(&format!("* {notice}")));
-    opened
-        .greeting
-        .iter()
-        .for_each(|event| knowledge.lock().learn(event));
+    opened.notices.iter().for_each(|notice| dialogue::say(&format!("* {notice}")));
+    opened.greeting.iter().for_each(|event| knowledge.lock().learn(event));
     if let Security::Pinned { accept_new, .. } = &mut server.security {
         // It was said of the certificate shown now, not of any that may come after it.
         *accept_new = false;
@@ -133,17 +98,12 @@ fn security(args: &Args) -> Result<Security, Failure> {
         return Ok(Security::Plain);
     }
     if let Some(file) = &args.ca {
-        return Ok(Security::Vouched(Arc::new(Vouchers::read(
-            file,
-            connection::provider(),
-        )?)));
+        return Ok(Security::Vouched(Arc::new(Vouchers::read(file, connection::provider())?)));
     }
     let known = folders().map(|folders| KnownHosts::at(folders.in_config_dir("known-hosts")));
-    let known = known.ok_or_else(|| Failure::usage("there is no home folder to remember the server's fingerprint in: set HOME, or say --ca FILE"))?;
-    Ok(Security::Pinned {
-        known,
-        accept_new: args.accept_new_fingerprint,
-    })
+    let known = known
+        .ok_or_else(|| Failure::usage("there is no home folder to remember the server's fingerprint in: set HOME, or say --ca FILE"))?;
+    Ok(Security::Pinned { known, accept_new: args.accept_new_fingerprint })
 }
 
 fn history_folder() -> Option<PathBuf> {
@@ -152,10 +112,6 @@ fn history_folder() -> Option<PathBuf> {
 
 /// The folders of this program, by the XDG rules.
 fn folders() -> Option<impl AppStrategy> {
-    let names = AppStrategyArgs {
-        top_level_domain: String::new(),
-        author: String::new(),
-        app_name: "chinwag".to_owned(),
-    };
+    let names = AppStrategyArgs { top_level_domain: String::new(), author: String::new(), app_name: "chinwag".to_owned() };
     choose_app_strategy(names).ok()
 }

@@ -47,12 +47,8 @@ impl Source {
             Source::Descriptor(fd) => (from_descriptor(*fd), format!("file descriptor {fd}")),
             Source::Command(command) => (from_command(command), "the password command".to_owned()),
         };
-        let password = password.map_err(|error| {
-            Failure::usage(format!("cannot read the password from {whence}: {error}"))
-        })?;
-        check(&password).map_err(|why| {
-            Failure::usage(format!("the password from {whence} cannot be used: {why}"))
-        })?;
+        let password = password.map_err(|error| Failure::usage(format!("cannot read the password from {whence}: {error}")))?;
+        check(&password).map_err(|why| Failure::usage(format!("the password from {whence} cannot be used: {why}")))?;
         Ok(Some(password))
     }
 }
@@ -84,17 +80,8 @@ fn from_descriptor(fd: u32) -> io::Result<String> {
 
 fn from_command(command: &str) -> io::Result<String> {
     // A password manager may want to ask at the keyboard, but must not eat the lines of a script.
-    let input = if io::stdin().is_terminal() {
-        Stdio::inherit()
-    } else {
-        Stdio::null()
-    };
-    let mut child = Command::new("sh")
-        .arg("-c")
-        .arg(command)
-        .stdin(input)
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let input = if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() };
+    let mut child = Command::new("sh").arg("-c").arg(command).stdin(input).stdout(Stdio::piped()).spawn()?;
     let line = match child.stdout.take() {
         Some(output) => first_line(BufReader::new(output)),
         None => Ok(String::new()),
@@ -112,9 +99,7 @@ fn first_line(reader: impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     reader.take(PASSWORD_BYTES_MAX).read_line(&mut line)?;
     if line.len() as u64 == PASSWORD_BYTES_MAX {
-        return Err(io::Error::other(format!(
-            "it is longer than {PASSWORD_BYTES_MAX} bytes"
-        )));
+        return Err(io::Error::other(format!("it is longer than {PASSWORD_BYTES_MAX} bytes")));
     }
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
@@ -125,26 +110,16 @@ mod tests {
 
     #[test]
     fn a_password_is_one_word() {
-        for (password, usable) in [
-            ("hunter2", true),
-            ("žluťoučký", true),
-            ("", false),
-            ("two words", false),
-            ("tab\there", false),
-            ("bell\x07", false),
-        ] {
+        for (password, usable) in
+            [("hunter2", true), ("žluťoučký", true), ("", false), ("two words", false), ("tab\there", false), ("bell\x07", false)]
+        {
             assert_eq!(check(password).is_ok(), usable, "{password:?}");
         }
     }
 
     #[test]
     fn the_first_line_is_the_password() {
-        for (input, password) in [
-            ("secret\nmore\n", "secret"),
-            ("secret", "secret"),
-            ("secret\r\n", "secret"),
-            ("", ""),
-        ] {
+        for (input, password) in [("secret\nmore\n", "secret"), ("secret", "secret"), ("secret\r\n", "secret"), ("", "")] {
             assert_eq!(first_line(input.as_bytes()).expect("reads"), password);
         }
         assert!(first_line(vec![b'x'; 5000].as_slice()).is_err());
@@ -153,10 +128,7 @@ mod tests {
     #[test]
     fn a_command_gives_its_first_line() {
         let read = |command: &str| Source::Command(command.to_owned()).read();
-        assert_eq!(
-            read("echo secret; echo more"),
-            Ok(Some("secret".to_owned()))
-        );
+        assert_eq!(read("echo secret; echo more"), Ok(Some("secret".to_owned())));
         for failing in ["exit 7", "echo 'two words'", "true"] {
             assert!(read(failing).is_err(), "{failing}");
         }

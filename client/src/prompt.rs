@@ -43,15 +43,13 @@ pub(crate) fn is_possible() -> bool {
 /// # Errors
 /// Why it did not end by a logout.
 pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
-    let broken =
-        |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
+    let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
     let colours = wants_colours();
     let mut editor = editor(&chat.knowledge, colours).map_err(broken)?;
     history.load(&mut editor);
     let printer = editor.create_external_printer().map_err(broken)?;
     let output = Output::AbovePrompt(Box::new(printer));
-    let (screen, _printer) = Screen::start(output, colours)
-        .map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
+    let (screen, _printer) = Screen::start(output, colours).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let prompt = Prompt {
         knowledge: chat.knowledge.clone(),
@@ -60,11 +58,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
         typed,
         text: (
             format!("{}> ", chat.name()),
-            if colours {
-                format!("\x1b[1m{}>\x1b[0m ", chat.name())
-            } else {
-                format!("{}> ", chat.name())
-            },
+            if colours { format!("\x1b[1m{}>\x1b[0m ", chat.name()) } else { format!("{}> ", chat.name()) },
         ),
     };
     let reading = Arc::clone(&prompt.reading);
@@ -82,11 +76,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let read = prompt.read(&mut editor, history);
     prompt.leave.now();
     drop(prompt);
-    let end = session.join().unwrap_or_else(|_| {
-        Err(Failure::no_link(
-            "the session ended by a fault of this program",
-        ))
-    });
+    let end = session.join().unwrap_or_else(|_| Err(Failure::no_link("the session ended by a fault of this program")));
     end.and(read.map_err(broken))
 }
 
@@ -118,11 +108,7 @@ impl Prompt {
         loop {
             self.reading.store(true, Ordering::SeqCst);
             // Checked after `reading` is set: either the session sees that it has to wake us, or we see that it is over.
-            let line = if self.leave.is_over() {
-                Err(ReadlineError::Eof)
-            } else {
-                editor.readline(&self.text)
-            };
+            let line = if self.leave.is_over() { Err(ReadlineError::Eof) } else { editor.readline(&self.text) };
             self.reading.store(false, Ordering::SeqCst);
             let line = match line {
                 Ok(line) => line.trim_end().to_owned(),
@@ -140,10 +126,7 @@ impl Prompt {
     /// Hands a line to the session, and waits a little for its answer.
     fn send(&self, text: String) {
         let (settled, answered) = mpsc::sync_channel(1);
-        match self.typed.try_send(Typed {
-            text,
-            settled: Settled(settled),
-        }) {
+        match self.typed.try_send(Typed { text, settled: Settled(settled) }) {
             Ok(()) => {
                 // Whether it came or is late: the next prompt is due.
                 let _ = answered.recv_timeout(ANSWER_PATIENCE);
@@ -160,9 +143,6 @@ impl Prompt {
 /// returns. Says whether that could be done.
 fn wake() -> bool {
     let me = std::process::id().to_string();
-    let kill = Command::new("sh")
-        .args(["-c", "kill -INT \"$0\"", &me])
-        .stdin(Stdio::null())
-        .status();
+    let kill = Command::new("sh").args(["-c", "kill -INT \"$0\"", &me]).stdin(Stdio::null()).status();
     kill.is_ok_and(|status| status.success())
 }

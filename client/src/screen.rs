@@ -34,16 +34,10 @@ pub(crate) enum Output {
 
 /// Dropped when what belongs to it has been shown, which wakes whoever waits for that.
 #[derive(Clone, Debug)]
-pub(crate) struct Settled(
-    #[expect(dead_code, reason = "only the drop says something")] pub(crate) SyncSender<()>,
-);
+pub(crate) struct Settled(#[expect(dead_code, reason = "only the drop says something")] pub(crate) SyncSender<()>);
 
 enum Item {
-    Line {
-        text: String,
-        seq: Option<u64>,
-        settled: Option<Settled>,
-    },
+    Line { text: String, seq: Option<u64>, settled: Option<Settled> },
     Notice(String),
     Flush(#[expect(dead_code, reason = "only the drop says something")] Sender<()>),
 }
@@ -65,14 +59,8 @@ impl Screen {
     pub(crate) fn start(output: Output, colours: bool) -> io::Result<(Screen, JoinHandle<()>)> {
         let (items, waiting) = async_channel::bounded(WAITING_MAX);
         let shown = Arc::new(AtomicU64::new(0));
-        let screen = Screen {
-            items,
-            shown: Arc::clone(&shown),
-            colours,
-        };
-        let printer = thread::Builder::new()
-            .name("printer".to_owned())
-            .spawn(move || print_all(&waiting, output, &shown))?;
+        let screen = Screen { items, shown: Arc::clone(&shown), colours };
+        let printer = thread::Builder::new().name("printer".to_owned()).spawn(move || print_all(&waiting, output, &shown))?;
         Ok((screen, printer))
     }
 
@@ -86,11 +74,7 @@ impl Screen {
             _ => None,
         };
         match painted(event, self.colours) {
-            Some(text) => self
-                .items
-                .send(Item::Line { text, seq, settled })
-                .await
-                .map_err(|_| Gone),
+            Some(text) => self.items.send(Item::Line { text, seq, settled }).await.map_err(|_| Gone),
             None => Ok(()),
         }
     }
@@ -100,10 +84,7 @@ impl Screen {
     /// # Errors
     /// The screen is gone.
     pub(crate) async fn notice(&self, text: &str) -> Result<(), Gone> {
-        self.items
-            .send(Item::Notice(noted(text, self.colours)))
-            .await
-            .map_err(|_| Gone)
+        self.items.send(Item::Notice(noted(text, self.colours))).await.map_err(|_| Gone)
     }
 
     /// The highest number of a message that is on the screen for sure.
@@ -132,9 +113,7 @@ pub(crate) fn wants_colours() -> bool {
 
 /// A line of the client itself, such as `* the link is back`.
 fn noted(text: &str, colours: bool) -> String {
-    let lines = text
-        .lines()
-        .map(|line| styled(Style::Quiet, &format!("* {}", SafeText::new(line)), colours));
+    let lines = text.lines().map(|line| styled(Style::Quiet, &format!("* {}", SafeText::new(line)), colours));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -147,9 +126,7 @@ fn painted(event: &Event, colours: bool) -> Option<String> {
     Some(match event {
         Event::Message(said) | Event::Past(said) => named(&text, said, colours),
         Event::Refusal(_) | Event::Closing(_) => styled(Style::Alarm, &text, colours),
-        Event::Sent { .. } | Event::Done | Event::Presence { .. } => {
-            styled(Style::Quiet, &text, colours)
-        }
+        Event::Sent { .. } | Event::Done | Event::Presence { .. } => styled(Style::Quiet, &text, colours),
         _ => text,
     })
 }
@@ -158,10 +135,7 @@ fn painted(event: &Event, colours: bool) -> Option<String> {
 fn named(text: &str, said: &Said, colours: bool) -> String {
     let name = SafeText::new(&said.from);
     match text.split_once(name.as_str()) {
-        Some((before, after)) if !name.as_str().is_empty() => format!(
-            "{before}{}{after}",
-            styled(Style::Name, name.as_str(), colours)
-        ),
+        Some((before, after)) if !name.as_str().is_empty() => format!("{before}{}{after}", styled(Style::Name, name.as_str(), colours)),
         _ => text.to_owned(),
     }
 }
@@ -180,11 +154,7 @@ fn styled(style: Style, text: &str, colours: bool) -> String {
         Style::Quiet => "90",
         Style::Alarm => "31",
     };
-    if colours {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    if colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Lines that are printed together, and what follows from it.
@@ -203,11 +173,7 @@ impl Batch {
                 self.pieces.push((false, text));
                 self.seq = self.seq.max(seq.unwrap_or(0));
                 if settled.is_some() {
-                    self.waiting.push(Item::Line {
-                        text: String::new(),
-                        seq: None,
-                        settled,
-                    });
+                    self.waiting.push(Item::Line { text: String::new(), seq: None, settled });
                 }
             }
             Item::Notice(text) => self.pieces.push((true, text)),
@@ -237,16 +203,11 @@ fn print_all(items: &Receiver<Item>, mut output: Output, shown: &AtomicU64) {
 fn print(output: &mut Output, pieces: &[(bool, String)]) -> io::Result<()> {
     match output {
         Output::AbovePrompt(printer) => {
-            let text: String = pieces
-                .iter()
-                .flat_map(|(_, text)| [text.as_str(), "\n"])
-                .collect();
+            let text: String = pieces.iter().flat_map(|(_, text)| [text.as_str(), "\n"]).collect();
             printer.print(text).map_err(io::Error::other)?;
             // The printer has room for one text that waits to be shown. When it takes the next, the one before is
             // on the screen; until then it must not be acknowledged.
-            printer
-                .print(NOTHING_TO_SEE.to_owned())
-                .map_err(io::Error::other)
+            printer.print(NOTHING_TO_SEE.to_owned()).map_err(io::Error::other)
         }
         Output::Pipe => {
             let mut out = io::stdout().lock();
@@ -273,14 +234,7 @@ mod tests {
     use super::*;
 
     fn said(seq: u64, from: &str, text: &str) -> Said {
-        Said {
-            seq,
-            at: Millis(0),
-            from: from.into(),
-            to: Addressee::Everyone,
-            text: text.into(),
-            offline: false,
-        }
+        Said { seq, at: Millis(0), from: from.into(), to: Addressee::Everyone, text: text.into(), offline: false }
     }
 
     #[test]
@@ -297,33 +251,20 @@ mod tests {
             let plain = painted(&event, false).expect("a line");
             assert_eq!(plain, text::shown(&event));
             let coloured = painted(&event, true).expect("a line");
-            let bare = ["\x1b[1m", "\x1b[90m", "\x1b[31m", "\x1b[0m"]
-                .iter()
-                .fold(coloured, |text, code| text.replace(code, ""));
+            let bare = ["\x1b[1m", "\x1b[90m", "\x1b[31m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
             assert_eq!(bare, plain);
         }
-        assert_eq!(
-            painted(&Event::Message(said(1, "alice", "hi alice")), true).as_deref(),
-            Some("\x1b[1malice\x1b[0m to all: hi alice")
-        );
+        assert_eq!(painted(&Event::Message(said(1, "alice", "hi alice")), true).as_deref(), Some("\x1b[1malice\x1b[0m to all: hi alice"));
         assert_eq!(painted(&Event::Unknown, true), None);
     }
 
     #[test]
     fn nothing_the_server_says_acts_on_the_terminal() {
         let nasty = "\x1b[2J\x07\u{202e}x";
-        for event in [
-            Event::Message(said(1, nasty, nasty)),
-            Event::Fact(chinwag_wire::Fact::new("x", nasty)),
-        ] {
+        for event in [Event::Message(said(1, nasty, nasty)), Event::Fact(chinwag_wire::Fact::new("x", nasty))] {
             for colours in [false, true] {
                 let text = painted(&event, colours).expect("a line");
-                assert!(
-                    !text.contains("\x1b[2J")
-                        && !text.contains('\x07')
-                        && !text.contains('\u{202e}'),
-                    "{text:?}"
-                );
+                assert!(!text.contains("\x1b[2J") && !text.contains('\x07') && !text.contains('\u{202e}'), "{text:?}");
             }
         }
         assert_eq!(noted("a\x1b[2J", false), "* a␛[2J");
@@ -335,10 +276,7 @@ mod tests {
 
     impl ExternalPrinter for Paper {
         fn print(&mut self, text: String) -> rustyline::Result<()> {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(text);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
             if let Some(released) = &self.1 {
                 let _ = released.recv_blocking();
             }
@@ -350,14 +288,10 @@ mod tests {
     fn a_burst_is_printed_in_few_pieces_and_in_order() {
         let (release, released) = async_channel::bounded::<()>(1);
         let paper = Paper(Arc::default(), Some(released));
-        let (screen, printer) =
-            Screen::start(Output::AbovePrompt(Box::new(paper.clone())), false).expect("starts");
+        let (screen, printer) = Screen::start(Output::AbovePrompt(Box::new(paper.clone())), false).expect("starts");
         smol::block_on(async {
             for seq in 1..=500 {
-                screen
-                    .event(&Event::Message(said(seq, "alice", &seq.to_string())), None)
-                    .await
-                    .expect("is there");
+                screen.event(&Event::Message(said(seq, "alice", &seq.to_string())), None).await.expect("is there");
             }
             assert_eq!(screen.shown(), 0, "not shown before it is printed");
             drop(release);
@@ -370,9 +304,7 @@ mod tests {
         assert!(printed.len() <= 10, "{} pieces", printed.len());
         assert!(printed.iter().all(|piece| piece.ends_with('\n')));
         let all = printed.concat().replace(NOTHING_TO_SEE, "");
-        let expected: String = (1..=500)
-            .map(|seq| format!("alice to all: {seq}\n"))
-            .collect();
+        let expected: String = (1..=500).map(|seq| format!("alice to all: {seq}\n")).collect();
         assert_eq!(all, expected);
     }
 }

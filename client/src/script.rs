@@ -28,10 +28,7 @@ pub(crate) fn run(chat: Chat) -> Result<(), Failure> {
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let session = chat.session(screen, lines, true)?;
     // Nobody waits for this thread: it may sit in a read that never ends.
-    thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || read(io::stdin().lock(), &typed))
-        .map_err(cannot)?;
+    thread::Builder::new().name("input".to_owned()).spawn(move || read(io::stdin().lock(), &typed)).map_err(cannot)?;
     let end = session.run_to_end();
     // With the session its way to the screen is gone, and the printer ends when all is printed.
     let _ = printer.join();
@@ -53,11 +50,7 @@ fn read(mut input: impl Read, typed: &Sender<Typed>) {
             }
         };
         // The last line may have no ending.
-        let mut bytes = if count == 0 {
-            b"\n".as_slice()
-        } else {
-            &chunk[..count]
-        };
+        let mut bytes = if count == 0 { b"\n".as_slice() } else { &chunk[..count] };
         while !bytes.is_empty() {
             let (taken, line) = partial.line(bytes, LINE_BYTES_MAX);
             bytes = &bytes[taken..];
@@ -67,13 +60,7 @@ fn read(mut input: impl Read, typed: &Sender<Typed>) {
                 Ok(text) if split::line(text) == Asked::Nothing => {}
                 Ok(text) => {
                     let settled = Settled(mpsc::sync_channel(1).0);
-                    if typed
-                        .send_blocking(Typed {
-                            text: text.to_owned(),
-                            settled,
-                        })
-                        .is_err()
-                    {
+                    if typed.send_blocking(Typed { text: text.to_owned(), settled }).is_err() {
                         return;
                     }
                 }
@@ -93,14 +80,9 @@ mod tests {
     #[test]
     fn lines_are_handed_over_as_they_stand() {
         let (typed, lines) = async_channel::bounded(100);
-        read(
-            b"one\r\n\n  \ntwo  words \n\xff\xfe\nlast".as_slice(),
-            &typed,
-        );
+        read(b"one\r\n\n  \ntwo  words \n\xff\xfe\nlast".as_slice(), &typed);
         drop(typed);
-        let read: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok())
-            .map(|typed| typed.text)
-            .collect();
+        let read: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok()).map(|typed| typed.text).collect();
         assert_eq!(read, ["one", "two  words ", "last"]);
     }
 }

@@ -12,11 +12,7 @@ use crate::knowledge::Knowledge;
 pub(crate) fn spans(line: &str, cards: &[Card]) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     // Every place where a word ends; what the splitter finds there is that word.
-    let ends = line
-        .char_indices()
-        .filter(|(_, c)| c.is_whitespace())
-        .map(|(at, _)| at)
-        .chain([line.len()]);
+    let ends = line.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, _)| at).chain([line.len()]);
     for end in ends {
         let Spot::Argument { card, index, typed } = split::spot(&line[..end], cards) else {
             continue;
@@ -44,11 +40,7 @@ pub(crate) fn holds_one(line: &str, knowledge: &Knowledge) -> bool {
     let Asked::Command { name, rest } = split::line(line) else {
         return false;
     };
-    let known = knowledge
-        .cards
-        .iter()
-        .chain(knowledge.guarded())
-        .any(|card| card.answers_to(name));
+    let known = knowledge.cards.iter().chain(knowledge.guarded()).any(|card| card.answers_to(name));
     let guarded = knowledge.guarded().iter().map(|card| card.name.as_ref());
     !known && !rest.trim().is_empty() && suggest::nearest(name, guarded).is_some()
 }
@@ -68,10 +60,7 @@ mod tests {
             ("/passwd old new", vec!["old", "new"]),
             ("PASSWD  žluť  kůň ", vec!["žluť", "kůň"]),
         ] {
-            let found: Vec<&str> = spans(line, &knowledge.cards)
-                .into_iter()
-                .map(|span| &line[span])
-                .collect();
+            let found: Vec<&str> = spans(line, &knowledge.cards).into_iter().map(|span| &line[span]).collect();
             assert_eq!(found, secrets, "{line:?}");
         }
     }

@@ -35,28 +35,11 @@ const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a resumption may take before the next attempt.
 const RESUME_PATIENCE: Duration = Duration::from_secs(20);
 /// Reasons for the end of a connection after which it is worth coming back.
-const COMING_BACK: &[Code] = &[
-    code::SHUTDOWN,
-    code::TOO_SLOW,
-    code::BUSY,
-    code::STORE_FAILING,
-    code::TOO_MANY_CONNECTIONS,
-];
+const COMING_BACK: &[Code] = &[code::SHUTDOWN, code::TOO_SLOW, code::BUSY, code::STORE_FAILING, code::TOO_MANY_CONNECTIONS];
 /// Reasons to refuse a resumption that may be gone at the next attempt: the server may hold the broken link for a session still.
-const TRY_AGAIN: &[Code] = &[
-    code::SESSION_EXISTS,
-    code::BUSY,
-    code::STORE_FAILING,
-    code::DEADLINE,
-    code::INTERNAL,
-];
+const TRY_AGAIN: &[Code] = &[code::SESSION_EXISTS, code::BUSY, code::STORE_FAILING, code::DEADLINE, code::INTERNAL];
 /// Reasons to refuse a line without having read it.
-const UNREADABLE: &[Code] = &[
-    code::LINE_TOO_LONG,
-    code::BAD_FRAME,
-    code::NOT_UTF8,
-    code::NUL,
-];
+const UNREADABLE: &[Code] = &[code::LINE_TOO_LONG, code::BAD_FRAME, code::NOT_UTF8, code::NUL];
 /// What marks answers to the machinery's lines, which are not shown.
 const MACHINERY_TAG: &str = "m";
 /// What marks the answer with the token.
@@ -150,14 +133,8 @@ impl Session {
     ///
     /// # Errors
     /// This machine has no randomness.
-    pub(crate) fn new(
-        inside: LoggedIn,
-        greeting: &[Event],
-        around: Surroundings,
-    ) -> Result<Session, Failure> {
-        let salt = getrandom::u64().map_err(|error| {
-            Failure::no_link(format!("this machine has no randomness: {error}"))
-        })?;
+    pub(crate) fn new(inside: LoggedIn, greeting: &[Event], around: Surroundings) -> Result<Session, Failure> {
+        let salt = getrandom::u64().map_err(|error| Failure::no_link(format!("this machine has no randomness: {error}")))?;
         Ok(Session {
             around,
             link: inside.link,
@@ -220,11 +197,7 @@ impl Session {
 
     /// Whatever happens first.
     async fn turn(&mut self) -> Turn {
-        let room = if self.around.one_by_one {
-            self.unanswered.is_empty()
-        } else {
-            self.unanswered.len() < UNANSWERED_MAX
-        };
+        let room = if self.around.one_by_one { self.unanswered.is_empty() } else { self.unanswered.len() < UNANSWERED_MAX };
         // Somebody who leaves types no more: what is there is all there is.
         if self.leaving.is_some() {
             self.around.typed.close();
@@ -239,13 +212,7 @@ impl Session {
                 Err(_) => Turn::TypedOut,
             }
         };
-        let typed = async {
-            if room && !typed_out {
-                typed.await
-            } else {
-                pending().await
-            }
-        };
+        let typed = async { if room && !typed_out { typed.await } else { pending().await } };
         let leave = async {
             if self.leaving.is_some() {
                 return pending().await;
@@ -276,10 +243,7 @@ impl Session {
             text: typed.text,
             settled: typed.settled,
         };
-        let sent = self
-            .link
-            .say(&machinery::line(&line.text, &line.tag, Some(&line.key)))
-            .await;
+        let sent = self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await;
         self.unanswered.push_back(line);
         match sent {
             Ok(()) => Ok(()),
@@ -291,9 +255,7 @@ impl Session {
         match heard {
             Heard::Said(line) => self.take(*line).await,
             Heard::Foreign(text) => {
-                let notice = format!(
-                    "the server says something that this client does not understand: {text}"
-                );
+                let notice = format!("the server says something that this client does not understand: {text}");
                 Ok(self.around.screen.notice(&notice).await?)
             }
         }
@@ -303,9 +265,7 @@ impl Session {
     async fn take(&mut self, line: ServerLine) -> Result<(), End> {
         self.around.knowledge.lock().learn(&line.event);
         let asked = self.asked_by(&line);
-        let answered = asked
-            .filter(|_| line.done || line.tag.is_none())
-            .and_then(|index| self.unanswered.remove(index));
+        let answered = asked.filter(|_| line.done || line.tag.is_none()).and_then(|index| self.unanswered.remove(index));
         let guarded = answered.as_ref().is_some_and(|line| line.guarded);
         let settled = answered.map(|line| line.settled);
         match &line.event {
@@ -315,8 +275,7 @@ impl Session {
                     return Ok(());
                 }
                 self.seen = Some(said.seq);
-                self.ack_due
-                    .get_or_insert_with(|| Instant::now() + ACK_AFTER);
+                self.ack_due.get_or_insert_with(|| Instant::now() + ACK_AFTER);
             }
             Event::Token { token, .. } if line.tag.as_deref() == Some(TOKEN_TAG) => {
                 self.credential = Credential::Token(token.clone());
@@ -341,16 +300,9 @@ impl Session {
     /// Which of the unanswered lines this is an answer to.
     fn asked_by(&self, line: &ServerLine) -> Option<usize> {
         match (&line.tag, &line.event) {
-            (Some(tag), _) => self
-                .unanswered
-                .iter()
-                .position(|waiting| waiting.tag == *tag),
+            (Some(tag), _) => self.unanswered.iter().position(|waiting| waiting.tag == *tag),
             // Of a line that it cannot read the server does not know the tag. But it reads one after the other.
-            (None, Event::Refusal(refusal))
-                if UNREADABLE.contains(&refusal.code) && !self.unanswered.is_empty() =>
-            {
-                Some(0)
-            }
+            (None, Event::Refusal(refusal)) if UNREADABLE.contains(&refusal.code) && !self.unanswered.is_empty() => Some(0),
             _ => None,
         }
     }
@@ -359,15 +311,10 @@ impl Session {
     async fn sent_away(&mut self, closing: &Event, refusal: &Refusal) -> Result<(), End> {
         self.around.screen.event(closing, None).await?;
         if COMING_BACK.contains(&refusal.code) {
-            return self
-                .come_back(Lost("ended the connection".to_owned()))
-                .await;
+            return self.come_back(Lost("ended the connection".to_owned())).await;
         }
         // The reason was shown just now.
-        Err(End::Failed(Failure::no_link(format!(
-            "the server ended the session ({})",
-            refusal.code
-        ))))
+        Err(End::Failed(Failure::no_link(format!("the server ended the session ({})", refusal.code))))
     }
 
     /// Says what has been shown. What waits for the screen still is acknowledged later.
@@ -401,8 +348,7 @@ impl Session {
         let shown = self.around.screen.shown();
         let farewell = async {
             if shown > self.acked {
-                self.machinery(&machinery::ack(shown), MACHINERY_TAG)
-                    .await?;
+                self.machinery(&machinery::ack(shown), MACHINERY_TAG).await?;
             }
             self.machinery(machinery::LOGOUT, MACHINERY_TAG).await?;
             loop {
@@ -436,6 +382,7 @@ impl Session {
 
     /// Gets the link back: waits, connects, resumes, and sends again what has no answer.
     async fn come_back(&mut self, Lost(why): Lost) -> Result<(), End> {
+        self.link.hang_up();
         let place = self.around.server.place.to_string();
         let mut reason = why;
         let gives_up = Instant::now() + self.around.reconnect_for;
@@ -444,19 +391,12 @@ impl Session {
             return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
         }
         if !self.around.reconnect_for.is_zero() {
-            self.around
-                .screen
-                .notice(&format!(
-                    "the link is lost: {place} {reason}; trying to get it back"
-                ))
-                .await?;
+            self.around.screen.notice(&format!("the link is lost: {place} {reason}; trying to get it back")).await?;
         }
         loop {
             let wait = backoff.next(getrandom::u32().unwrap_or_default());
             if Instant::now() + wait > gives_up {
-                return Err(End::Failed(Failure::no_link(format!(
-                    "the link is lost: {place} {reason}"
-                ))));
+                return Err(End::Failed(Failure::no_link(format!("the link is lost: {place} {reason}"))));
             }
             let leave = async {
                 let _ = self.around.leave.recv().await;
@@ -503,38 +443,28 @@ impl Session {
     }
 
     async fn resume(&mut self) -> Result<(), Setback> {
-        let opened =
-            connection::open(&self.around.server)
-                .await
-                .map_err(|failure| match failure.exit {
-                    Exit::NoLink => Setback::Again(format!("is not back: {failure}")),
-                    _ => Setback::Final(failure),
-                })?;
+        let opened = connection::open(&self.around.server).await.map_err(|failure| match failure.exit {
+            Exit::NoLink => Setback::Again(format!("is not back: {failure}")),
+            _ => Setback::Final(failure),
+        })?;
         let log = log_of(&opened.greeting);
         if log != self.log {
             // Numbers of one log mean nothing in another: nobody could say what was seen and what was not.
             let why = "the server has started over, and what was said before is not in its new log; log in again";
             return Err(Setback::Final(Failure::no_link(why)));
         }
-        opened
-            .greeting
-            .iter()
-            .for_each(|event| self.around.knowledge.lock().learn(event));
+        opened.greeting.iter().for_each(|event| self.around.knowledge.lock().learn(event));
         let mut link = opened.link;
         let line = self.credential.line(self.seen);
         match attempt(&mut link, &line, &self.around.knowledge).await {
             Ok(Outcome::Welcome(..)) => {}
             Ok(Outcome::Refused(refusal) | Outcome::Closed(refusal)) => {
                 let why = sentence(&refusal);
-                return Err(
-                    if TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
-                        Setback::Again(format!("refuses: {why}"))
-                    } else {
-                        Setback::Final(Failure::login(format!(
-                            "the link was lost, and the server does not take the session back: {why}"
-                        )))
-                    },
-                );
+                return Err(if TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
+                    Setback::Again(format!("refuses: {why}"))
+                } else {
+                    Setback::Final(Failure::login(format!("the link was lost, and the server does not take the session back: {why}")))
+                });
             }
             Err(Lost(why)) => return Err(Setback::Again(why)),
         }
@@ -547,9 +477,7 @@ impl Session {
 
     async fn send_again(&mut self) -> Result<(), Lost> {
         for line in &self.unanswered {
-            self.link
-                .say(&machinery::line(&line.text, &line.tag, Some(&line.key)))
-                .await?;
+            self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await?;
         }
         Ok(())
     }

@@ -12,15 +12,9 @@ use std::sync::{Arc, OnceLock};
 use futures_rustls::pki_types::pem::PemObject;
 use futures_rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use futures_rustls::rustls::client::WebPkiServerVerifier;
-use futures_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
-use futures_rustls::rustls::crypto::{
-    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
-};
-use futures_rustls::rustls::{
-    self, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use futures_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use futures_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use futures_rustls::rustls::{self, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 
 use crate::address::Place;
@@ -58,21 +52,10 @@ impl FromStr for Fingerprint {
             .ok_or(())?
             .chars()
             .filter(|c| *c != ':')
-            .map(|c| {
-                c.to_digit(16)
-                    .and_then(|digit| u8::try_from(digit).ok())
-                    .ok_or(())
-            })
+            .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(()))
             .collect::<Result<_, _>>()?;
-        let bytes: Vec<u8> = digits
-            .chunks(2)
-            .filter_map(|pair| Some((pair.first()? << 4) | pair.get(1)?))
-            .collect();
-        if digits.len() % 2 == 1 {
-            Err(())
-        } else {
-            bytes.try_into().map(Fingerprint).map_err(|_| ())
-        }
+        let bytes: Vec<u8> = digits.chunks(2).filter_map(|pair| Some((pair.first()? << 4) | pair.get(1)?)).collect();
+        if digits.len() % 2 == 1 { Err(()) } else { bytes.try_into().map(Fingerprint).map_err(|_| ()) }
     }
 }
 
@@ -120,28 +103,17 @@ impl KnownHosts {
     pub(crate) fn remember(&self, place: &Place, fingerprint: Fingerprint) -> Result<(), Failure> {
         let name = place.to_string();
         let old = self.read()?;
-        let mut new: String = old
-            .lines()
-            .filter(|line| line.split_whitespace().next() != Some(name.as_str()))
-            .flat_map(|line| [line, "\n"])
-            .collect();
+        let mut new: String =
+            old.lines().filter(|line| line.split_whitespace().next() != Some(name.as_str())).flat_map(|line| [line, "\n"]).collect();
         new.push_str(&format!("{name} {fingerprint}\n"));
-        self.write(&new).map_err(|error| {
-            Failure::certificate(format!(
-                "cannot remember the server's fingerprint in {}: {error}",
-                self.path.display()
-            ))
-        })
+        self.write(&new)
+            .map_err(|error| Failure::certificate(format!("cannot remember the server's fingerprint in {}: {error}", self.path.display())))
     }
 
     fn read(&self) -> Result<String, Failure> {
-        let cannot = |why: String| {
-            Failure::certificate(format!("cannot read {}: {why}", self.path.display()))
-        };
+        let cannot = |why: String| Failure::certificate(format!("cannot read {}: {why}", self.path.display()));
         match fs::metadata(&self.path) {
-            Ok(file) if file.len() > KNOWN_HOSTS_BYTES_MAX => Err(cannot(format!(
-                "it is larger than {KNOWN_HOSTS_BYTES_MAX} bytes"
-            ))),
+            Ok(file) if file.len() > KNOWN_HOSTS_BYTES_MAX => Err(cannot(format!("it is larger than {KNOWN_HOSTS_BYTES_MAX} bytes"))),
             Ok(_) => fs::read_to_string(&self.path).map_err(|error| cannot(error.to_string())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(cannot(error.to_string())),
@@ -151,20 +123,10 @@ impl KnownHosts {
     /// A new file takes the place of the old one in one step: a crash leaves the one or the other.
     fn write(&self, text: &str) -> std::io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let new = self
-            .path
-            .with_extension(format!("new-{}", std::process::id()));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
+        let new = self.path.with_extension(format!("new-{}", std::process::id()));
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &self.path)
@@ -182,11 +144,7 @@ pub(crate) struct Pin {
 impl Pin {
     /// Expects this fingerprint; `None` takes any.
     pub(crate) fn new(expected: Option<Fingerprint>, provider: Arc<CryptoProvider>) -> Pin {
-        Pin {
-            expected,
-            seen: OnceLock::new(),
-            provider,
-        }
+        Pin { expected, seen: OnceLock::new(), provider }
     }
 
     /// The fingerprint the server showed. Only a finished handshake proves that it has the key to it.
@@ -208,9 +166,7 @@ impl ServerCertVerifier for Pin {
         // One verifier serves one handshake; were it two, the first one counts.
         let _ = self.seen.set(shown);
         match self.expected {
-            Some(expected) if expected != shown => {
-                Err(CertificateError::ApplicationVerificationFailure.into())
-            }
+            Some(expected) if expected != shown => Err(CertificateError::ApplicationVerificationFailure.into()),
             _ => Ok(ServerCertVerified::assertion()),
         }
     }
@@ -221,12 +177,7 @@ impl ServerCertVerifier for Pin {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -235,18 +186,11 @@ impl ServerCertVerifier for Pin {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -268,26 +212,15 @@ impl Vouchers {
         let file = path.display();
         let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect)
-            .map_err(|error| {
-                Failure::usage(format!("cannot read certificates from {file}: {error}"))
-            })?;
+            .map_err(|error| Failure::usage(format!("cannot read certificates from {file}: {error}")))?;
         if certificates.is_empty() {
-            return Err(Failure::usage(format!(
-                "{file} holds no certificate in PEM form"
-            )));
+            return Err(Failure::usage(format!("{file} holds no certificate in PEM form")));
         }
         let mut roots = RootCertStore::empty();
         // What cannot be an authority can still be the server's very certificate.
         roots.add_parsable_certificates(certificates.iter().cloned());
-        let authorities =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-                .build()
-                .ok();
-        Ok(Vouchers {
-            certificates,
-            authorities,
-            provider,
-        })
+        let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().ok();
+        Ok(Vouchers { certificates, authorities, provider })
     }
 }
 
@@ -304,13 +237,7 @@ impl ServerCertVerifier for Vouchers {
             return Ok(ServerCertVerified::assertion());
         }
         match &self.authorities {
-            Some(authorities) => authorities.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                now,
-            ),
+            Some(authorities) => authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
             None => Err(CertificateError::UnknownIssuer.into()),
         }
     }
@@ -321,12 +248,7 @@ impl ServerCertVerifier for Vouchers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -335,29 +257,16 @@ impl ServerCertVerifier for Vouchers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
 /// What to say of a server that shows another certificate than it used to.
-pub(crate) fn changed(
-    place: &Place,
-    known: &KnownHosts,
-    line: usize,
-    expected: Fingerprint,
-    shown: Fingerprint,
-) -> Failure {
+pub(crate) fn changed(place: &Place, known: &KnownHosts, line: usize, expected: Fingerprint, shown: Fingerprint) -> Failure {
     let file = known.path().display();
     Failure::certificate(format!(
         "{place} shows another certificate than before, so nothing was sent to it.\n\
@@ -376,20 +285,12 @@ pub(crate) fn in_words(error: &rustls::Error) -> String {
         return error.to_string();
     };
     match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet".to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for another name".to_owned()
-        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "it is for another name".to_owned(),
         CertificateError::BadSignature => "the signature is wrong".to_owned(),
         CertificateError::BadEncoding => "it is damaged".to_owned(),
-        CertificateError::UnknownIssuer | CertificateError::Other(_) => {
-            "nobody trusted has signed it".to_owned()
-        }
+        CertificateError::UnknownIssuer | CertificateError::Other(_) => "nobody trusted has signed it".to_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -409,29 +310,18 @@ mod tests {
     }
 
     fn data(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/data")
-            .join(name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
     }
 
     fn place(host: &str) -> Place {
-        Place {
-            host: host.to_owned(),
-            port: 2461,
-        }
+        Place { host: host.to_owned(), port: 2461 }
     }
 
-    fn check(
-        verifier: &dyn ServerCertVerifier,
-        certificate: &[u8],
-        host: &str,
-    ) -> Result<(), rustls::Error> {
+    fn check(verifier: &dyn ServerCertVerifier, certificate: &[u8], host: &str) -> Result<(), rustls::Error> {
         let name = ServerName::try_from(host.to_owned()).expect("a host name");
         // Within the validity of the test certificates, whenever the test runs.
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
-        verifier
-            .verify_server_cert(&CertificateDer::from(certificate), &[], &name, &[], now)
-            .map(|_| ())
+        verifier.verify_server_cert(&CertificateDer::from(certificate), &[], &name, &[], now).map(|_| ())
     }
 
     #[test]
@@ -442,19 +332,8 @@ mod tests {
         assert_eq!(digits.len(), 64);
         let pairs: Vec<&str> = (0..32).map(|i| &digits[2 * i..2 * i + 2]).collect();
         assert_eq!(written.parse(), Ok(one));
-        assert_eq!(
-            format!("SHA256:{}", pairs.join(":").to_uppercase()).parse(),
-            Ok(one)
-        );
-        for wrong in [
-            "",
-            "SHA256:",
-            "SHA256:00",
-            digits,
-            "SHA256:žž",
-            &written[..written.len() - 1],
-            &format!("{written}00"),
-        ] {
+        assert_eq!(format!("SHA256:{}", pairs.join(":").to_uppercase()).parse(), Ok(one));
+        for wrong in ["", "SHA256:", "SHA256:00", digits, "SHA256:žž", &written[..written.len() - 1], &format!("{written}00")] {
             assert_eq!(wrong.parse::<Fingerprint>(), Err(()), "{wrong}");
         }
     }
@@ -462,25 +341,16 @@ mod tests {
     #[test]
     fn the_fingerprint_is_what_openssl_says() {
         let openssl = fs::read_to_string(data("server-one.fingerprint")).expect("test data");
-        assert_eq!(
-            openssl.trim().parse(),
-            Ok(Fingerprint::of(&CertificateDer::from(ONE)))
-        );
+        assert_eq!(openssl.trim().parse(), Ok(Fingerprint::of(&CertificateDer::from(ONE))));
     }
 
     #[test]
     fn a_pin_takes_what_it_expects_and_nothing_else() {
-        let (one, two) = (
-            Fingerprint::of(&CertificateDer::from(ONE)),
-            Fingerprint::of(&CertificateDer::from(TWO)),
-        );
+        let (one, two) = (Fingerprint::of(&CertificateDer::from(ONE)), Fingerprint::of(&CertificateDer::from(TWO)));
         let first_visit = Pin::new(None, provider());
         assert_eq!(check(&first_visit, ONE, "anything.example"), Ok(()));
         assert_eq!(first_visit.seen(), Some(one));
-        assert_eq!(
-            check(&Pin::new(Some(one), provider()), ONE, "anything.example"),
-            Ok(())
-        );
+        assert_eq!(check(&Pin::new(Some(one), provider()), ONE, "anything.example"), Ok(()));
         let other = Pin::new(Some(one), provider());
         assert!(check(&other, TWO, "anything.example").is_err());
         assert_eq!(other.seen(), Some(two));
@@ -493,10 +363,7 @@ mod tests {
         assert!(check(&one, TWO, "one.example").is_err());
         let authority = Vouchers::read(&data("authority.cert.pem"), provider()).expect("reads");
         assert_eq!(check(&authority, SIGNED, "signed.example"), Ok(()));
-        assert!(
-            check(&authority, SIGNED, "other.example").is_err(),
-            "the name counts"
-        );
+        assert!(check(&authority, SIGNED, "other.example").is_err(), "the name counts");
         assert!(check(&authority, ONE, "one.example").is_err());
     }
 
@@ -512,29 +379,17 @@ mod tests {
     fn fingerprints_are_remembered_and_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let known = KnownHosts::at(folder.path().join("deep/known-hosts"));
-        let (one, two) = (
-            Fingerprint::of(&CertificateDer::from(ONE)),
-            Fingerprint::of(&CertificateDer::from(TWO)),
-        );
+        let (one, two) = (Fingerprint::of(&CertificateDer::from(ONE)), Fingerprint::of(&CertificateDer::from(TWO)));
         assert_eq!(known.find(&place("a.example")), Ok(None));
         known.remember(&place("a.example"), one).expect("writes");
         known.remember(&place("::1"), one).expect("writes");
         assert_eq!(known.find(&place("A.example")), Ok(Some((one, 1))));
         assert_eq!(known.find(&place("::1")), Ok(Some((one, 2))));
-        assert_eq!(
-            known.find(&Place {
-                port: 1,
-                ..place("a.example")
-            }),
-            Ok(None)
-        );
+        assert_eq!(known.find(&Place { port: 1, ..place("a.example") }), Ok(None));
         known.remember(&place("a.example"), two).expect("writes");
         assert_eq!(known.find(&place("a.example")), Ok(Some((two, 2))));
         assert_eq!(known.find(&place("::1")), Ok(Some((one, 1))));
-        let mode = fs::metadata(known.path())
-            .expect("is there")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(known.path()).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -545,16 +400,7 @@ mod tests {
         fs::write(known.path(), "# mine\na.example:2461 SHA256:beef\n").expect("writes");
         let failure = known.find(&place("a.example")).expect_err("damaged");
         assert!(failure.message.contains("line 2"), "{failure}");
-        known
-            .remember(
-                &place("b.example"),
-                Fingerprint::of(&CertificateDer::from(ONE)),
-            )
-            .expect("writes");
-        assert!(
-            fs::read_to_string(known.path())
-                .expect("reads")
-                .starts_with("# mine\n")
-        );
+        known.remember(&place("b.example"), Fingerprint::of(&CertificateDer::from(ONE))).expect("writes");
+        assert!(fs::read_to_string(known.path()).expect("reads").starts_with("# mine\n"));
     }
 }

@@ -14,29 +14,16 @@ fn a_script_logs_in_chats_and_logs_out() {
     link.let_in();
     let hi = link.expect("message bob hi");
     assert!(hi.key.is_some() && hi.tag.is_some());
-    assert!(
-        !link.something_waits(),
-        "the next line waits for the answer to this one"
-    );
+    assert!(!link.something_waits(), "the next line waits for the answer to this one");
     link.say(json!({"type": "message", "seq": 3, "at": 0, "from": "bob", "to": {"user": "alice"}, "text": "are you \u{1b}[2J there?", "offline": true}));
     link.say(message(11, "carol", "hello"));
-    link.answer(
-        &hi,
-        json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}),
-    );
+    link.answer(&hi, json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}));
     let who = link.expect("whoelse");
     assert_ne!(who.key, hi.key);
     link.answer_first(&who, json!({"type": "fact", "kind": "x", "text": "wait"}));
-    link.answer(
-        &who,
-        json!({"type": "people", "of": "online", "names": ["bob", "carol"]}),
-    );
+    link.answer(&who, json!({"type": "people", "of": "online", "names": ["bob", "carol"]}));
     link.see_off();
-    assert_eq!(
-        link.acked,
-        Some(11),
-        "what was shown is acknowledged before the logout"
-    );
+    assert_eq!(link.acked, Some(11), "what was shown is acknowledged before the logout");
     let ended = client.ends();
     assert_eq!(ended.exit, Some(0), "{ended:?}");
     assert_eq!(
@@ -59,52 +46,25 @@ fn a_new_name_is_signed_up_when_the_command_line_says_so() {
     client.types_last("");
     let mut link = server.accept();
     let login = link.expect("login alice secret");
-    link.answer(
-        &login,
-        refusal("no-such-user", "nobody called `alice` has an account"),
-    );
+    link.answer(&login, refusal("no-such-user", "nobody called `alice` has an account"));
     let register = link.expect("register alice secret");
-    link.answer(
-        &register,
-        json!({"type": "welcome", "name": "alice", "registered": true, "seq": 0}),
-    );
+    link.answer(&register, json!({"type": "welcome", "name": "alice", "registered": true, "seq": 0}));
     let token = link.expect("token");
-    link.answer(
-        &token,
-        refusal("unknown-command", "there is no command `token`"),
-    );
+    link.answer(&token, refusal("unknown-command", "there is no command `token`"));
     link.see_off();
     let ended = client.ends();
     assert_eq!(ended.exit, Some(0), "{ended:?}");
-    assert!(
-        ended
-            .out
-            .starts_with("* welcome, alice: you are registered"),
-        "{}",
-        ended.out
-    );
+    assert!(ended.out.starts_with("* welcome, alice: you are registered"), "{}", ended.out);
     assert!(!ended.out.contains("token"), "{}", ended.out);
 }
 
 #[test]
 fn a_login_that_is_refused_is_exit_3() {
     for (code, text, said) in [
-        (
-            "no-such-user",
-            "nobody called `alice` has an account",
-            "--sign-up makes one",
-        ),
-        (
-            "wrong-password",
-            "the password is wrong",
-            "the password is wrong",
-        ),
+        ("no-such-user", "nobody called `alice` has an account", "--sign-up makes one"),
+        ("wrong-password", "the password is wrong", "the password is wrong"),
         ("locked-out", "three wrong passwords: wait 60s", "wait 60s"),
-        (
-            "session-exists",
-            "`alice` is logged in already",
-            "logged in already",
-        ),
+        ("session-exists", "`alice` is logged in already", "logged in already"),
     ] {
         let server = Server::listen();
         let client = Client::alice(&server, &[]);
@@ -113,11 +73,7 @@ fn a_login_that_is_refused_is_exit_3() {
         link.answer(&login, refusal(code, text));
         let ended = client.ends();
         assert_eq!(ended.exit, Some(3), "{code}: {ended:?}");
-        assert!(
-            ended.err.starts_with("chinwag: ") && ended.err.contains(said),
-            "{code}: {}",
-            ended.err
-        );
+        assert!(ended.err.starts_with("chinwag: ") && ended.err.contains(said), "{code}: {}", ended.err);
         assert_eq!(ended.err.lines().count(), 1, "{code}: {}", ended.err);
     }
 }
@@ -131,10 +87,7 @@ fn after_a_lost_link_nothing_is_lost_and_nothing_comes_twice() {
     link.let_in();
     link.say(message(11, "bob", "eleven"));
     let one = link.expect("message bob one");
-    link.answer(
-        &one,
-        json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}),
-    );
+    link.answer(&one, json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}));
     link.say(message(13, "bob", "thirteen"));
     let two = link.expect("message bob two");
     drop(link);
@@ -148,10 +101,7 @@ fn after_a_lost_link_nothing_is_lost_and_nothing_comes_twice() {
     let again = link.expect("message bob two");
     assert_eq!(again.key, two.key, "a resend is the same message");
     assert_ne!(again.key, one.key);
-    link.answer(
-        &again,
-        json!({"type": "sent", "seq": 15, "at": 0, "to": {"user": "bob"}, "again": true}),
-    );
+    link.answer(&again, json!({"type": "sent", "seq": 15, "at": 0, "to": {"user": "bob"}, "again": true}));
     link.see_off();
     assert_eq!(link.acked, Some(14));
     let ended = client.ends();
@@ -160,11 +110,7 @@ fn after_a_lost_link_nothing_is_lost_and_nothing_comes_twice() {
         ended.out,
         "* welcome back, alice\nbob: eleven\nsent\nbob: thirteen\nbob: fourteen\nsent (it had been sent before)\n* goodbye\n"
     );
-    assert!(
-        ended.err.contains("* the link is lost") && ended.err.contains("* the link is back"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("* the link is lost") && ended.err.contains("* the link is back"), "{}", ended.err);
 }
 
 #[test]
@@ -179,10 +125,7 @@ fn a_link_lost_before_the_token_came_is_got_back_with_the_password() {
     // The broken link may look like a session to the server for a moment.
     let mut link = server.accept();
     let login = link.expect("login alice secret");
-    link.answer(
-        &login,
-        refusal("session-exists", "`alice` is logged in already"),
-    );
+    link.answer(&login, refusal("session-exists", "`alice` is logged in already"));
     drop(link);
     let mut link = server.accept();
     link.let_in();
@@ -230,28 +173,19 @@ fn a_server_that_ends_the_session_is_exit_1_and_not_bothered_again() {
     let ended = client.ends();
     assert_eq!(ended.exit, Some(1), "{ended:?}");
     assert!(ended.out.contains("error[idle]"), "{}", ended.out);
-    assert!(
-        ended.err.contains("the server ended the session (idle)"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("the server ended the session (idle)"), "{}", ended.err);
 }
 
 #[test]
 fn nobody_there_is_one_clear_line_and_exit_1() {
     // A port that was free a moment ago.
-    let address = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port");
+    let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     for more in [&["--plain"][..], &[]] {
-        let place = address.to_string();
+        let place = format!("alice@{address}");
         let words = [&[place.as_str(), "--password-command", "echo secret"], more].concat();
         let ended = Client::run(&words).ends();
         assert_eq!(ended.exit, Some(1), "{ended:?}");
-        assert_eq!(
-            ended.err,
-            format!("chinwag: no server answers at {address} (connection refused)\n")
-        );
+        assert_eq!(ended.err, format!("chinwag: no server answers at {address} (connection refused)\n"));
         assert_eq!(ended.out, "");
     }
 }
@@ -261,26 +195,11 @@ fn what_is_called_wrongly_is_exit_2() {
     for (words, said) in [
         (&["127.0.0.1:1", "--plain"][..], "--password-fd"),
         (&["127.0.0.1:1", "-p", "2"], "--port says 2"),
-        (
-            &[
-                "alice@192.0.2.1",
-                "--plain",
-                "--password-command",
-                "echo secret",
-            ],
-            "--plain is for this machine only",
-        ),
+        (&["alice@192.0.2.1", "--plain", "--password-command", "echo secret"], "--plain is for this machine only"),
+        (&["127.0.0.1:1", "--password-command", "echo secret"], "say USER@HOST"),
         (&["host:port"], "is not a port"),
         (&["--password", "secret"], "unexpected argument"),
-        (
-            &[
-                "--ca",
-                "/no/such/file.pem",
-                "--password-command",
-                "echo secret",
-            ],
-            "cannot read certificates",
-        ),
+        (&["--ca", "/no/such/file.pem", "alice@", "--password-command", "echo secret"], "cannot read certificates"),
     ] {
         let ended = Client::run(words).ends();
         assert_eq!(ended.exit, Some(2), "{words:?}: {ended:?}");
@@ -299,20 +218,12 @@ fn what_is_called_wrongly_is_exit_2() {
 #[test]
 fn the_password_may_come_first_on_standard_input() {
     let server = Server::listen();
-    let mut client = Client::run(&[
-        &format!("alice@{}", server.address),
-        "--plain",
-        "--password-fd",
-        "0",
-    ]);
+    let mut client = Client::run(&[&format!("alice@{}", server.address), "--plain", "--password-fd", "0"]);
     client.types_last("secret\nmessage bob hi\n");
     let mut link = server.accept();
     link.let_in();
     let hi = link.expect("message bob hi");
-    link.answer(
-        &hi,
-        json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}),
-    );
+    link.answer(&hi, json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}));
     link.see_off();
     let ended = client.ends();
     assert_eq!(ended.exit, Some(0), "{ended:?}");
@@ -326,16 +237,10 @@ fn a_line_without_end_ends_the_link() {
     let mut link = server.accept();
     link.let_in();
     // The client leaves before all of it is through, and then the rest has nowhere to go.
-    let pusher = std::thread::spawn(move || {
-        std::panic::catch_unwind(move || (0..64).for_each(|_| link.say_raw(&[b'x'; 1 << 16])))
-    });
+    let pusher = std::thread::spawn(move || std::panic::catch_unwind(move || (0..64).for_each(|_| link.say_raw(&[b'x'; 1 << 16]))));
     let ended = client.ends();
     assert_eq!(ended.exit, Some(1), "{ended:?}");
-    assert!(
-        ended.err.contains("sent a line longer than 1048576 bytes"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("sent a line longer than 1048576 bytes"), "{}", ended.err);
     let _ = pusher.join();
 }
 
@@ -354,11 +259,7 @@ fn nonsense_from_the_server_does_no_harm() {
     link.see_off();
     let ended = client.ends();
     assert_eq!(ended.exit, Some(0), "{ended:?}");
-    assert!(
-        ended.err.contains("␛[2J not json") && !ended.err.contains('\u{1b}'),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("␛[2J not json") && !ended.err.contains('\u{1b}'), "{}", ended.err);
 }
 
 #[test]
@@ -371,21 +272,13 @@ fn a_server_that_has_no_room_says_so_in_the_dialect_of_people() {
     drop(link);
     let ended = client.ends();
     assert_eq!(ended.exit, Some(1), "{ended:?}");
-    assert!(
-        ended.err.contains("sends you away") && ended.err.contains("too many connections"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.contains("sends you away") && ended.err.contains("too many connections"), "{}", ended.err);
 }
 
 #[test]
 fn something_else_that_listens_there_is_named_as_such() {
     let server = Server::listen();
-    let client = Client::run(&[
-        &format!("alice@{}", server.address),
-        "--password-command",
-        "echo secret",
-    ]);
+    let client = Client::run(&[&format!("alice@{}", server.address), "--password-command", "echo secret"]);
     let mut link = server.accept_silently();
     link.say_raw(b"220 mail.example.org ESMTP\r\n");
     let ended = client.ends();
@@ -461,8 +354,7 @@ fn a_changed_password_may_end_the_token_so_a_new_one_is_asked_for() {
     let mut link = server.accept();
     link.let_in();
     let secret = |name: &str| json!({"name": name, "help": "x", "kind": {"label": "a secret", "secret": true}});
-    let card =
-        json!({"name": "passwd", "summary": "Changes.", "args": [secret("old"), secret("new")]});
+    let card = json!({"name": "passwd", "summary": "Changes.", "args": [secret("old"), secret("new")]});
     link.say(json!({"type": "cards", "cards": [card]}));
     // Answered after the cards: when the next line comes, they are known.
     client.types("whoami\n");
@@ -472,10 +364,7 @@ fn a_changed_password_may_end_the_token_so_a_new_one_is_asked_for() {
     let changed = link.expect("passwd secret other");
     link.answer(&changed, json!({"type": "done"}));
     let token = link.expect("token");
-    link.answer(
-        &token,
-        json!({"type": "token", "token": "tok-2", "expires": 0}),
-    );
+    link.answer(&token, json!({"type": "token", "token": "tok-2", "expires": 0}));
     drop(link);
     let mut link = server.accept();
     let resume = link.expect("resume tok-2");

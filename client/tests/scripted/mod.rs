@@ -25,16 +25,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (sender, connections) = mpsc::channel();
-        thread::spawn(move || {
-            listener
-                .incoming()
-                .flatten()
-                .all(|stream| sender.send(stream).is_ok())
-        });
-        Server {
-            address,
-            connections,
-        }
+        thread::spawn(move || listener.incoming().flatten().all(|stream| sender.send(stream).is_ok()));
+        Server { address, connections }
     }
 
     /// The next connection, on which nothing was said yet.
@@ -42,11 +34,7 @@ impl Server {
         let stream = self.connections.recv_timeout(LIMIT).expect("a connection");
         stream.set_read_timeout(Some(LIMIT)).expect("a limit");
         let reader = BufReader::new(stream.try_clone().expect("a second handle"));
-        Connection {
-            stream,
-            reader,
-            acked: None,
-        }
+        Connection { stream, reader, acked: None }
     }
 
     /// The next connection, greeted as the protocol says.
@@ -80,10 +68,7 @@ impl Connection {
     pub(crate) fn raw_line(&mut self) -> String {
         let mut line = String::new();
         self.reader.read_line(&mut line).expect("a line in time");
-        assert!(
-            line.ends_with('\n'),
-            "the client left instead of sending a line"
-        );
+        assert!(line.ends_with('\n'), "the client left instead of sending a line");
         line.trim_end().to_owned()
     }
 
@@ -91,14 +76,9 @@ impl Connection {
     pub(crate) fn line(&mut self) -> Line {
         loop {
             let raw = self.raw_line();
-            let line: Value =
-                serde_json::from_str(&raw).unwrap_or_else(|error| panic!("{raw}: {error}"));
+            let line: Value = serde_json::from_str(&raw).unwrap_or_else(|error| panic!("{raw}: {error}"));
             let mark = |name: &str| line[name].as_str().map(str::to_owned);
-            let line = Line {
-                text: line["line"].as_str().expect("a text").to_owned(),
-                tag: mark("tag"),
-                key: mark("key"),
-            };
+            let line = Line { text: line["line"].as_str().expect("a text").to_owned(), tag: mark("tag"), key: mark("key") };
             let Some(number) = line.text.strip_prefix("ack ") else {
                 return line;
             };
@@ -150,10 +130,7 @@ impl Connection {
         let login = self.expect("login alice secret");
         self.answer(&login, welcome());
         let token = self.expect("token");
-        self.answer(
-            &token,
-            json!({"type": "token", "token": "tok-1", "expires": 0}),
-        );
+        self.answer(&token, json!({"type": "token", "token": "tok-1", "expires": 0}));
     }
 
     /// Sees the client off.
@@ -222,37 +199,18 @@ impl Client {
             .spawn()
             .expect("runs");
         let input = child.stdin.take();
-        Client {
-            child: Some(child),
-            input,
-            _home: home,
-        }
+        Client { child: Some(child), input, _home: home }
     }
 
     /// Runs as alice against `server`.
     pub(crate) fn alice(server: &Server, more: &[&str]) -> Client {
         let address = format!("alice@{}", server.address);
-        Client::run(
-            &[
-                &[
-                    address.as_str(),
-                    "--plain",
-                    "--password-command",
-                    "echo secret",
-                ],
-                more,
-            ]
-            .concat(),
-        )
+        Client::run(&[&[address.as_str(), "--plain", "--password-command", "echo secret"], more].concat())
     }
 
     /// Types `lines`.
     pub(crate) fn types(&mut self, lines: &str) {
-        self.input
-            .as_mut()
-            .expect("open")
-            .write_all(lines.as_bytes())
-            .expect("takes it");
+        self.input.as_mut().expect("open").write_all(lines.as_bytes()).expect("takes it");
     }
 
     /// Types `lines` and nothing more.
@@ -264,9 +222,7 @@ impl Client {
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.as_ref().expect("runs").id().to_string();
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
-            .status();
+        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &id]).status();
         assert!(status.is_ok_and(|status| status.success()));
     }
 
@@ -279,19 +235,13 @@ impl Client {
         let input = self.input.take();
         thread::spawn(move || sender.send(child.wait_with_output()));
         let Ok(output) = ended.recv_timeout(LIMIT) else {
-            let _ = Command::new("sh")
-                .args(["-c", "kill -KILL \"$0\"", &id.to_string()])
-                .status();
+            let _ = Command::new("sh").args(["-c", "kill -KILL \"$0\"", &id.to_string()]).status();
             panic!("the client does not end");
         };
         drop(input);
         let output = output.expect("ends");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Ended {
-            exit: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Ended { exit: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
