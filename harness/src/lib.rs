@@ -31,7 +31,5 @@ use std::process::ExitCode;
 #[must_use]
 pub fn serve_if_asked() -> Option<ExitCode> {
     std::env::var_os(server::SERVE)?;
-    // The server's entry point is being written: until then only `--server` finds one.
-    eprintln!("there is no server built in yet");
-    Some(ExitCode::FAILURE)
+    Some(chinwag_commands::main_with(std::env::args_os()))
 }
