@@ -25,6 +25,7 @@ mod script;
 mod secrets;
 mod session;
 mod trust;
+mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::history::{self, HistoryFile};
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
-use crate::screen::{Output, Screen, Settled, wants_colours};
+use crate::screen::{Look, Output, Screen, Settled, wants_colours};
 use crate::session::Typed;
 
 /// How long the next prompt waits for the answer to the last line: long enough for the answer to stand under its
@@ -44,22 +44,20 @@ pub(crate) fn is_possible() -> bool {
 /// Why it did not end by a logout.
 pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
-    let colours = wants_colours();
-    let mut editor = editor(&chat.knowledge, colours).map_err(broken)?;
+    let look = Look::with_colours(wants_colours());
+    let mut editor = editor(&chat.knowledge, look.has_colours()).map_err(broken)?;
     history.load(&mut editor);
     let printer = editor.create_external_printer().map_err(broken)?;
     let output = Output::AbovePrompt(Box::new(printer));
-    let (screen, _printer) = Screen::start(output, colours).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
+    let (screen, _printer) = Screen::start(output, look.clone()).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let prompt = Prompt {
         knowledge: chat.knowledge.clone(),
         leave: chat.leave.clone(),
         reading: Arc::default(),
         typed,
-        text: (
-            format!("{}> ", chat.name()),
-            if colours { format!("\x1b[1m{}>\x1b[0m ", chat.name()) } else { format!("{}> ", chat.name()) },
-        ),
+        text: prompt_of(chat.name(), look.has_colours()),
+        look,
     };
     let reading = Arc::clone(&prompt.reading);
     let session = chat.session(screen, lines, false)?;
@@ -78,6 +76,13 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     drop(prompt);
     let end = session.join().unwrap_or_else(|_| Err(Failure::no_link("the session ended by a fault of this program")));
     end.and(read.map_err(broken))
+}
+
+/// The prompt, plain and as it is shown.
+fn prompt_of(name: &str, colours: bool) -> (String, String) {
+    let plain = format!("{name}> ");
+    let shown = if colours { format!("\x1b[1m{name}>\x1b[0m ") } else { plain.clone() };
+    (plain, shown)
 }
 
 fn editor(knowledge: &SharedKnowledge, colours: bool) -> rustyline::Result<LineEditor> {
@@ -100,12 +105,16 @@ struct Prompt {
     reading: Arc<AtomicBool>,
     typed: Sender<Typed>,
     text: (String, String),
+    look: Look,
 }
 
 impl Prompt {
     /// Reads lines until somebody wants to leave or the session is over.
     fn read(&self, editor: &mut LineEditor, history: &HistoryFile) -> rustyline::Result<()> {
         loop {
+            if let Some((columns, _)) = editor.dimensions() {
+                self.look.set_columns(columns.into());
+            }
             self.reading.store(true, Ordering::SeqCst);
             // Checked after `reading` is set: either the session sees that it has to wake us, or we see that it is over.
             let line = if self.leave.is_over() { Err(ReadlineError::Eof) } else { editor.readline(&self.text) };

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use chinwag_wire::{Event, SafeText, Said};
 use rustyline::ExternalPrinter;
 
 use crate::connection::within;
+use crate::wrap;
 
 /// How many lines may wait for the screen; when it is full, no more is read from the server until some are shown.
 const WAITING_MAX: usize = 1024;
@@ -47,7 +48,46 @@ enum Item {
 pub(crate) struct Screen {
     items: Sender<Item>,
     shown: Arc<AtomicU64>,
+    look: Look,
+}
+
+/// What the terminal can do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
     colours: bool,
+    /// How wide it is; 0 where nobody knows or cares.
+    columns: Arc<AtomicUsize>,
+}
+
+impl Look {
+    /// With colours or without.
+    pub(crate) fn with_colours(colours: bool) -> Look {
+        Look { colours, ..Look::default() }
+    }
+
+    /// Whether there are colours.
+    pub(crate) fn has_colours(&self) -> bool {
+        self.colours
+    }
+
+    /// The terminal is this wide now.
+    pub(crate) fn set_columns(&self, columns: usize) {
+        self.columns.store(columns, Ordering::Relaxed);
+    }
+
+    fn fitted(&self, text: &str) -> String {
+        wrap::fitted(text, self.columns.load(Ordering::Relaxed))
+    }
+
+    /// Colour only underlines what the words say already.
+    fn styled(&self, style: Style, text: &str) -> String {
+        let code = match style {
+            Style::Name => "1",
+            Style::Quiet => "90",
+            Style::Alarm => "31",
+        };
+        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
 }
 
 /// The screen is gone, such as when the pipe's reader left.
@@ -56,10 +96,10 @@ pub(crate) struct Gone;
 
 impl Screen {
     /// A screen, and the thread that feeds it; the thread ends when the last handle to the screen is dropped.
-    pub(crate) fn start(output: Output, colours: bool) -> io::Result<(Screen, JoinHandle<()>)> {
+    pub(crate) fn start(output: Output, look: Look) -> io::Result<(Screen, JoinHandle<()>)> {
         let (items, waiting) = async_channel::bounded(WAITING_MAX);
         let shown = Arc::new(AtomicU64::new(0));
-        let screen = Screen { items, shown: Arc::clone(&shown), colours };
+        let screen = Screen { items, shown: Arc::clone(&shown), look };
         let printer = thread::Builder::new().name("printer".to_owned()).spawn(move || print_all(&waiting, output, &shown))?;
         Ok((screen, printer))
     }
@@ -73,7 +113,7 @@ impl Screen {
             Event::Message(said) => Some(said.seq),
             _ => None,
         };
-        match painted(event, self.colours) {
+        match painted(event, &self.look) {
             Some(text) => self.items.send(Item::Line { text, seq, settled }).await.map_err(|_| Gone),
             None => Ok(()),
         }
@@ -84,7 +124,7 @@ impl Screen {
     /// # Errors
     /// The screen is gone.
     pub(crate) async fn notice(&self, text: &str) -> Result<(), Gone> {
-        self.items.send(Item::Notice(noted(text, self.colours))).await.map_err(|_| Gone)
+        self.items.send(Item::Notice(noted(text, &self.look))).await.map_err(|_| Gone)
     }
 
     /// The highest number of a message that is on the screen for sure.
@@ -112,30 +152,31 @@ pub(crate) fn wants_colours() -> bool {
 }
 
 /// A line of the client itself, such as `* the link is back`.
-fn noted(text: &str, colours: bool) -> String {
-    let lines = text.lines().map(|line| styled(Style::Quiet, &format!("* {}", SafeText::new(line)), colours));
+fn noted(text: &str, look: &Look) -> String {
+    let lines = text.lines().map(|line| look.styled(Style::Quiet, &look.fitted(&format!("* {}", SafeText::new(line)))));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The event as lines, without the last line ending; `None` if it shows nothing.
-fn painted(event: &Event, colours: bool) -> Option<String> {
+fn painted(event: &Event, look: &Look) -> Option<String> {
     let text = text::shown(event);
     if text.is_empty() {
         return None;
     }
     Some(match event {
-        Event::Message(said) | Event::Past(said) => named(&text, said, colours),
-        Event::Refusal(_) | Event::Closing(_) => styled(Style::Alarm, &text, colours),
-        Event::Sent { .. } | Event::Done | Event::Presence { .. } => styled(Style::Quiet, &text, colours),
-        _ => text,
+        // What people say is left to the terminal to break: it can be copied as it was said.
+        Event::Message(said) | Event::Past(said) => named(&text, said, look),
+        Event::Refusal(_) | Event::Closing(_) => look.styled(Style::Alarm, &look.fitted(&text)),
+        Event::Sent { .. } | Event::Done | Event::Presence { .. } => look.styled(Style::Quiet, &look.fitted(&text)),
+        _ => look.fitted(&text),
     })
 }
 
 /// The text with the name of the speaker made bold.
-fn named(text: &str, said: &Said, colours: bool) -> String {
+fn named(text: &str, said: &Said, look: &Look) -> String {
     let name = SafeText::new(&said.from);
     match text.split_once(name.as_str()) {
-        Some((before, after)) if !name.as_str().is_empty() => format!("{before}{}{after}", styled(Style::Name, name.as_str(), colours)),
+        Some((before, after)) if !name.as_str().is_empty() => format!("{before}{}{after}", look.styled(Style::Name, name.as_str())),
         _ => text.to_owned(),
     }
 }
@@ -145,16 +186,6 @@ enum Style {
     Name,
     Quiet,
     Alarm,
-}
-
-/// Colour only underlines what the words say already.
-fn styled(style: Style, text: &str, colours: bool) -> String {
-    let code = match style {
-        Style::Name => "1",
-        Style::Quiet => "90",
-        Style::Alarm => "31",
-    };
-    if colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Lines that are printed together, and what follows from it.
@@ -248,14 +279,17 @@ mod tests {
             Event::Done,
             Event::Goodbye,
         ] {
-            let plain = painted(&event, false).expect("a line");
+            let plain = painted(&event, &Look::default()).expect("a line");
             assert_eq!(plain, text::shown(&event));
-            let coloured = painted(&event, true).expect("a line");
+            let coloured = painted(&event, &Look::with_colours(true)).expect("a line");
             let bare = ["\x1b[1m", "\x1b[90m", "\x1b[31m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
             assert_eq!(bare, plain);
         }
-        assert_eq!(painted(&Event::Message(said(1, "alice", "hi alice")), true).as_deref(), Some("\x1b[1malice\x1b[0m to all: hi alice"));
-        assert_eq!(painted(&Event::Unknown, true), None);
+        assert_eq!(
+            painted(&Event::Message(said(1, "alice", "hi alice")), &Look::with_colours(true)).as_deref(),
+            Some("\x1b[1malice\x1b[0m to all: hi alice")
+        );
+        assert_eq!(painted(&Event::Unknown, &Look::default()), None);
     }
 
     #[test]
@@ -263,11 +297,11 @@ mod tests {
         let nasty = "\x1b[2J\x07\u{202e}x";
         for event in [Event::Message(said(1, nasty, nasty)), Event::Fact(chinwag_wire::Fact::new("x", nasty))] {
             for colours in [false, true] {
-                let text = painted(&event, colours).expect("a line");
+                let text = painted(&event, &Look::with_colours(colours)).expect("a line");
                 assert!(!text.contains("\x1b[2J") && !text.contains('\x07') && !text.contains('\u{202e}'), "{text:?}");
             }
         }
-        assert_eq!(noted("a\x1b[2J", false), "* a␛[2J");
+        assert_eq!(noted("a\x1b[2J", &Look::default()), "* a␛[2J");
     }
 
     /// Keeps what is printed; takes the first text and then none until it is released.
@@ -288,7 +322,7 @@ mod tests {
     fn a_burst_is_printed_in_few_pieces_and_in_order() {
         let (release, released) = async_channel::bounded::<()>(1);
         let paper = Paper(Arc::default(), Some(released));
-        let (screen, printer) = Screen::start(Output::AbovePrompt(Box::new(paper.clone())), false).expect("starts");
+        let (screen, printer) = Screen::start(Output::AbovePrompt(Box::new(paper.clone())), Look::default()).expect("starts");
         smol::block_on(async {
             for seq in 1..=500 {
                 screen.event(&Event::Message(said(seq, "alice", &seq.to_string())), None).await.expect("is there");

@@ -12,7 +12,7 @@ use chinwag_wire::split::{self, Asked};
 use crate::chat::{Chat, TYPED_MAX};
 use crate::connection::sentence;
 use crate::failure::Failure;
-use crate::screen::{Output, Screen, Settled, wants_colours};
+use crate::screen::{Look, Output, Screen, Settled, wants_colours};
 use crate::session::Typed;
 
 /// The longest line that is read; what the server takes is its own business, and far less.
@@ -24,7 +24,7 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 /// Why it did not end by a logout.
 pub(crate) fn run(chat: Chat) -> Result<(), Failure> {
     let cannot = |error: io::Error| Failure::usage(format!("cannot start: {error}"));
-    let (screen, printer) = Screen::start(Output::Pipe, wants_colours()).map_err(cannot)?;
+    let (screen, printer) = Screen::start(Output::Pipe, Look::with_colours(wants_colours())).map_err(cannot)?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let session = chat.session(screen, lines, true)?;
     // Nobody waits for this thread: it may sit in a read that never ends.

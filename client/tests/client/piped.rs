@@ -1,8 +1,6 @@
-//! The real client through pipes, against a server that does what each test says.
+//! Through pipes: login, sign-up, lost links, exit codes.
 
-mod scripted;
-
-use scripted::{Client, Server, message, refusal, welcome};
+use crate::scripted::{Client, Server, message, refusal, welcome};
 use serde_json::json;
 
 #[test]

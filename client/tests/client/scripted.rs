@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -173,7 +174,8 @@ pub(crate) fn refusal(code: &str, text: &str) -> Value {
 pub(crate) struct Client {
     child: Option<Child>,
     input: Option<ChildStdin>,
-    _home: TempDir,
+    /// Goes when the client goes, unless somebody else keeps it.
+    _home: Option<TempDir>,
 }
 
 /// How a client ended, and what it said.
@@ -188,9 +190,16 @@ impl Client {
     /// Runs with `words`; its input stays open.
     pub(crate) fn run(words: &[&str]) -> Client {
         let home = tempfile::tempdir().expect("a home");
+        let mut client = Client::run_at(home.path(), words);
+        client._home = Some(home);
+        client
+    }
+
+    /// Runs in a home that others use too.
+    pub(crate) fn run_at(home: &Path, words: &[&str]) -> Client {
         let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
             .args(words)
-            .env("HOME", home.path())
+            .env("HOME", home)
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_STATE_HOME")
             .stdin(Stdio::piped())
@@ -199,7 +208,7 @@ impl Client {
             .spawn()
             .expect("runs");
         let input = child.stdin.take();
-        Client { child: Some(child), input, _home: home }
+        Client { child: Some(child), input, _home: None }
     }
 
     /// Runs as alice against `server`.
