@@ -60,10 +60,10 @@ impl SessionId {
         usize::from(self.0.to_le_bytes()[0])
     }
 
-    /// A number for logs.
+    /// A number that no other connection of this run has: for rows and logs.
     #[must_use]
     pub fn number(self) -> u64 {
-        self.0 >> 8
+        self.0
     }
 }
 

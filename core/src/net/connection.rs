@@ -128,6 +128,11 @@ impl Connection {
         self.outbox.borrow().len()
     }
 
+    /// Whether the socket failed: what it was offered last may not have arrived.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
     pub(super) fn is_ending(&self) -> bool {
         self.ending.get().is_some() || self.broken.get()
     }

@@ -513,7 +513,7 @@ impl Shard {
                     }
                 }
                 connection.left_at.set(self.head.get());
-                if connection.waiting() == 0 {
+                if connection.waiting() == 0 && !connection.is_broken() {
                     connection.settled.set(self.flushed.get());
                 }
                 // Until its session has ended in the store, nothing beyond what it has seen may be noted as written.
@@ -566,16 +566,20 @@ impl Shard {
     }
 
     fn write(self: &Rc<Shard>, connection: &Rc<Connection>, run: &[u8]) {
-        if connection.write(run) {
+        let taken = connection.write(run);
+        if taken && !connection.is_broken() {
             return connection.tell_drained();
         }
-        if !matches!(connection.standing.get(), Standing::CatchingUp(_))
-            && !self.lagging.borrow().iter().any(|other| Rc::ptr_eq(other, connection))
-        {
+        let is_lagging = self.lagging.borrow().iter().any(|other| Rc::ptr_eq(other, connection));
+        if !matches!(connection.standing.get(), Standing::CatchingUp(_)) && !is_lagging {
+            // What the turn before had brought was taken; of this turn's, who knows.
             connection.settled.set(self.flushed.get());
             if connection.counts_as_seen() {
                 self.lagging.borrow_mut().push(Rc::clone(connection));
             }
+        }
+        if connection.is_broken() {
+            return connection.tell_drained();
         }
         if connection.waiting() > self.outbox_bytes && !connection.is_ending() {
             tracing::info!(session = connection.id.number(), address = %connection.address, bytes = connection.waiting(), "cut off: it does not read what it is sent");
