@@ -32,12 +32,14 @@ impl Leave {
         let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Hup])?;
         let listening = leave.clone();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            while smol::block_on(signals.next()).is_some() {
+            while let Some(signal) = smol::block_on(signals.next()) {
                 if listening.over.load(Ordering::SeqCst) {
                     continue;
                 }
-                // `close` says whether this was the first time. Who asks twice does not want to wait for a goodbye.
-                if !listening.wish.close() {
+                // `close` says whether this was the first time. Who presses Ctrl-C twice does not want to wait for a
+                // goodbye; and since the line editor takes it as a key, there is no terminal to be put in order.
+                let first = listening.wish.close();
+                if !first && matches!(signal, Ok(Signal::Int)) {
                     process::exit(Exit::NoLink as i32);
                 }
             }
