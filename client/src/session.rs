@@ -391,7 +391,7 @@ impl Session {
             return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
         }
         if !self.around.reconnect_for.is_zero() {
-            self.around.screen.notice(&format!("the link is lost: {place} {reason}; trying to get it back")).await?;
+            self.around.screen.notice(&format!("the link is lost: {place} {reason}; trying to get it back, lines wait until then")).await?;
         }
         loop {
             let wait = backoff.next(getrandom::u32().unwrap_or_default());
