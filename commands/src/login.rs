@@ -20,6 +20,7 @@ impl Command for Login {
         summary: "Log in with your password.",
         // Whoever is logged in under this name already hears so, which is no reason to be refused.
         needs: &[],
+        offered: &[Need::LoggedOut],
         examples: "
             dave> login dave secret
             alice, bob, carol, erin | * dave logged in

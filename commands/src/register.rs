@@ -20,7 +20,7 @@ impl Command for Register {
     const SPEC: Spec = Spec {
         name: "register",
         summary: "Make an account and log in.",
-        needs: &[Need::LoggedOut],
+        needs: &[Need::RegistrationOpen, Need::LoggedOut],
         examples: "
             fred> register fred secret
             alice, bob, carol, erin | * fred logged in

@@ -121,6 +121,8 @@ fn in_words(need: Need) -> &'static str {
         Need::LoggedIn => "When logged in",
         Need::Account => "When logged in with an account, not as a guest",
         Need::LoggedOut => "Before login",
+        Need::GuestsAllowed => "Where guests are allowed",
+        Need::RegistrationOpen => "Where registration is not closed",
     }
 }
 

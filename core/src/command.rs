@@ -69,8 +69,10 @@ pub struct Spec {
     pub aliases: &'static [&'static str],
     /// One sentence with a full stop.
     pub summary: &'static str,
-    /// Checked before the arguments are read.
+    /// Checked before the arguments are read; help and cards leave out what one may not do.
     pub needs: &'static [Need],
+    /// Not checked, but help and cards leave it out unless this is so too: for what would work and makes no sense.
+    pub offered: &'static [Need],
     /// A chat log on the stage (see [`crate::stage`]): shown in help, and run as a test. What is not listed must not
     /// be seen.
     pub examples: &'static str,
@@ -84,7 +86,7 @@ pub struct Spec {
 impl Spec {
     /// What most commands are.
     pub const DEFAULT: Spec =
-        Spec { name: "", aliases: &[], summary: "", needs: &[Need::LoggedIn], examples: "", activity: true, _more: () };
+        Spec { name: "", aliases: &[], summary: "", needs: &[Need::LoggedIn], offered: &[], examples: "", activity: true, _more: () };
 }
 
 /// What has to be so before a command runs.
@@ -96,6 +98,10 @@ pub enum Need {
     Account,
     /// Not logged in.
     LoggedOut,
+    /// The operator allows guests.
+    GuestsAllowed,
+    /// The operator has not closed registration.
+    RegistrationOpen,
 }
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;

@@ -63,6 +63,7 @@ fn advance(running: &Running, by: Duration) -> Result<(), String> {
 fn quiesce(running: &Running) {
     let mut before = None;
     loop {
+        running.server.sequencer.commit_at_once();
         let deeds: Vec<u64> = (0..running.shards.0.len())
             .map(|shard| {
                 let (waiter, calm) = async_channel::bounded(1);

@@ -195,19 +195,13 @@ impl Ctx {
     /// Makes an account and logs in.
     ///
     /// # Errors
-    /// Bad or taken names, unusable passwords, closed registration, `busy`.
+    /// Bad or taken names, unusable passwords, no invite where one is needed, `busy`.
     pub async fn register(&mut self, name: &str, password: &str, invite: Option<&str>) -> Outcome {
-        match &self.server.settings.registration {
-            Registration::Open => {}
-            Registration::Closed => {
-                return Err(Refusal::new(code::REGISTRATION_CLOSED, "registration is closed here").hint("ask the operator for an account"));
-            }
-            Registration::Invited(codes) => {
-                if !invite.is_some_and(|given| codes.iter().any(|code| same(code, given))) {
-                    let text = if invite.is_some() { "this invite code is not valid" } else { "an invite code is needed to register here" };
-                    return Err(Refusal::new(code::INVITE, text).hint("register NAME PASSWORD INVITE"));
-                }
-            }
+        if let Registration::Invited(codes) = &self.server.settings.registration
+            && !invite.is_some_and(|given| codes.iter().any(|code| same(code, given)))
+        {
+            let text = if invite.is_some() { "this invite code is not valid" } else { "an invite code is needed to register here" };
+            return Err(Refusal::new(code::INVITE, text).hint("register NAME PASSWORD INVITE"));
         }
         self.check_password(password)?;
         // Before the work of hashing; the hall looks again when it decides.
@@ -314,11 +308,8 @@ impl Ctx {
     /// Comes in without an account.
     ///
     /// # Errors
-    /// `guests` where they are not allowed; bad or taken names.
+    /// Bad or taken names.
     pub fn come_as_guest(&mut self, name: &str) -> Outcome {
-        if !self.server.settings.guests {
-            return Err(Refusal::new(code::GUESTS, "guests are not allowed here").hint("register NAME PASSWORD"));
-        }
         let receipt = self.submit(Act::Guest { name: name.to_owned(), acknowledges: self.acknowledges() })?;
         self.greet(receipt.seq, false);
         Ok(())
@@ -447,11 +438,14 @@ impl Need {
             Need::LoggedIn => view.me().is_some(),
             Need::Account => view.me().is_some_and(|me| !me.is_guest()),
             Need::LoggedOut => view.me().is_none(),
+            Need::GuestsAllowed => view.settings.guests,
+            Need::RegistrationOpen => view.settings.registration != Registration::Closed,
         };
-        if met {
-            return Ok(());
+        match self {
+            _ if met => Ok(()),
+            Need::Account if view.me().is_none() => Err(Need::LoggedIn.refusal()),
+            _ => Err(self.refusal()),
         }
-        Err(if view.me().is_none() { Need::LoggedIn.refusal() } else { self.refusal() })
     }
 
     fn refusal(self) -> Refusal {
@@ -459,6 +453,10 @@ impl Need {
             Need::LoggedIn => Refusal::new(code::NOT_LOGGED_IN, "you are not logged in")
                 .hint("login NAME PASSWORD, or register NAME PASSWORD if you are new"),
             Need::Account => Refusal::new(code::GUESTS, "guests have no account").hint("logout, then register NAME PASSWORD"),
+            Need::GuestsAllowed => Refusal::new(code::GUESTS, "guests are not allowed here").hint("register NAME PASSWORD"),
+            Need::RegistrationOpen => {
+                Refusal::new(code::REGISTRATION_CLOSED, "registration is closed here").hint("ask the operator for an account")
+            }
             Need::LoggedOut => Refusal::new(code::ALREADY_LOGGED_IN, "you are logged in already").hint("logout first"),
         }
     }

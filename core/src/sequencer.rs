@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chinwag_wire::{Event, Refusal, code, dialect};
 
@@ -134,12 +134,16 @@ struct State {
     awaited: bool,
     /// Rows that nobody waits for should be committed without company.
     hurry: bool,
+    /// When the first row came that no commit has taken yet: it is not kept waiting by those who come after.
+    first_row_at: Option<Instant>,
     /// Outputs that no commit has taken yet, for each shard.
     outputs: Vec<Vec<Output>>,
     /// A commit is under way: its outputs come before all of the above.
     committing: bool,
     /// The store's thread sleeps until it is called.
     idle: bool,
+    /// Or until the first row has waited long enough.
+    alarmed: bool,
     /// The last commit failed.
     failing: bool,
     /// The server ends: commit what there is, then stop.
@@ -167,9 +171,11 @@ impl Sequencer {
             sync: false,
             awaited: false,
             hurry: false,
+            first_row_at: None,
             outputs: (0..shard_count).map(|_| Vec::new()).collect(),
             committing: false,
             idle: false,
+            alarmed: false,
             failing: false,
             ending: false,
             ended: false,
@@ -202,6 +208,9 @@ impl Sequencer {
         state.sync |= applied.durable && state.durable;
         state.awaited |= (applied.durable && state.durable) || applied.gated;
         state.hurry |= applied.durable || applied.rows.iter().any(|row| matches!(row, Row::Cursor { .. }));
+        if !applied.rows.is_empty() && state.first_row_at.is_none() {
+            state.first_row_at = Some(Instant::now());
+        }
         state.rows.extend(applied.rows);
         let head = state.hall.head();
         for delivery in applied.deliveries {
@@ -268,9 +277,16 @@ impl Sequencer {
     /// than once a line: what one turn submits is one commit.
     pub fn commit_soon(&self) {
         let state = self.lock();
-        if state.idle && (state.awaited || state.hurry || !state.rows.is_empty()) {
+        // Rows that nobody waits for call it too, once, so that it sets its alarm.
+        if state.idle && (state.awaited || state.hurry || (!state.rows.is_empty() && !state.alarmed)) {
             self.work.notify_one();
         }
+    }
+
+    /// Has what there is committed now, whether anybody waits for it or not.
+    pub fn commit_at_once(&self) {
+        self.lock().hurry = true;
+        self.work.notify_one();
     }
 
     /// The life of the store's thread: commits until [`Sequencer::end`].
@@ -299,17 +315,14 @@ impl Sequencer {
             if state.ending {
                 return (!state.rows.is_empty() || state.outputs.iter().any(|outputs| !outputs.is_empty())).then(|| state.take_batch());
             }
-            state.idle = true;
-            state = if state.rows.is_empty() {
-                self.work.wait(state).unwrap_or_else(PoisonError::into_inner)
-            } else {
-                let (mut state, waited) = self.work.wait_timeout(state, LAZY_COMMIT).unwrap_or_else(PoisonError::into_inner);
-                if waited.timed_out() && !state.rows.is_empty() {
-                    state.idle = false;
-                    return Some(state.take_batch());
-                }
-                state.idle = false;
-                state
+            let waited = state.first_row_at.map(|at| at.elapsed());
+            if waited.is_some_and(|waited| waited >= LAZY_COMMIT) {
+                return Some(state.take_batch());
+            }
+            (state.idle, state.alarmed) = (true, waited.is_some());
+            state = match waited {
+                None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(waited) => self.work.wait_timeout(state, LAZY_COMMIT - waited).unwrap_or_else(PoisonError::into_inner).0,
             };
             state.idle = false;
         }
@@ -395,6 +408,7 @@ impl State {
         self.sync = false;
         self.awaited = false;
         self.hurry = false;
+        self.first_row_at = None;
         self.committing = true;
         self.idle = false;
         batch

@@ -138,7 +138,7 @@ impl Server {
 
     pub(crate) fn view<R>(&self, session: SessionId, look: impl FnOnce(&View<'_>) -> R) -> R {
         let now = self.clock.now();
-        self.sequencer.view(|hall| look(&View::new(hall, session, now, &self.cards)))
+        self.sequencer.view(|hall| look(&View::new(hall, session, now, &self.cards, &self.settings)))
     }
 
     pub(crate) fn submit(&self, intent: Intent) -> Result<Receipt, Refusal> {
@@ -171,7 +171,10 @@ impl Server {
 
     /// The cards of what this viewer may run.
     pub(crate) fn cards_for(&self, view: &View<'_>) -> Vec<Card> {
-        let may = |command: &dyn crate::command::AnyCommand| command.spec().needs.iter().all(|need| need.check(view).is_ok());
+        let may = |command: &dyn crate::command::AnyCommand| {
+            let spec = command.spec();
+            spec.needs.iter().chain(spec.offered).all(|need| need.check(view).is_ok())
+        };
         self.registry.commands().zip(&self.cards).filter(|(command, _)| may(*command)).map(|(_, card)| card.clone()).collect()
     }
 

@@ -4,6 +4,7 @@
 use chinwag_wire::{Card, Millis, Refusal, code, name, suggest};
 
 use crate::hall::{Hall, Session, SessionId, User, UserId};
+use crate::server::Settings;
 
 /// A read-only look at the hall, on behalf of one connection.
 pub struct View<'a> {
@@ -12,6 +13,7 @@ pub struct View<'a> {
     /// The clock when the look was taken.
     pub now: Millis,
     pub(crate) cards: &'a [Card],
+    pub(crate) settings: &'a Settings,
 }
 
 impl std::fmt::Debug for View<'_> {
@@ -21,8 +23,8 @@ impl std::fmt::Debug for View<'_> {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(hall: &'a Hall, session: SessionId, now: Millis, cards: &'a [Card]) -> View<'a> {
-        View { hall, session, now, cards }
+    pub(crate) fn new(hall: &'a Hall, session: SessionId, now: Millis, cards: &'a [Card], settings: &'a Settings) -> View<'a> {
+        View { hall, session, now, cards, settings }
     }
 
     /// Who looks, if logged in.

@@ -29,6 +29,9 @@ impl Arg for CommandName {
 impl CommandName {
     /// `unknown-command`, with the nearest of `names`.
     pub(crate) fn unknown<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Refusal {
+        if word.is_empty() {
+            return Refusal::new(code::UNKNOWN_COMMAND, "a `/` is followed by the name of a command").hint("`help` lists the commands");
+        }
         let refusal = Refusal::new(code::UNKNOWN_COMMAND, format!("there is no command `{}`", name::shortened(word)));
         let nearest = if word.chars().count() <= name::NAME_MAX { suggest::nearest(word, names) } else { None };
         match nearest {

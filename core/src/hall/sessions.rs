@@ -70,6 +70,11 @@ impl Hall {
         let mut applied = Applied { receipt: Receipt { seq: head, at: now, ..Receipt::default() }, ..Applied::default() };
         let Some(user) = self.users.get_mut(&id) else { return applied };
         user.seen_this_run = true;
+        user.last_seen = Some(now);
+        if !id.is_guest() {
+            // At least since now, if the server ends without seeing them leave.
+            applied.rows.push(Row::LastSeen { user: id, at: now });
+        }
         if user.sessions.is_empty() {
             let event = Event::Presence { name: user.name.to_string(), what: Arrival::LoggedIn, at: now };
             applied.deliveries.push(Delivery::See { event, seq: None, reach: Reach::EveryoneBut(hidden) });

@@ -49,10 +49,18 @@ pub fn read_duration(word: &str) -> Result<Duration, String> {
     humantime::parse_duration(word).map_err(|_| expected())
 }
 
-/// `1h 30m`, `45s`: for people.
+/// `2d`, `1h 30m`, `45s`: for people, and as they type it.
 #[must_use]
 pub fn show_duration(length: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(length.as_secs())).to_string()
+    let mut left = length.as_secs();
+    let mut parts = Vec::new();
+    for (unit, seconds) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+        if left >= seconds {
+            parts.push(format!("{}{unit}", left / seconds));
+            left %= seconds;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]
@@ -66,6 +74,13 @@ mod tests {
         assert_eq!(read_duration("1h30m"), Ok(Duration::from_secs(5400)));
         for wrong in ["", "-1", "1.5", "fortnight", "99999999999999999999", "1 fortnight"] {
             assert!(read_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_show_as_people_type_them() {
+        for (seconds, shown) in [(0, "0s"), (45, "45s"), (5400, "1h 30m"), (172_800, "2d"), (u64::MAX, "213503982334601d 7h 15s")] {
+            assert_eq!(show_duration(Duration::from_secs(seconds)), shown);
         }
     }
 
