@@ -1,0 +1,531 @@
+//! One user of a round: a scripted client over all its connections, with everything that it sent and saw.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+
+use chinwag_wire::dialect::{Marks, json};
+use chinwag_wire::{Addressee, Event, Line as WireLine};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::{Async, channel};
+
+/// How many users of each kind there are: senders first, then receivers that speak json, then those that speak text.
+pub(crate) const SENDERS: usize = 8;
+const JSON_RECEIVERS: usize = 4;
+const TEXT_RECEIVERS: usize = 2;
+/// All of them.
+pub(crate) const USERS: usize = SENDERS + JSON_RECEIVERS + TEXT_RECEIVERS;
+
+/// How many lines a sender has unanswered at a time.
+pub(crate) const WINDOW: usize = 32;
+
+/// How many acknowledged lines a sender may take for unanswered, as if their answers had been lost on the way. With
+/// the window, fewer than the server remembers the keys of.
+const ANSWERS_FORGOTTEN_MAX: usize = 16;
+
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// What went wrong, for people.
+pub(crate) type Told<T> = Result<T, String>;
+
+/// The name of the user at this place.
+pub(crate) fn name_of(user: usize) -> String {
+    match user {
+        0..SENDERS => format!("sender{user}"),
+        _ if speaks_json(user) => format!("reader{user}"),
+        _ => format!("person{user}"),
+    }
+}
+
+/// Whether the user at this place speaks json.
+pub(crate) fn speaks_json(user: usize) -> bool {
+    user < SENDERS + JSON_RECEIVERS
+}
+
+/// The text of a sender's nth message: unique, and it shows when a byte of it is missing.
+fn text_of(sender: usize, number: usize) -> String {
+    let filling = match number % 7 {
+        0 => String::new(),
+        1 => " don't be late".to_owned(),
+        2 => r#" she said "no\n", twice"#.to_owned(),
+        3 => " přijď žluťoučký kůň 🐎".to_owned(),
+        4 => format!(" {}", "long ".repeat(60).trim_end()),
+        5 => " {\"type\":\"message\"} @all: hi".to_owned(),
+        _ => format!(" {}", number * 7919),
+    };
+    format!("{sender}.{number}{filling}")
+}
+
+/// To whom a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    Everyone,
+    User(usize),
+}
+
+/// What is known of a line that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// No answer has come.
+    Unanswered,
+    /// It was answered with its number.
+    Acknowledged(u64),
+    /// No answer came, and it will not be sent again.
+    GivenUp,
+}
+
+/// A message that was sent.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) to: To,
+    pub(crate) fate: Fate,
+    /// After which end of the server it was unanswered, and whether it turned out to have been stored.
+    pub(crate) unanswered_at: Option<usize>,
+    /// It was unanswered, and the answer to its resend was that it had been stored before.
+    pub(crate) again: bool,
+}
+
+/// A message that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// On which connection of the user.
+    pub(crate) connection: usize,
+    pub(crate) sender: usize,
+    pub(crate) number: usize,
+    /// Its place in the order, in json.
+    pub(crate) seq: Option<u64>,
+}
+
+/// What is counted to find the moment of a kill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Acknowledgement,
+    Sending,
+    /// By somebody who is no sender.
+    Reading,
+}
+
+/// Rings when so many of something have happened.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    what: What,
+    left: Cell<usize>,
+    bell: channel::Sender<()>,
+}
+
+impl Moment {
+    /// The moment when `count` of `what` have happened; 0 is at once.
+    pub(crate) fn new(what: What, count: usize) -> (Moment, channel::Receiver<()>) {
+        let (bell, rings) = channel::bounded(1);
+        if count == 0 {
+            let _ = bell.try_send(());
+        }
+        (Moment { what, left: Cell::new(count), bell }, rings)
+    }
+
+    fn note(&self, what: What) {
+        if what == self.what {
+            self.left.set(self.left.get().saturating_sub(1));
+            if self.left.get() == 0 {
+                // Full: it rang before.
+                let _ = self.bell.try_send(());
+            }
+        }
+    }
+}
+
+/// How a user comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Register,
+    Login,
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) index: usize,
+    chance: fastrand::Rng,
+    /// What it sent, by number.
+    pub(crate) lines: Vec<Line>,
+    /// The numbers of the lines that no answer has come to on this connection, in the order they were sent.
+    pub(crate) awaiting: VecDeque<usize>,
+    /// What it saw, in order.
+    pub(crate) seen: Vec<Seen>,
+    /// The last place in the order it knows of: a reader of json.
+    last: u64,
+    /// What that was when it last asked to come in.
+    came_with: u64,
+    /// Messages that came before the welcome.
+    pub(crate) early: usize,
+    /// How many connections it has had.
+    pub(crate) connections: usize,
+    stream: Option<Async<TcpStream>>,
+    partial: Vec<u8>,
+    welcomed: bool,
+    pong: Option<String>,
+    /// The code that the server closed the connection with.
+    pub(crate) closed: Option<String>,
+    log: Option<String>,
+    /// It sends again, when it is welcomed, what this end of the server left unanswered.
+    pub(crate) resends_after: Option<usize>,
+    /// Lines sent again.
+    pub(crate) resent: usize,
+    /// On which connections a reader of text may see something again, and how much at most.
+    pub(crate) may_repeat: Vec<(usize, usize)>,
+    /// What it saw that cannot be right.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl User {
+    /// The user at this place, before its first connection.
+    pub(crate) fn new(index: usize, chance: fastrand::Rng) -> User {
+        User {
+            index,
+            chance,
+            lines: Vec::new(),
+            awaiting: VecDeque::new(),
+            seen: Vec::new(),
+            last: 0,
+            came_with: 0,
+            early: 0,
+            connections: 0,
+            stream: None,
+            partial: Vec::new(),
+            welcomed: false,
+            pong: None,
+            closed: None,
+            log: None,
+            resends_after: None,
+            resent: 0,
+            may_repeat: Vec::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> String {
+        name_of(self.index)
+    }
+
+    /// Whether it sends.
+    pub(crate) fn is_sender(&self) -> bool {
+        self.index < SENDERS
+    }
+
+    /// Connects and asks to come in; does not wait for the answer.
+    pub(crate) async fn knock(&mut self, address: SocketAddr, entry: Entry) -> Told<()> {
+        let stream = Async::<TcpStream>::connect(address).await.map_err(|error| format!("{} cannot connect: {error}", self.name()))?;
+        stream.get_ref().set_nodelay(true).map_err(|error| error.to_string())?;
+        self.stream = Some(stream);
+        self.partial.clear();
+        self.welcomed = false;
+        self.came_with = self.last;
+        self.closed = None;
+        self.connections += 1;
+        let name = self.name();
+        let mut bytes = Vec::new();
+        if speaks_json(self.index) {
+            bytes.extend_from_slice(b"dialect json\n");
+            if entry == Entry::Login {
+                bytes.extend(encoded(&format!("since {}", self.last), None));
+            }
+        }
+        let line = format!("{} {name} secret", if entry == Entry::Register { "register" } else { "login" });
+        bytes.extend(self.command(&line));
+        self.write(&bytes).await;
+        Ok(())
+    }
+
+    /// Connects and comes in.
+    pub(crate) async fn enter(&mut self, address: SocketAddr, entry: Entry, moment: &Moment) -> Told<()> {
+        self.knock(address, entry).await?;
+        self.until("its welcome", moment, |user| user.welcomed).await
+    }
+
+    /// Logs out, and waits until the server has seen it off.
+    pub(crate) async fn leave(&mut self, moment: &Moment) -> Told<()> {
+        let line = self.command("logout");
+        self.write(&line).await;
+        while self.read(moment).await? {}
+        Ok(())
+    }
+
+    /// Sends messages, as many as the window lets it, until it has sent `count` and has all their answers.
+    pub(crate) async fn talk(&mut self, count: usize, everyone_in: u32, moment: &Moment) -> Told<()> {
+        let end = self.lines.len() + count;
+        loop {
+            self.fill_window(end, everyone_in, moment).await;
+            if self.awaiting.is_empty() {
+                return Ok(());
+            }
+            self.expect_more("its answers", moment).await?;
+        }
+    }
+
+    /// Reads, and sends if it is to, until the connection ends.
+    pub(crate) async fn until_the_end(&mut self, talks: bool, everyone_in: u32, moment: &Moment) -> Told<()> {
+        loop {
+            if self.welcomed && self.closed.is_none() {
+                if let Some(end) = self.resends_after.take() {
+                    self.send_again(end).await;
+                }
+                if talks {
+                    self.fill_window(usize::MAX, everyone_in, moment).await;
+                }
+            }
+            if !self.read(moment).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same; if it goes wrong there is no need to wait for the moment any more.
+    pub(crate) async fn live(&mut self, talks: bool, everyone_in: u32, moment: &Moment) -> Told<()> {
+        let lived = self.until_the_end(talks, everyone_in, moment).await;
+        if lived.is_err() {
+            let _ = moment.bell.try_send(());
+        }
+        lived
+    }
+
+    /// Comes back after the given end of the server, and goes on.
+    pub(crate) async fn come_back(&mut self, address: SocketAddr, end: usize, count: usize, everyone_in: u32, moment: &Moment) -> Told<()> {
+        self.enter(address, Entry::Login, moment).await?;
+        if self.is_sender() {
+            self.resend(end, moment).await?;
+            self.talk(count, everyone_in, moment).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends again what no answer came to, and waits for the answers.
+    async fn resend(&mut self, end: usize, moment: &Moment) -> Told<()> {
+        self.send_again(end).await;
+        while !self.awaiting.is_empty() {
+            self.expect_more("the answers to what it sent again", moment).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends again what no answer came to; gives up on some of it; takes some answers for lost.
+    async fn send_again(&mut self, end: usize) {
+        // What was acknowledged and sent again all the same is no worse off than before.
+        let mut again: Vec<usize> = self.awaiting.drain(..).filter(|number| self.lines[*number].fate == Fate::Unanswered).collect();
+        for number in &again {
+            self.lines[*number].unanswered_at = Some(end);
+        }
+        let first = again.first().copied().unwrap_or(self.lines.len());
+        if self.chance.u8(..4) == 0 {
+            // The rest of its lines it does not remember.
+            let kept = self.chance.usize(..=again.len());
+            for number in again.split_off(kept) {
+                self.lines[number].fate = Fate::GivenUp;
+            }
+        }
+        let forgotten = self.chance.usize(..=ANSWERS_FORGOTTEN_MAX);
+        let acknowledged = |number: &usize| matches!(self.lines[*number].fate, Fate::Acknowledged(_));
+        let again: VecDeque<usize> = (first.saturating_sub(forgotten)..first).filter(acknowledged).chain(again).collect();
+        let bytes: Vec<u8> = again.iter().flat_map(|number| self.encoded_message(*number)).collect();
+        self.resent += again.len();
+        self.awaiting = again;
+        self.write(&bytes).await;
+    }
+
+    /// Waits until everything that came before has been answered and has arrived.
+    pub(crate) async fn ping(&mut self, token: &str, moment: &Moment) -> Told<()> {
+        let line = self.command(&format!("ping {token}"));
+        self.write(&line).await;
+        self.until("its pong", moment, |user| user.pong.as_deref() == Some(token)).await
+    }
+
+    fn command(&self, line: &str) -> Vec<u8> {
+        if speaks_json(self.index) { encoded(line, None) } else { format!("{line}\n").into_bytes() }
+    }
+
+    fn encoded_message(&self, number: usize) -> Vec<u8> {
+        let text = text_of(self.index, number);
+        let line = match self.lines[number].to {
+            To::Everyone => format!("broadcast {text}"),
+            To::User(to) => format!("message {} {text}", name_of(to)),
+        };
+        encoded(&line, Some(key_of(self.index, number)))
+    }
+
+    /// Fills the window with messages; up to the one with the number `end`.
+    async fn fill_window(&mut self, end: usize, everyone_in: u32, moment: &Moment) {
+        let mut bytes = Vec::new();
+        while self.awaiting.len() < WINDOW && self.lines.len() < end {
+            let number = self.lines.len();
+            let to = if self.chance.u32(..everyone_in) == 0 {
+                To::Everyone
+            } else {
+                To::User((self.index + self.chance.usize(1..USERS)) % USERS)
+            };
+            self.lines.push(Line { to, fate: Fate::Unanswered, unanswered_at: None, again: false });
+            self.awaiting.push_back(number);
+            bytes.extend(self.encoded_message(number));
+            moment.note(What::Sending);
+        }
+        self.write(&bytes).await;
+    }
+
+    /// Writes; a connection that cannot be written to has ended, and reading it says so.
+    async fn write(&mut self, bytes: &[u8]) {
+        if let Some(stream) = &mut self.stream {
+            let _ = stream.write_all(bytes).await;
+        }
+    }
+
+    async fn until(&mut self, what: &str, moment: &Moment, enough: impl Fn(&User) -> bool) -> Told<()> {
+        while !enough(self) {
+            self.expect_more(what, moment).await?;
+        }
+        Ok(())
+    }
+
+    async fn expect_more(&mut self, what: &str, moment: &Moment) -> Told<()> {
+        if self.read(moment).await? {
+            return Ok(());
+        }
+        let closed = self.closed.as_deref().map_or_else(String::new, |code| format!(" with `{code}`"));
+        Err(format!("the connection of {} ended{closed} before {what}", self.name()))
+    }
+
+    /// Reads once. Says whether the connection goes on.
+    async fn read(&mut self, moment: &Moment) -> Told<bool> {
+        let Some(stream) = &mut self.stream else { return Ok(false) };
+        let mut chunk = vec![0; CHUNK];
+        let count = match stream.read(&mut chunk).await {
+            Ok(count) => count,
+            // The last words of a server that was killed.
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => 0,
+            Err(error) => return Err(format!("{} cannot read: {error}", self.name())),
+        };
+        if count == 0 {
+            // Half a line is none: whoever was to read it gets it again.
+            self.stream = None;
+            return Ok(false);
+        }
+        self.partial.extend_from_slice(&chunk[..count]);
+        let end = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let rest = self.partial.split_off(end);
+        let lines = String::from_utf8(std::mem::replace(&mut self.partial, rest))
+            .map_err(|_| format!("{} got bytes that are no text", self.name()))?;
+        for line in lines.lines() {
+            if speaks_json(self.index) { self.take_object(line, moment)? } else { self.take_text(line, moment)? }
+        }
+        Ok(true)
+    }
+
+    fn take_object(&mut self, line: &str, moment: &Moment) -> Told<()> {
+        let said = json::decode_server_line(line).map_err(|error| format!("{} cannot read `{line}`: {error}", self.name()))?;
+        match said.event {
+            Event::Hello { log, .. } => self.check_log(log),
+            Event::Welcome { seq, .. } => {
+                self.welcomed = true;
+                if seq < self.came_with {
+                    self.wrong.push(format!("GONE BACK: {} knows of {} and is welcomed at {seq}", self.name(), self.came_with));
+                }
+            }
+            Event::Message(said) => {
+                self.last = self.last.max(said.seq);
+                let to = match &said.to {
+                    Addressee::Everyone => None,
+                    Addressee::User(name) => Some(name.as_str()),
+                };
+                if to.is_some_and(|to| to != self.name()) {
+                    self.wrong.push(format!("ASTRAY: {} got `{line}`", self.name()));
+                }
+                self.see(&said.from, &said.text, Some(said.seq), moment);
+            }
+            Event::Sent { seq, again, .. } => self.answered(said.key.as_deref(), seq, again, moment),
+            Event::Pong { token } => self.pong = Some(token),
+            Event::Closing(refusal) => self.closed = Some(refusal.code.to_string()),
+            Event::Refusal(refusal) => {
+                return Err(format!("{} is refused: {}: {} (key {:?})", self.name(), refusal.code, refusal.text, said.key));
+            }
+            Event::Unknown => return Err(format!("{} does not know `{line}`", self.name())),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_log(&mut self, log: String) {
+        let known = self.log.get_or_insert_with(|| log.clone());
+        if *known != log {
+            let known = known.clone();
+            self.wrong.push(format!("OTHER LOG: {} knew {known} and is told that the log is {log}", self.name()));
+        }
+    }
+
+    fn take_text(&mut self, line: &str, moment: &Moment) -> Told<()> {
+        if let Some(token) = line.strip_prefix("pong ") {
+            self.pong = Some(token.to_owned());
+        } else if let Some(notice) = line.strip_prefix("* ") {
+            self.welcomed |= notice.starts_with("welcome");
+            if let Some(because) = notice.strip_prefix("disconnected: error[") {
+                self.closed = Some(because.split(']').next().unwrap_or_default().to_owned());
+            }
+        } else if line.starts_with("error[") {
+            return Err(format!("{} is refused: {line}", self.name()));
+        } else {
+            let message = line.strip_prefix("(offline ").and_then(|rest| rest.split_once(") ")).map_or(line, |(_, message)| message);
+            let (from, text) = message.split_once(": ").unwrap_or(("", message));
+            self.see(from.strip_suffix(" to all").unwrap_or(from), text, None, moment);
+        }
+        Ok(())
+    }
+
+    /// Notes a message, if it is one that was ever sent like this.
+    fn see(&mut self, from: &str, text: &str, seq: Option<u64>, moment: &Moment) {
+        if !self.is_sender() {
+            moment.note(What::Reading);
+        }
+        self.early += usize::from(!self.welcomed);
+        let numbers = text.split(' ').next().and_then(|mark| mark.split_once('.'));
+        let numbers = numbers.and_then(|(sender, number)| Some((sender.parse().ok()?, number.parse().ok()?)));
+        match numbers {
+            Some((sender, number)) if sender < SENDERS && from == name_of(sender) && text == text_of(sender, number) => {
+                self.seen.push(Seen { connection: self.connections, sender, number, seq });
+            }
+            _ => self.wrong.push(format!("GARBLED: {} got `{text}` from `{from}`", self.name())),
+        }
+    }
+
+    fn answered(&mut self, key: Option<&str>, seq: u64, again: bool, moment: &Moment) {
+        moment.note(What::Acknowledgement);
+        let name = self.name();
+        let Some(number) = self.awaiting.pop_front() else {
+            return self.wrong.push(format!("ANSWER TO NOTHING: {name} got `sent` {seq} with the key {key:?}"));
+        };
+        if key != Some(key_of(self.index, number).as_str()) {
+            self.wrong.push(format!("ANSWER TO ANOTHER: {name} waits for that to {number} and got that to {key:?}"));
+        }
+        let line = &mut self.lines[number];
+        match line.fate {
+            Fate::Acknowledged(before) if before != seq => {
+                self.wrong.push(format!("STORED TWICE: {name} had number {number} acknowledged as {before}, and its resend as {seq}"));
+            }
+            Fate::Acknowledged(_) if !again => {
+                self.wrong.push(format!("STORED TWICE: the resend of {number} by {name} is not known to be one"))
+            }
+            _ => {}
+        }
+        if again && line.unanswered_at.is_none() && line.fate == Fate::Unanswered {
+            self.wrong.push(format!("AGAIN AT FIRST: {name} sent {number} once and hears that it had been sent before"));
+        }
+        line.again |= again && line.fate == Fate::Unanswered;
+        line.fate = Fate::Acknowledged(seq);
+    }
+}
+
+fn key_of(sender: usize, number: usize) -> String {
+    format!("key-{sender}-{number}")
+}
+
+fn encoded(line: &str, key: Option<String>) -> Vec<u8> {
+    json::encode_line(&WireLine { text: line.into(), marks: Marks { tag: None, key } })
+}

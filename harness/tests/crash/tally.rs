@@ -1,0 +1,120 @@
+//! The figures of many rounds, and whether they prove anything.
+
+use std::time::Duration;
+
+use crate::round::Kind;
+
+/// After so many ends chance is no excuse.
+const ENDS_ENOUGH: usize = 10;
+
+/// What happened in one round, or in all.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Rounds that found nothing wrong.
+    pub(crate) rounds: usize,
+    /// Ends of the server in the middle of the talk.
+    pub(crate) ends: usize,
+    /// Of these, those with messages acknowledged before.
+    pub(crate) ends_after_acks: usize,
+    /// Of these, those with lines that no answer had come to.
+    pub(crate) ends_in_flight: usize,
+    /// Of these, those in which somebody had got a part of the kept mail, and not all of it.
+    pub(crate) ends_in_mail: usize,
+    /// Messages given to the socket, resends not counted.
+    pub(crate) sent: usize,
+    /// Messages that were answered with `sent`, before or after.
+    pub(crate) acknowledged: usize,
+    /// Lines without an answer when the server ended.
+    pub(crate) indeterminate: usize,
+    /// Of these, those that had been stored.
+    pub(crate) indeterminate_stored: usize,
+    /// Of these, those that were never sent again.
+    pub(crate) given_up: usize,
+    /// Lines that were sent again, acknowledged ones included.
+    pub(crate) resent: usize,
+    /// Messages that readers of json saw.
+    pub(crate) seen_json: usize,
+    /// Messages that readers of text saw.
+    pub(crate) seen_text: usize,
+    /// Messages that readers of text saw again after a kill: what was in flight.
+    pub(crate) text_again: usize,
+    /// The most of them that one reader saw at once.
+    pub(crate) text_again_most: usize,
+    /// Kills after which a reader of text saw something again.
+    pub(crate) text_again_ends: usize,
+    /// Messages that came before the welcome.
+    pub(crate) early: usize,
+}
+
+impl Tally {
+    /// Adds the figures of one more round.
+    pub(crate) fn add(&mut self, one: &Tally) {
+        self.rounds += one.rounds;
+        self.ends += one.ends;
+        self.ends_after_acks += one.ends_after_acks;
+        self.ends_in_flight += one.ends_in_flight;
+        self.ends_in_mail += one.ends_in_mail;
+        self.sent += one.sent;
+        self.acknowledged += one.acknowledged;
+        self.indeterminate += one.indeterminate;
+        self.indeterminate_stored += one.indeterminate_stored;
+        self.given_up += one.given_up;
+        self.resent += one.resent;
+        self.seen_json += one.seen_json;
+        self.seen_text += one.seen_text;
+        self.text_again += one.text_again;
+        self.text_again_most = self.text_again_most.max(one.text_again_most);
+        self.text_again_ends += one.text_again_ends;
+        self.early += one.early;
+    }
+
+    /// The figures. Only rounds that found nothing wrong are counted: lost and doubled are as many as they found.
+    pub(crate) fn report(&self, kind: Kind, took: Duration) -> String {
+        format!(
+            "\n{}: {} rounds in {:.1} s\n  \
+             {} ends of the server: {} after messages were acknowledged, {} with lines in flight, {} in the middle of kept mail\n  \
+             {} messages sent, {} acknowledged, {} indeterminate at an end ({} of them stored, {} given up), {} lines sent again\n  \
+             {} seen in json and {} in text: 0 lost, 0 doubled in json; in text {} seen again after {} ends (at most {} at once); {} before the welcome\n",
+            kind.name(),
+            self.rounds,
+            took.as_secs_f64(),
+            self.ends,
+            self.ends_after_acks,
+            self.ends_in_flight,
+            self.ends_in_mail,
+            self.sent,
+            self.acknowledged,
+            self.indeterminate,
+            self.indeterminate_stored,
+            self.given_up,
+            self.resent,
+            self.seen_json,
+            self.seen_text,
+            self.text_again,
+            self.text_again_ends,
+            self.text_again_most,
+            self.early,
+        )
+    }
+
+    /// Whether the rounds could have found anything.
+    ///
+    /// # Errors
+    /// What was missing.
+    pub(crate) fn means_something(&self, kind: Kind) -> Result<(), String> {
+        if self.ends_after_acks * 2 <= self.ends {
+            return Err(format!(
+                "only {} of {} ends came after a message was acknowledged: this proves nothing",
+                self.ends_after_acks, self.ends
+            ));
+        }
+        if kind == Kind::FullSpeed && self.ends_in_flight == 0 {
+            return Err(format!("none of {} ends came with lines in flight: this proves nothing", self.ends));
+        }
+        // The mail of a few rounds may be read before the kill on a machine with other work to do.
+        if kind == Kind::CatchingUp && self.ends >= ENDS_ENOUGH && self.ends_in_mail == 0 {
+            return Err(format!("none of {} ends came in the middle of kept mail: this proves nothing", self.ends));
+        }
+        Ok(())
+    }
+}
