@@ -86,6 +86,13 @@ pub enum Output {
         /// Who waits.
         waiter: async_channel::Sender<()>,
     },
+    /// The last that a connection hears: nothing follows it.
+    LastWord {
+        /// Which connection.
+        session: SessionId,
+        /// What, written out already.
+        bytes: Vec<u8>,
+    },
     /// The answer to a line, written out already.
     Reply {
         /// Whose line.
@@ -228,6 +235,11 @@ impl Sequencer {
     /// Sends the answer to a line behind everything that happened before it.
     pub fn reply(&self, session: SessionId, dialect: usize, bytes: Vec<u8>) {
         self.put_behind(session.shard(), Output::Reply { session, dialect, bytes });
+    }
+
+    /// Sends the last that a connection hears, behind everything that happened before it.
+    pub fn last_word(&self, session: SessionId, bytes: Vec<u8>) {
+        self.put_behind(session.shard(), Output::LastWord { session, bytes });
     }
 
     /// Has `shard` tell `waiter` when it has done everything that happened before this.

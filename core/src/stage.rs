@@ -214,6 +214,7 @@ impl Stage {
                     player.user = Some(user);
                 }
             }
+            Output::LastWord { .. } => {}
             Output::Signal { waiter } => drop(waiter.try_send(())),
             Output::Detach { session, .. } => {
                 if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {

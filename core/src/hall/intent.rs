@@ -73,8 +73,8 @@ pub enum Act {
     },
     /// Kept mail has been written to this connection; from here on it sees everything live.
     CaughtUp {
-        /// Up to here.
-        through: u64,
+        /// Up to here; nothing if there was none.
+        through: Option<u64>,
     },
     /// Everything up to `seq` has been seen.
     Acknowledge {

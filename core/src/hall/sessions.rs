@@ -83,9 +83,6 @@ impl Hall {
         let after = after.unwrap_or(user.cursor).max(user.joined);
         let owed_after = (after < user.newest.max(newest_to_all)).then_some(after);
         applied.deliveries.push(Delivery::Attach { session: origin, user: id, owed_after });
-        if owed_after.is_none() && !acknowledges && !id.is_guest() {
-            applied.rows.push(Row::Live { session: origin, user: id });
-        }
         user.sessions.push(origin);
         self.online.insert(id);
         self.sessions.insert(origin, Session { user: id, since: now, token, acknowledges });
@@ -152,7 +149,7 @@ impl Hall {
         Ok(Applied { deliveries: vec![Delivery::Detach { session, last_word }], ..Applied::default() })
     }
 
-    pub(super) fn caught_up(&mut self, origin: SessionId, through: u64) -> Result<Applied, Refusal> {
+    pub(super) fn caught_up(&mut self, origin: SessionId, through: Option<u64>) -> Result<Applied, Refusal> {
         let session = self.sessions.get(&origin).ok_or_else(not_logged_in)?;
         let id = session.user;
         let mut applied = Applied::default();
@@ -160,8 +157,11 @@ impl Hall {
             return Ok(applied);
         }
         let user = self.users.get_mut(&id).ok_or_else(gone)?;
-        user.cursor = user.cursor.max(through.min(self.head));
-        applied.rows = vec![Row::Cursor { user: id, seen: user.cursor }, Row::Live { session: origin, user: id }];
+        if let Some(through) = through {
+            user.cursor = user.cursor.max(through.min(self.head));
+            applied.rows.push(Row::Cursor { user: id, seen: user.cursor });
+        }
+        applied.rows.push(Row::Live { session: origin, user: id });
         Ok(applied)
     }
 
@@ -177,7 +177,8 @@ impl Hall {
             return Ok(Applied::default());
         }
         user.cursor = seq;
-        Ok(Applied { rows: vec![Row::Cursor { user: id, seen: seq }], ..Applied::default() })
+        // Whoever hears that it is noted may rely on not seeing it again.
+        Ok(Applied { gated: true, rows: vec![Row::Cursor { user: id, seen: seq }], ..Applied::default() })
     }
 
     pub(super) fn speak_as(&mut self, origin: SessionId, acknowledges: bool) -> Result<Applied, Refusal> {

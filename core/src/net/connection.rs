@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use chinwag_wire::dialect::{self, Partial};
@@ -29,7 +29,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum Standing {
     /// Nobody is logged in on it, or not any more: it sees answers only.
     Out,
-    /// Logged in; kept mail is on its way and what is said meanwhile is read from the store.
+    /// Logged in; the greeting and then kept mail are on their way, and what is said meanwhile is read from the store.
     CatchingUp(UserId),
     /// Logged in; sees what is said as it is said. With its place in the shard's list.
     Live(UserId, usize),
@@ -38,6 +38,10 @@ pub(super) enum Standing {
 /// What goes on while kept mail is on its way.
 #[derive(Debug, Default)]
 pub(super) struct CatchUp {
+    /// The login has been answered: not before that may anything else be seen.
+    pub(super) greeted: bool,
+    /// There is something in the store to begin with.
+    pub(super) owed: bool,
     /// Everything up to here has been written.
     pub(super) through: u64,
     /// The last number that was said meanwhile and not written: it is in the store.
@@ -47,10 +51,11 @@ pub(super) struct CatchUp {
 }
 
 /// How a connection that is to end does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Ending {
     how: Departure,
     patience: Duration,
+    last_word: Option<Event>,
 }
 
 /// One connection, on the shard that owns it.
@@ -78,7 +83,7 @@ pub(super) struct Connection {
     pub(super) settled: Cell<u64>,
     /// The socket failed.
     broken: Cell<bool>,
-    ending: Cell<Option<Ending>>,
+    ending: RefCell<Option<Ending>>,
     /// Wakes the reading task when the connection is to end.
     reader: RefCell<Option<Waker>>,
     /// What it has seen when everything has been written that it had coming when it was detached.
@@ -109,7 +114,7 @@ impl Connection {
             writing: Cell::new(false),
             settled: Cell::new(0),
             broken: Cell::new(false),
-            ending: Cell::new(None),
+            ending: RefCell::new(None),
             reader: RefCell::new(None),
             left_at: Cell::new(0),
             deadline: Cell::new(Duration::ZERO),
@@ -134,7 +139,7 @@ impl Connection {
     }
 
     pub(super) fn is_ending(&self) -> bool {
-        self.ending.get().is_some() || self.broken.get()
+        self.ending.borrow().is_some() || self.broken.get()
     }
 
     /// Appends `bytes` to what is written at the end of the turn.
@@ -249,26 +254,42 @@ impl Connection {
         }
     }
 
-    /// Waits until everything has been written, or the socket is broken.
-    pub(super) async fn drained(&self) {
-        poll_fn(|cx| {
-            if self.broken.get() || (!self.dirty.get() && !self.writing.get() && self.waiting() == 0) {
-                return Poll::Ready(());
-            }
-            self.drained.borrow_mut().push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+    /// Waits until everything has been written, or the connection is to end.
+    pub(super) async fn drained_or_ending(&self) {
+        poll_fn(|cx| if self.is_ending() { Poll::Ready(()) } else { self.poll_drained(cx) }).await;
     }
 
-    /// Has the connection end in this way: nothing more is read from it, and the reading task sees it out.
-    pub(super) fn end(&self, how: Departure, patience: Duration) {
-        if self.ending.get().is_none() {
-            self.ending.set(Some(Ending { how, patience }));
-            if let Some(waker) = self.reader.take() {
-                waker.wake();
-            }
+    /// Waits until everything has been written, or the socket is broken.
+    async fn drained(&self) {
+        poll_fn(|cx| self.poll_drained(cx)).await;
+    }
+
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.broken.get() || (!self.dirty.get() && !self.writing.get() && self.waiting() == 0) {
+            return Poll::Ready(());
         }
+        self.drained.borrow_mut().push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Has the connection end in this way, with this for its last word and so much time to read it: nothing more is
+    /// read from it, and its task sees it out.
+    pub(super) fn end(&self, how: Departure, patience: Duration, last_word: Option<Event>) {
+        if self.ending.borrow().is_some() {
+            return;
+        }
+        *self.ending.borrow_mut() = Some(Ending { how, patience, last_word });
+        self.tell_drained();
+        for waker in self.wait_for_mail.take().into_iter().chain(self.reader.take()) {
+            waker.wake();
+        }
+    }
+
+    /// What the socket has not taken by now it need not take any more.
+    fn give_up(&self) {
+        self.broken.set(true);
+        let _ = self.stream.get_ref().shutdown(Shutdown::Both);
+        self.tell_drained();
     }
 
     /// Reads once. `Ok(0)` at the end, the peer's or ours.
@@ -352,7 +373,7 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         *connection.tls.borrow_mut() = Some(Box::new(tls));
     } else if !shard.accepts_plain(connection.address) {
         let refusal = Refusal::new(code::TLS_REQUIRED, "plain connections are accepted from this machine only").hint("connect with TLS");
-        shard.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+        connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         return Ok(());
     }
     let mut line = LineState {
@@ -402,20 +423,31 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
         if let Some(how) = state.caller.leaving {
             // The answer comes back through the sequencer, behind what it has to be behind.
             shard.round_trip().await;
-            connection.end(how, PATIENCE);
+            connection.end(how, PATIENCE, None);
             return;
         }
         // Kept mail comes before what the next line is answered with; and who does not read is not read.
         shard.caught_up(connection).await;
         if connection.waiting() > shard.outbox_bytes / 4 {
-            connection.drained().await;
+            connection.drained_or_ending().await;
         }
     }
 }
 
 /// Sees the connection out: what it was sent is written if it can be, its session ends, it is forgotten.
 async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
-    let Ending { how, patience } = connection.ending.get().unwrap_or(Ending { how: Departure::Disconnected, patience: Duration::ZERO });
+    let asked_to = connection.ending.take();
+    let ended_here = asked_to.is_some();
+    let Ending { how, patience, last_word } =
+        asked_to.unwrap_or(Ending { how: Departure::Disconnected, patience: Duration::ZERO, last_word: None });
+    // Nobody else ends it from here on.
+    *connection.ending.borrow_mut() = Some(Ending { how, patience, last_word: None });
+    if let Some(last_word) = last_word {
+        let mut bytes = Vec::new();
+        dialect::ALL[connection.dialect.get()].event(&last_word, &mut bytes);
+        shard.server.sequencer.last_word(connection.id, bytes);
+        shard.round_trip().await;
+    }
     shard.detach(connection);
     if patience > Duration::ZERO && !connection.broken.get() {
         let give_up = shard.server.clock.elapsed() + patience;
@@ -433,7 +465,9 @@ async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
     shard.round_trip().await;
     let _ = connection.stream.get_ref().shutdown(Shutdown::Write);
     shard.forget(connection);
-    if connection.ending.get().is_some() && !connection.broken.get() {
+    if connection.waiting() > 0 {
+        connection.give_up();
+    } else if ended_here && !connection.broken.get() {
         linger(connection).await;
     }
 }

@@ -262,6 +262,13 @@ impl Shard {
                 if let Some(connection) = self.connection(session) {
                     self.speaks(&connection, dialect);
                     self.append(&connection, &bytes);
+                    self.greeted(&connection);
+                }
+            }
+            Output::LastWord { session, bytes } => {
+                if let Some(connection) = self.connection(session) {
+                    self.append(&connection, &bytes);
+                    self.detach(&connection);
                 }
             }
             Output::Signal { waiter } => {
@@ -271,13 +278,13 @@ impl Shard {
             Output::Attach { session, user, owed_after, head } => {
                 self.head.set(self.head.get().max(head));
                 if let Some(connection) = self.connection(session) {
-                    self.attach(&connection, user, owed_after);
+                    self.attach(&connection, user, owed_after, head);
                 }
             }
             Output::Detach { session, last_word } => {
                 if let (Some(connection), Some(last_word)) = (self.connection(session), last_word) {
                     // Somebody waits for its place: the link may be dead, so that it has no time to be patient.
-                    self.end_with(&connection, Departure::Disconnected, Duration::ZERO, &last_word);
+                    connection.end(Departure::Disconnected, Duration::ZERO, Some(last_word));
                 }
             }
         }
@@ -302,15 +309,6 @@ impl Shard {
             self.mark_dirty(&connection);
             self.turn_soon();
         }
-    }
-
-    /// The connection ends with a last word, for which it has so long.
-    pub(super) fn end_with(&self, connection: &Rc<Connection>, how: Departure, patience: Duration, last_word: &Event) {
-        let mut bytes = Vec::new();
-        dialect::ALL[connection.dialect.get()].event(last_word, &mut bytes);
-        self.append(connection, &bytes);
-        self.turn_soon();
-        connection.end(how, patience);
     }
 
     fn bring_up_to_date(&self, connection: &Connection) {
@@ -374,7 +372,7 @@ impl Shard {
         }
     }
 
-    fn attach(self: &Rc<Shard>, connection: &Rc<Connection>, user: UserId, owed_after: Option<u64>) {
+    fn attach(&self, connection: &Rc<Connection>, user: UserId, owed_after: Option<u64>, head: u64) {
         if connection.is_ending() {
             return;
         }
@@ -382,15 +380,50 @@ impl Shard {
         if self.timeout > Duration::ZERO {
             self.expect_by(connection, self.server.clock.elapsed() + self.timeout);
         }
-        match owed_after {
-            None => self.go_live(connection, user),
-            Some(through) => {
-                connection.standing.set(Standing::CatchingUp(user));
-                connection.settled.set(through);
-                *connection.catch_up.borrow_mut() = Some(Box::new(CatchUp { through, ..CatchUp::default() }));
-                self.catching_up.borrow_mut().push(Rc::clone(connection));
-                spawn(Rc::clone(self).bring_mail(Rc::clone(connection), user));
+        let through = owed_after.unwrap_or(head);
+        connection.standing.set(Standing::CatchingUp(user));
+        connection.settled.set(through);
+        let catch_up = CatchUp { owed: owed_after.is_some(), through, ..CatchUp::default() };
+        *connection.catch_up.borrow_mut() = Some(Box::new(catch_up));
+        self.catching_up.borrow_mut().push(Rc::clone(connection));
+    }
+
+    /// If this was the answer to its login: now it may see what it is owed, and then everything.
+    fn greeted(self: &Rc<Shard>, connection: &Rc<Connection>) {
+        let Standing::CatchingUp(user) = connection.standing.get() else { return };
+        let nothing_owed = {
+            let mut catch_up = connection.catch_up.borrow_mut();
+            match catch_up.as_mut() {
+                Some(state) if !state.greeted => {
+                    state.greeted = true;
+                    !state.owed && state.skipped <= state.through
+                }
+                _ => return,
             }
+        };
+        if nothing_owed {
+            self.has_caught_up(connection, user, None);
+        } else {
+            spawn(Rc::clone(self).bring_mail(Rc::clone(connection), user));
+        }
+    }
+
+    /// From here on the connection sees what is said as it is said.
+    fn has_caught_up(&self, connection: &Rc<Connection>, user: UserId, through: Option<u64>) {
+        let held = connection.catch_up.take().map(|state| state.held).unwrap_or_default();
+        for spoken in held {
+            connection.append(spoken.bytes(connection.dialect.get()));
+        }
+        self.mark_dirty(connection);
+        self.catching_up.borrow_mut().retain(|other| !Rc::ptr_eq(other, connection));
+        self.go_live(connection, user);
+        if connection.counts_as_seen() {
+            // Refused only if the session has just ended, and then it is noted there.
+            let _ = self.server.submit(Intent { origin: connection.id, act: Act::CaughtUp { through } });
+        }
+        self.turn_soon();
+        for waker in connection.wait_for_mail.take() {
+            waker.wake();
         }
     }
 
@@ -410,7 +443,7 @@ impl Shard {
             let Some(after) = connection.catch_up.borrow().as_ref().map(|catch_up| catch_up.through) else { return };
             let page = match self.server.library.read(Question::Owed { user, after }).await {
                 Ok(page) => page,
-                Err(refusal) => return self.end_with(&connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal)),
+                Err(refusal) => return connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal))),
             };
             if connection.is_ending() {
                 return;
@@ -421,11 +454,11 @@ impl Shard {
             }
             self.append(&connection, &bytes);
             self.round_trip().await;
-            connection.drained().await;
+            connection.drained_or_ending().await;
             if connection.is_ending() {
                 return;
             }
-            let held = {
+            {
                 let mut catch_up = connection.catch_up.borrow_mut();
                 let Some(state) = catch_up.as_mut() else { return };
                 state.through = page.through;
@@ -433,21 +466,8 @@ impl Shard {
                 if page.more || state.skipped > page.through {
                     continue;
                 }
-                catch_up.take().map(|state| state.held).unwrap_or_default()
-            };
-            for spoken in held {
-                connection.append(spoken.bytes(connection.dialect.get()));
             }
-            self.mark_dirty(&connection);
-            self.catching_up.borrow_mut().retain(|other| !Rc::ptr_eq(other, &connection));
-            self.go_live(&connection, user);
-            // Refused only if the session has just ended, and then it is noted there.
-            let _ = self.server.submit(Intent { origin: connection.id, act: Act::CaughtUp { through: page.through } });
-            self.turn_soon();
-            for waker in connection.wait_for_mail.take() {
-                waker.wake();
-            }
-            return;
+            return self.has_caught_up(&connection, user, Some(page.through));
         }
     }
 
@@ -584,7 +604,7 @@ impl Shard {
         if connection.waiting() > self.outbox_bytes && !connection.is_ending() {
             tracing::info!(session = connection.id.number(), address = %connection.address, bytes = connection.waiting(), "cut off: it does not read what it is sent");
             let refusal = Refusal::new(code::TOO_SLOW, "you do not read what you are sent").hint("log in again: nothing is lost");
-            self.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+            connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         }
         connection.write_when_possible(self);
     }
@@ -654,7 +674,7 @@ impl Shard {
         if connection.standing.get() == Standing::Out {
             let refusal =
                 Refusal::new(code::REGISTRATION_TIMEOUT, "nobody has logged in here for too long").hint("connect again when you are ready");
-            return self.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+            return connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         }
         if self.timeout == Duration::ZERO {
             return;
@@ -665,7 +685,7 @@ impl Shard {
         }
         let text = format!("you gave no command for {}", chinwag_wire::time::show_duration(self.timeout));
         let refusal = Refusal::new(code::IDLE, text).hint("log in again");
-        self.end_with(connection, Departure::TimedOut, PATIENCE, &Event::Closing(refusal));
+        connection.end(Departure::TimedOut, PATIENCE, Some(Event::Closing(refusal)));
     }
 
     fn shut_down(&self) {
@@ -678,7 +698,7 @@ impl Shard {
 
     fn end_for_shutdown(&self, connection: &Rc<Connection>) {
         let refusal = Refusal::new(code::SHUTDOWN, "the server is shutting down").hint("nothing is lost; connect again later");
-        self.end_with(connection, Departure::Disconnected, PATIENCE, &Event::Closing(refusal));
+        connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
     }
 
     /// Returns when the sockets had nothing more to read and every task has had its turn; says how much has been
