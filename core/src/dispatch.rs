@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chinwag_wire::dialect::Line;
+use chinwag_wire::dialect::{Line, Marks};
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Event, Refusal, code};
 use smol::future::FutureExt;
@@ -25,10 +25,12 @@ pub struct Answer {
     pub activity: bool,
 }
 
-/// Obeys one line. `None` for a blank one.
+/// Obeys one line. `None` for a blank one, unless it has a tag or a key to be answered under.
 pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>) -> Option<Answer> {
     let (name, rest) = match split::line(&line.text) {
-        Asked::Nothing => return None,
+        Asked::Nothing if line.marks == Marks::default() => return None,
+        // Whoever waits for the answer under a tag waits for this one too.
+        Asked::Nothing => return Some(Answer { events: vec![Event::Done], activity: false }),
         Asked::Say(_) => {
             let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this")
                 .hint("@NAME TEXT reaches one, @all TEXT everyone");
@@ -79,7 +81,7 @@ impl Answer {
 
     /// As bytes, in the dialect the caller speaks now.
     #[must_use]
-    pub fn bytes(&self, dialect: usize, marks: &chinwag_wire::dialect::Marks) -> Vec<u8> {
+    pub fn bytes(&self, dialect: usize, marks: &Marks) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
             chinwag_wire::dialect::ALL[dialect].answer(event, marks, index + 1 == self.events.len(), &mut bytes);

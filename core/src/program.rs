@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -144,9 +145,9 @@ fn data_folder(config: &Config) -> Result<PathBuf, String> {
         Some(folder) => folder.clone(),
         None => etcetera::choose_base_strategy().map_err(|error| format!("{error}; say where with --data"))?.data_dir().join("chinwag"),
     };
-    fs::create_dir_all(&folder).map_err(|error| format!("cannot make the data folder {}: {error}", folder.display()))?;
-    let private = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
-    fs::set_permissions(&folder, private).map_err(|error| format!("cannot make the data folder {} private: {error}", folder.display()))?;
+    // What is said here is nobody else's business. A folder that was there before keeps its mode: it may have other uses.
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| format!("cannot make the data folder {}: {error}", folder.display()))?;
     Ok(folder)
 }
 
@@ -225,7 +226,10 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
 
     let mut writer = opened.writer;
     let commits = Arc::clone(&sequencer);
-    let store_thread = start_thread("store".to_owned(), move || commits.commit_until_end(&mut writer))?;
+    let store_thread = start_thread("store".to_owned(), move || {
+        commits.commit_until_end(&mut writer);
+        writer.finish();
+    })?;
     let census = Arc::new(Census::new(config.connections, config.connections_per_address, config.limit_loopback));
     let written = Arc::new(written);
     let mut listeners = listeners.into_iter();
@@ -275,9 +279,14 @@ fn start_thread<T: Send + 'static>(name: String, life: impl FnOnce() -> T + Send
     thread::Builder::new().name(name).spawn(life).map_err(|error| format!("cannot start a thread: {error}"))
 }
 
+/// Opens a file that only the server's user can read, making it if there is none.
+pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 fn lock(folder: &Path) -> Result<fs::File, String> {
     let path = folder.join(LOCK);
-    let file = fs::File::create(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+    let file = private_file(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {

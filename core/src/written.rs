@@ -6,7 +6,7 @@
 //! concerns this shard's live readers is in their sockets. Eight bytes into the page cache survive the end of
 //! the process; after a loss of power the number may be older, and readers see a few lines twice rather than none.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -27,7 +27,7 @@ impl Written {
     /// # Errors
     /// When the file cannot be opened or read.
     pub fn open(folder: &Path) -> io::Result<(Written, Vec<u64>)> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join(FILE))?;
+        let file = crate::program::private_file(&folder.join(FILE))?;
         let mut bytes = vec![0; SLOTS * 8];
         let mut filled = 0;
         loop {

@@ -372,7 +372,7 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         tls.set_buffer_limit(None);
         *connection.tls.borrow_mut() = Some(Box::new(tls));
     } else if !shard.accepts_plain(connection.address) {
-        let refusal = Refusal::new(code::TLS_REQUIRED, "plain connections are accepted from this machine only").hint("connect with TLS");
+        let refusal = Refusal::new(code::TLS_REQUIRED, shard.why_not_plain()).hint("connect with TLS");
         connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         return Ok(());
     }

@@ -231,6 +231,14 @@ impl Shard {
         }
     }
 
+    /// What those are told whose plain connection is not accepted.
+    pub(super) fn why_not_plain(&self) -> &'static str {
+        match self.plain {
+            Plain::Never => "plain connections are not accepted here",
+            Plain::Loopback | Plain::Anywhere => "plain connections are accepted from this machine only",
+        }
+    }
+
     fn accept(self: &Rc<Shard>, stream: TcpStream, address: IpAddr, place: Place) {
         let count = self.accepted.get() + 1;
         self.accepted.set(count);

@@ -111,6 +111,8 @@ pub struct SqliteReader {
 /// When the file cannot be opened, read or migrated, or was made by a newer server.
 pub fn open(folder: &Path, new_log: &str, written: &[u64]) -> Result<Opened, StoreError> {
     let file = folder.join(FILE);
+    // The files beside it get the mode of this one.
+    crate::program::private_file(&file).map_err(|error| StoreError(error.to_string()))?;
     let mut connection = Connection::open(&file)?;
     configure(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -119,6 +121,15 @@ pub fn open(folder: &Path, new_log: &str, written: &[u64]) -> Result<Opened, Sto
     let loaded = load(&connection)?;
     let log = connection.query_row("SELECT log FROM progress", [], |row| row.get(0))?;
     Ok(Opened { loaded, log, writer: SqliteWriter { connection, syncing: true }, file })
+}
+
+impl SqliteWriter {
+    /// Moves everything into the one file, so that a copy of it is a copy of the store.
+    pub fn finish(self) {
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log stays beside the store; the next start takes it in");
+        }
+    }
 }
 
 impl SqliteReader {

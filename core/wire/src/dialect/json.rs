@@ -113,9 +113,19 @@ impl Dialect for Json {
 }
 
 fn read(text: &str) -> Result<Line<'_>, Refused> {
+    if text.trim_ascii().is_empty() {
+        return Ok(Line { text: Cow::Borrowed(""), marks: Marks::default() });
+    }
+    let wrong = |why: &str| {
+        Refusal::new(code::BAD_FRAME, format!("not a line of the json dialect: {why}"))
+            .hint(r#"send {"line":"help"}, with "tag" and "key" if you like, or {"line":"dialect text"}"#)
+    };
+    // The library would read the fields from an array, too.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(wrong("not a JSON object").into());
+    }
     let line: ClientLine<'_> = serde_json::from_str(text).map_err(|error| Refused {
-        refusal: Refusal::new(code::BAD_FRAME, format!("not a line of the json dialect: {error}"))
-            .hint(r#"send {"line":"help"}, with "tag" and "key" if you like, or {"line":"dialect text"}"#),
+        refusal: wrong(&error.to_string()),
         marks: serde_json::from_str(text)
             .map(|MarksOnly { tag, key }| Marks { tag: tag.filter(|t| t.len() <= MARK_MAX), key: key.filter(|k| k.len() <= MARK_MAX) })
             .unwrap_or_default(),
@@ -168,6 +178,14 @@ mod tests {
     #[test]
     fn a_type_from_the_future_is_unknown() {
         assert_eq!(decode_server_line(r#"{"type":"hologram","depth":3}"#).unwrap().event, Event::Unknown);
+    }
+
+    #[test]
+    fn only_objects_are_lines_and_blank_ones_are_nothing() {
+        for wrong in ["[]", r#"["whoelse",null,null]"#, "\"whoelse\"", "7", "whoelse"] {
+            assert_eq!(read(wrong).unwrap_err().refusal.code, code::BAD_FRAME, "{wrong}");
+        }
+        assert_eq!(read("  "), Ok(Line { text: "".into(), marks: Marks::default() }));
     }
 
     #[test]
