@@ -3,7 +3,8 @@
 //! LOST: acknowledged, and not seen by somebody entitled to it. DOUBLED: seen twice. GHOST: seen, and never sent.
 //! ASTRAY: seen by somebody it was not for. REORDERED: another order than the sender's, or than the numbers'.
 //! OTHER NUMBER: two numbers for one message, or one for two. TORN: seen by some of those entitled to it. HOLE: an
-//! earlier line of a sender was not stored, a later one was. What no answer came to and was not sent again is
+//! earlier line of a sender was not stored, a later one was. EARLY: before the welcome. AFTER THE END: behind the
+//! last word. What no answer came to and was not sent again is
 //! indeterminate: it may have been stored or not, but for everybody alike, and once.
 
 use std::collections::{HashMap, HashSet};
@@ -22,7 +23,6 @@ pub(crate) fn check(users: &[User], tally: &mut Tally) -> Vec<String> {
     let mut wrong: Vec<String> = users.iter().flat_map(|user| user.wrong.clone()).collect();
     let seen: Vec<Vec<Seen>> = users.iter().map(|user| first_seen(user, tally, &mut wrong)).collect();
     for (user, seen) in users.iter().zip(&seen) {
-        tally.early += user.early;
         in_order(user, seen, &mut wrong);
         sent_to_them(users, user, seen, &mut wrong);
     }

@@ -1,9 +1,9 @@
 //! One user of a round: a scripted client over all its connections, with everything that it sent and saw.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chinwag_wire::dialect::{Marks, json};
 use chinwag_wire::{Addressee, Event, Line as WireLine};
@@ -111,7 +111,7 @@ pub(crate) enum What {
 #[derive(Debug)]
 pub(crate) struct Moment {
     what: What,
-    left: Cell<usize>,
+    left: AtomicUsize,
     bell: channel::Sender<()>,
 }
 
@@ -122,16 +122,14 @@ impl Moment {
         if count == 0 {
             let _ = bell.try_send(());
         }
-        (Moment { what, left: Cell::new(count), bell }, rings)
+        (Moment { what, left: AtomicUsize::new(count), bell }, rings)
     }
 
     fn note(&self, what: What) {
-        if what == self.what {
-            self.left.set(self.left.get().saturating_sub(1));
-            if self.left.get() == 0 {
-                // Full: it rang before.
-                let _ = self.bell.try_send(());
-            }
+        // One thread counts; nothing else hangs on the number.
+        if what == self.what && self.left.load(Ordering::Relaxed) > 0 && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Full: it rang before.
+            let _ = self.bell.try_send(());
         }
     }
 }
@@ -158,8 +156,6 @@ pub(crate) struct User {
     last: u64,
     /// What that was when it last asked to come in.
     came_with: u64,
-    /// Messages that came before the welcome.
-    pub(crate) early: usize,
     /// How many connections it has had.
     pub(crate) connections: usize,
     stream: Option<Async<TcpStream>>,
@@ -190,7 +186,6 @@ impl User {
             seen: Vec::new(),
             last: 0,
             came_with: 0,
-            early: 0,
             connections: 0,
             stream: None,
             partial: Vec::new(),
@@ -484,7 +479,12 @@ impl User {
         if !self.is_sender() {
             moment.note(What::Reading);
         }
-        self.early += usize::from(!self.welcomed);
+        if !self.welcomed {
+            self.wrong.push(format!("EARLY: {} got `{text}` before its welcome", self.name()));
+        }
+        if self.closed.is_some() {
+            self.wrong.push(format!("AFTER THE END: {} got `{text}` after the last word", self.name()));
+        }
         let numbers = text.split(' ').next().and_then(|mark| mark.split_once('.'));
         let numbers = numbers.and_then(|(sender, number)| Some((sender.parse().ok()?, number.parse().ok()?)));
         match numbers {

@@ -1,7 +1,7 @@
 //! One round: who does what, when the server ends, and what is checked.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chinwag_harness::server::{Launch, Server, Settings};
 use smol::{LocalExecutor, channel};
@@ -22,9 +22,9 @@ const READ_MAX: usize = 1000;
 /// How much sooner than in the middle of the talk the server ends while everybody comes back.
 const SOONER: usize = 10;
 
-/// How many turns of the clients go by at most between the moment and the kill, so that it is not always just
-/// after an answer.
-const TURNS_MAX: usize = 40;
+/// How often (as a power of two) other threads are let go first at most between the moment and the kill, so that it
+/// is not always just after an answer.
+const TURNS_LOG_MAX: u32 = 6;
 
 /// How many messages a sender sends after coming back.
 const AFTERWARDS_MAX: usize = 20;
@@ -207,32 +207,33 @@ impl Round {
 
     /// Goes on until the moment comes and the server has ended, as the round's kind says.
     async fn end(&mut self, (moment, rings): (Moment, channel::Receiver<()>), talks: bool) -> Told<()> {
-        let kind = self.kind;
-        let turns = if kind == Kind::CatchingUp { 0 } else { self.chance.usize(..TURNS_MAX) };
         let mut server = self.server.take().ok_or("there is no server")?;
-        let executor = LocalExecutor::new();
-        let lives: Vec<_> =
-            self.users.iter_mut().map(|user| executor.spawn(user.live(talks && user.is_sender(), EVERYONE_IN, &moment))).collect();
-        let all = async {
-            let _ = rings.recv().await;
-            for _ in 0..turns {
-                smol::future::yield_now().await;
+        let mut users = std::mem::take(&mut self.users);
+        // On a thread of their own: the server must not always be killed when they have just had their turn.
+        let lives = smol::unblock(move || {
+            let lived = smol::block_on(together(users.iter_mut().map(|user| {
+                let talks = talks && user.is_sender();
+                user.live(talks, EVERYONE_IN, &moment)
+            })));
+            (users, lived)
+        });
+        let _ = rings.recv().await;
+        for _ in 0..1_u32 << self.chance.u32(..TURNS_LOG_MAX) {
+            std::thread::yield_now();
+        }
+        if self.kind == Kind::ToldToEnd {
+            let told = Instant::now();
+            let status = server.stop().await.map_err(|error| format!("it cannot be told to end: {error}"))?;
+            self.tally.slowest_end = self.tally.slowest_end.max(told.elapsed());
+            if !status.success() {
+                return Err(format!("told to end, it did with {status}: {}", server.tail().join("\n")));
             }
-            if kind == Kind::ToldToEnd {
-                let status = server.stop().await.map_err(|error| format!("it cannot be told to end: {error}"))?;
-                if !status.success() {
-                    return Err(format!("told to end, it did with {status}: {}", server.tail().join("\n")));
-                }
-            } else {
-                server.crash().await;
-            }
-            for life in lives {
-                life.await?;
-            }
-            Ok(())
-        };
-        executor.run(all).await?;
-        drop(executor);
+        } else {
+            server.crash().await;
+        }
+        let (users, lived) = lives.await;
+        self.users = users;
+        lived?;
         self.note_end();
         Ok(())
     }

@@ -42,8 +42,8 @@ pub(crate) struct Tally {
     pub(crate) text_again_most: usize,
     /// Kills after which a reader of text saw something again.
     pub(crate) text_again_ends: usize,
-    /// Messages that came before the welcome.
-    pub(crate) early: usize,
+    /// How long the server took to end when it was told to.
+    pub(crate) slowest_end: Duration,
 }
 
 impl Tally {
@@ -65,7 +65,7 @@ impl Tally {
         self.text_again += one.text_again;
         self.text_again_most = self.text_again_most.max(one.text_again_most);
         self.text_again_ends += one.text_again_ends;
-        self.early += one.early;
+        self.slowest_end = self.slowest_end.max(one.slowest_end);
     }
 
     /// The figures. Only rounds that found nothing wrong are counted: lost and doubled are as many as they found.
@@ -74,7 +74,7 @@ impl Tally {
             "\n{}: {} rounds in {:.1} s\n  \
              {} ends of the server: {} after messages were acknowledged, {} with lines in flight, {} in the middle of kept mail\n  \
              {} messages sent, {} acknowledged, {} indeterminate at an end ({} of them stored, {} given up), {} lines sent again\n  \
-             {} seen in json and {} in text: 0 lost, 0 doubled in json; in text {} seen again after {} ends (at most {} at once); {} before the welcome\n",
+             {} seen in json and {} in text: 0 lost, 0 doubled in json; in text {} seen again after {} ends (at most {} at once); slowest end when told {:.2} s\n",
             kind.name(),
             self.rounds,
             took.as_secs_f64(),
@@ -93,7 +93,7 @@ impl Tally {
             self.text_again,
             self.text_again_ends,
             self.text_again_most,
-            self.early,
+            self.slowest_end.as_secs_f64(),
         )
     }
 
