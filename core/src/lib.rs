@@ -22,6 +22,7 @@ pub mod program;
 pub mod registry;
 pub mod sequencer;
 pub mod server;
+pub mod spoken;
 pub mod stage;
 pub mod store;
 pub mod view;

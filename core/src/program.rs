@@ -233,6 +233,7 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     let census = Arc::new(Census::new(config.connections, config.connections_per_address, config.limit_loopback));
     let written = Arc::new(written);
     let mut listeners = listeners.into_iter();
+    let (asked_to_end, end) = async_channel::bounded(1);
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let parts = ShardParts {
             index,
@@ -245,9 +246,12 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
         };
         // The first shard accepts for all: accepting is rare, and a shard more would be a thread more.
         let here: Vec<_> = if index == 0 { listeners.by_ref().collect() } else { Vec::new() };
-        let (census, shards) = (Arc::clone(&census), shards.clone());
+        let (census, shards, asked_to_end) = (Arc::clone(&census), shards.clone(), asked_to_end.clone());
         start_thread(format!("shard-{index}"), move || {
             let accept = async move {
+                if index == 0 {
+                    shard::spawn(watch_signals(asked_to_end));
+                }
                 for listener in here {
                     shard::spawn(listener::accept_all(listener, Arc::clone(&census), shards.clone()));
                 }
@@ -266,7 +270,8 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
         let running = Arc::clone(&running);
         start_thread("control".to_owned(), move || control::obey_stdin(&running))?;
     }
-    wait_for_the_end(&running)?;
+    let _ = end.recv_blocking();
+    running.end();
     let _ = store_thread.join();
     Ok(())
 }
@@ -346,21 +351,19 @@ fn announce(addresses: &[SocketAddr], fingerprint: &str, test: bool, running: &R
     let _ = out.flush();
 }
 
-/// Waits for a signal, then ends everything in order; a second signal ends at once.
-fn wait_for_the_end(running: &Arc<Running>) -> Result<(), String> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    smol::block_on(async {
-        signals.next().await;
-        tracing::info!("ending: everyone is told, everything accepted is kept; once more ends at once");
-        let at_once = async {
-            signals.next().await;
-            tracing::warn!("ended at once");
-            std::process::exit(130);
-        };
-        let running = Arc::clone(running);
-        smol::future::or(at_once, smol::unblock(move || running.end())).await;
-    });
-    Ok(())
+/// Passes the first signal to end on, and ends at once at the second. Lives on a shard: every thread that waits for
+/// something of its own in the reactor would take turns with the shards in waiting for everything.
+async fn watch_signals(asked_to_end: async_channel::Sender<()>) {
+    let mut signals = match Signals::new([Signal::Int, Signal::Term]) {
+        Ok(signals) => signals,
+        Err(error) => return tracing::error!(%error, "cannot wait for signals: a signal ends the server at once"),
+    };
+    signals.next().await;
+    tracing::info!("ending: everyone is told, everything accepted is kept; once more ends at once");
+    let _ = asked_to_end.try_send(());
+    signals.next().await;
+    tracing::warn!("ended at once");
+    std::process::exit(130);
 }
 
 impl Running {

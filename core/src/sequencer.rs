@@ -8,13 +8,14 @@
 //! durable, outputs are released on the spot, and no thread but the submitter's runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chinwag_wire::{Event, Refusal, code, dialect};
+use chinwag_wire::{Event, Refusal, code};
 
 use crate::clock::Clock;
 use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, Row, SessionId, UserId};
+use crate::spoken::Spoken;
 use crate::store::{StoreError, Writer};
 
 /// How many rows may wait for a commit. Above it new intents are refused as `busy`: the store is slower than the
@@ -27,31 +28,6 @@ const LAZY_COMMIT: Duration = Duration::from_millis(20);
 
 /// How long a store that failed is left alone before the same batch is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// An event on its way: written out once for each dialect that somebody reads it in.
-#[derive(Debug)]
-pub struct Spoken {
-    /// What is said.
-    pub event: Event,
-    /// Its place in the order, if it can be asked for again.
-    pub seq: Option<u64>,
-    written: [OnceLock<Box<[u8]>>; dialect::ALL.len()],
-}
-
-impl Spoken {
-    fn new(event: Event, seq: Option<u64>) -> Spoken {
-        Spoken { event, seq, written: Default::default() }
-    }
-
-    /// The bytes of it in the dialect with this place in [`dialect::ALL`].
-    pub fn bytes(&self, dialect: usize) -> &[u8] {
-        self.written[dialect].get_or_init(|| {
-            let mut bytes = Vec::new();
-            dialect::ALL[dialect].event(&self.event, &mut bytes);
-            bytes.into()
-        })
-    }
-}
 
 /// What a shard is to do, in this order.
 #[derive(Debug)]
@@ -429,8 +405,7 @@ impl State {
     /// Puts a delivery where it belongs.
     fn put(&mut self, delivery: Delivery, head: u64) {
         match delivery {
-            Delivery::See { event, seq, reach } => {
-                let spoken = Arc::new(Spoken::new(event, seq));
+            Delivery::See { spoken, reach } => {
                 match reach {
                     Reach::EveryoneBut(_) => {
                         let reach = Arc::new(reach);

@@ -1,10 +1,12 @@
 //! What may be asked of the hall, and what it answers with.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use chinwag_wire::{Addressee, Event, Fact, Millis, Refusal};
+use chinwag_wire::{Event, Fact, Millis, Refusal};
 
 use super::{SessionId, TokenHash, UserId};
+use crate::spoken::Spoken;
 
 /// One thing that somebody wants to happen.
 #[derive(Clone, Debug)]
@@ -193,9 +195,7 @@ pub enum Delivery {
     /// Something to see.
     See {
         /// What.
-        event: Event,
-        /// Its place in the order, if it has one and can be asked for again.
-        seq: Option<u64>,
+        spoken: Arc<Spoken>,
         /// Who.
         reach: Reach,
     },
@@ -320,22 +320,15 @@ pub enum Row {
 /// Something said, as it is kept: once, with its audience, never once for each recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaidRow {
-    /// Its place.
-    pub seq: u64,
-    /// When.
-    pub at: Millis,
+    /// Its place, its time, its text and the names, which accounts may lose and guests keep nowhere else. Shared
+    /// with those who hear it.
+    pub spoken: Arc<Spoken>,
     /// Who said it.
     pub from: UserId,
     /// To whom: a user, [`UserId::EVERYONE`] or [`UserId::PRESENT`].
     pub audience: UserId,
     /// Of the audience, those it is hidden from.
     pub hidden_from: Vec<UserId>,
-    /// What.
-    pub text: String,
     /// The sender's key.
     pub key: Option<String>,
-    /// The names, which accounts may lose and guests keep nowhere else.
-    pub from_name: String,
-    /// See [`SaidRow::from_name`].
-    pub to: Addressee,
 }

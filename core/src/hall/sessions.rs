@@ -1,8 +1,11 @@
 //! Sessions: coming, going, catching up; wrong passwords.
 
+use std::sync::Arc;
+
 use chinwag_wire::Arrival;
 
 use super::*;
+use crate::spoken::Spoken;
 
 /// See [`Act::Login`].
 pub(super) struct Login {
@@ -77,7 +80,7 @@ impl Hall {
         }
         if user.sessions.is_empty() {
             let event = Event::Presence { name: user.name.to_string(), what: Arrival::LoggedIn, at: now };
-            applied.deliveries.push(Delivery::See { event, seq: None, reach: Reach::EveryoneBut(hidden) });
+            applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
         }
         // What was said before the account was made is not for it, whatever number it names.
         let after = after.unwrap_or(user.cursor).max(user.joined);
@@ -119,7 +122,7 @@ impl Hall {
         user.last_seen = Some(now);
         let what = if how == Departure::TimedOut { Arrival::TimedOut } else { Arrival::LoggedOut };
         let event = Event::Presence { name: user.name.to_string(), what, at: now };
-        applied.deliveries.push(Delivery::See { event, seq: None, reach: Reach::EveryoneBut(hidden) });
+        applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
         self.online.remove(&id);
         if id.is_guest() {
             self.forget_guest(id);

@@ -1,8 +1,11 @@
 //! What is said and shown: who gets it, who does not, and what the sender learns.
 
+use std::sync::Arc;
+
 use chinwag_wire::{Fact, Said};
 
 use super::*;
+use crate::spoken::Spoken;
 
 impl Hall {
     pub(super) fn say(
@@ -44,14 +47,15 @@ impl Hall {
         self.check_open_to(from, whom, &to)?;
         let from_name = self.users.get(&from).map_or_else(String::new, |user| user.name.to_string());
         let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, offline: false };
+        let spoken = Arc::new(Spoken::kept(said));
         let user = self.users.get_mut(&whom).ok_or_else(gone)?;
         user.newest = seq;
         let reached = user.sessions.clone();
         let kept = reached.is_empty();
         Ok(Applied {
             receipt: Receipt { seq, at: now, kept, ..Receipt::default() },
-            rows: vec![Row::Said(row(&said, from, whom, Vec::new()))],
-            deliveries: vec![Delivery::See { event: Event::Message(said), seq: Some(seq), reach: Reach::Sessions(reached) }],
+            rows: vec![Row::Said(row(&spoken, from, whom, Vec::new()))],
+            deliveries: vec![Delivery::See { spoken, reach: Reach::Sessions(reached) }],
             ..Applied::default()
         })
     }
@@ -60,6 +64,7 @@ impl Hall {
         let user = self.users.get(&from).ok_or_else(gone)?;
         let missed = user.blocked_by.iter().any(|id| self.policy.broadcast_offline || self.online.contains(id));
         let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, offline: false };
+        let spoken = Arc::new(Spoken::kept(said));
         let hidden = self.hidden_from(from);
         let audience = if self.policy.broadcast_offline { UserId::EVERYONE } else { UserId::PRESENT };
         if self.policy.broadcast_offline {
@@ -67,8 +72,8 @@ impl Hall {
         }
         Ok(Applied {
             receipt: Receipt { seq, at: now, missed, ..Receipt::default() },
-            rows: vec![Row::Said(row(&said, from, audience, hidden.iter().copied().filter(|id| *id != from).collect()))],
-            deliveries: vec![Delivery::See { event: Event::Message(said), seq: Some(seq), reach: Reach::EveryoneBut(hidden) }],
+            rows: vec![Row::Said(row(&spoken, from, audience, hidden.iter().copied().filter(|id| *id != from).collect()))],
+            deliveries: vec![Delivery::See { spoken, reach: Reach::EveryoneBut(hidden) }],
             ..Applied::default()
         })
     }
@@ -90,7 +95,10 @@ impl Hall {
                 Reach::Sessions(user.sessions.clone())
             }
         };
-        Ok(Applied { deliveries: vec![Delivery::See { event: Event::Fact(fact), seq: None, reach }], ..Applied::default() })
+        Ok(Applied {
+            deliveries: vec![Delivery::See { spoken: Arc::new(Spoken::fleeting(Event::Fact(fact))), reach }],
+            ..Applied::default()
+        })
     }
 
     /// Whether `from` can reach `whom` at all.
@@ -106,16 +114,6 @@ impl Hall {
     }
 }
 
-fn row(said: &Said, from: UserId, audience: UserId, hidden_from: Vec<UserId>) -> SaidRow {
-    SaidRow {
-        seq: said.seq,
-        at: said.at,
-        from,
-        audience,
-        hidden_from,
-        text: said.text.clone(),
-        key: None,
-        from_name: said.from.clone(),
-        to: said.to.clone(),
-    }
+fn row(spoken: &Arc<Spoken>, from: UserId, audience: UserId, hidden_from: Vec<UserId>) -> SaidRow {
+    SaidRow { spoken: Arc::clone(spoken), from, audience, hidden_from, key: None }
 }

@@ -19,7 +19,7 @@ use super::shard::Shard;
 use crate::ctx::Caller;
 use crate::dispatch::{Answer, dispatch};
 use crate::hall::{Departure, SessionId, UserId};
-use crate::sequencer::Spoken;
+use crate::spoken::Spoken;
 
 /// How long a connection that ends may take to read what it was sent last.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

@@ -20,8 +20,9 @@ use super::census::Place;
 use super::connection::{CatchUp, Connection, PATIENCE, Standing, serve};
 use crate::config::{Config, Plain};
 use crate::hall::{Act, Departure, Intent, Reach, SessionId, UserId};
-use crate::sequencer::{Output, Release, Shards, Spoken};
+use crate::sequencer::{Output, Release, Shards};
 use crate::server::Server;
+use crate::spoken::Spoken;
 use crate::store::Question;
 use crate::written::Written;
 
@@ -340,7 +341,7 @@ impl Shard {
     /// What is in the store is read from there; what is not is held.
     fn keep_for_later(&self, connection: &Connection, spoken: &Arc<Spoken>) {
         if let Some(catch_up) = connection.catch_up.borrow_mut().as_mut() {
-            match spoken.seq {
+            match spoken.seq() {
                 Some(seq) => catch_up.skipped = catch_up.skipped.max(seq),
                 // A bound for who has a month of mail and a slow link: presence is worth less than memory.
                 None if catch_up.held.len() < HELD_MAX => catch_up.held.push(Arc::clone(spoken)),

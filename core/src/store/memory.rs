@@ -26,19 +26,19 @@ impl Reader for Memory {
         let (rows, head) = &*kept;
         Ok(match *question {
             Question::Owed { user, after } => {
-                let mut owed = rows.iter().filter(|row| row.seq > after && row.from != user && for_user(row, user));
-                let said: Vec<Said> = owed.by_ref().take(PAGE_MAX).map(|row| Said { offline: true, ..said(row) }).collect();
+                let mut owed = rows.iter().filter(|row| row.spoken.seq() > Some(after) && row.from != user && for_user(row, user));
+                let said: Vec<Said> = owed.by_ref().take(PAGE_MAX).filter_map(said).map(|said| Said { offline: true, ..said }).collect();
                 let more = owed.next().is_some();
                 let through = if more { said.last().map_or(after, |last| last.seq) } else { *head };
                 Page { said, through, more }
             }
             Question::Past { user, joined, with, count } => {
-                let mine = |row: &&SaidRow| row.from == user || (row.seq > joined && for_user(row, user));
+                let mine = |row: &&SaidRow| row.from == user || (row.spoken.seq() > Some(joined) && for_user(row, user));
                 let between = |row: &&SaidRow| {
                     with.is_none_or(|with| (row.from, row.audience) == (user, with) || (row.from, row.audience) == (with, user))
                 };
                 let mut past = rows.iter().rev().filter(mine).filter(between);
-                let mut said: Vec<Said> = past.by_ref().take(count.min(PAGE_MAX)).map(said).collect();
+                let mut said: Vec<Said> = past.by_ref().take(count.min(PAGE_MAX)).filter_map(said).collect();
                 said.reverse();
                 Page { said, through: *head, more: past.next().is_some() }
             }
@@ -50,6 +50,6 @@ fn for_user(row: &SaidRow, user: UserId) -> bool {
     row.audience == user || (row.audience == UserId::EVERYONE && !row.hidden_from.contains(&user))
 }
 
-fn said(row: &SaidRow) -> Said {
-    Said { seq: row.seq, at: row.at, from: row.from_name.clone(), to: row.to.clone(), text: row.text.clone(), offline: false }
+fn said(row: &SaidRow) -> Option<Said> {
+    row.spoken.said().cloned()
 }

@@ -1,14 +1,16 @@
 //! The store of a server answers like the store that keeps everything in a list.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use chinwag_wire::{Addressee, Millis};
+use chinwag_wire::{Addressee, Millis, Said};
 use proptest::prelude::*;
 
 use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
 use super::{Question, Reader, Writer};
 use crate::hall::{Row, SaidRow, SessionId, UserId};
+use crate::spoken::Spoken;
 
 fn account(id: i64) -> Row {
     Row::Account { user: UserId(id), name: format!("u{id}"), password: "x".to_owned(), joined: 0, at: Millis(0) }
@@ -16,16 +18,14 @@ fn account(id: i64) -> Row {
 
 fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
     let to = if audience == 0 { Addressee::Everyone } else { Addressee::User(format!("u{audience}")) };
+    let said =
+        Said { seq, at: Millis(i64::try_from(seq).unwrap()), from: format!("u{from}"), to, text: format!("text {seq}"), offline: false };
     Row::Said(SaidRow {
-        seq,
-        at: Millis(i64::try_from(seq).unwrap()),
+        spoken: Arc::new(Spoken::kept(said)),
         from: UserId(from),
         audience: UserId(audience),
         hidden_from: hidden_from.into_iter().map(UserId).collect(),
-        text: format!("text {seq}"),
         key: None,
-        from_name: format!("u{from}"),
-        to,
     })
 }
 
