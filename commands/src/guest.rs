@@ -16,7 +16,7 @@ impl Command for Guest {
     const SPEC: Spec = Spec {
         name: "guest",
         summary: "Come in without an account, where guests are allowed.",
-        needs: &[Need::GuestsAllowed, Need::LoggedOut],
+        needs: &[Need::LoggedOut, Need::GuestsAllowed],
         examples: "
             fred> guest fred
             alice, bob, carol, erin | * fred logged in

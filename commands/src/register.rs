@@ -20,7 +20,7 @@ impl Command for Register {
     const SPEC: Spec = Spec {
         name: "register",
         summary: "Make an account and log in.",
-        needs: &[Need::RegistrationOpen, Need::LoggedOut],
+        needs: &[Need::LoggedOut, Need::RegistrationOpen],
         examples: "
             fred> register fred secret
             alice, bob, carol, erin | * fred logged in

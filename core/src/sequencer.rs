@@ -68,6 +68,8 @@ pub enum Output {
         session: SessionId,
         /// What, written out already.
         bytes: Vec<u8>,
+        /// The order's head: everything up to here that concerns the connection is in front of this.
+        head: u64,
     },
     /// The answer to a line, written out already.
     Reply {
@@ -215,7 +217,8 @@ impl Sequencer {
 
     /// Sends the last that a connection hears, behind everything that happened before it.
     pub fn last_word(&self, session: SessionId, bytes: Vec<u8>) {
-        self.put_behind(session.shard(), Output::LastWord { session, bytes });
+        let head = self.view(Hall::head);
+        self.put_behind(session.shard(), Output::LastWord { session, bytes, head });
     }
 
     /// Has `shard` tell `waiter` when it has done everything that happened before this.

@@ -73,10 +73,12 @@ pub enum Act {
         /// What its connection is told.
         because: Refusal,
     },
-    /// Kept mail has been written to this connection; from here on it sees everything live.
+    /// Kept mail has been written to this connection.
     CaughtUp {
-        /// Up to here; nothing if there was none.
+        /// Up to here; `None` if there was none.
         through: Option<u64>,
+        /// All of it: from here on it sees everything live.
+        live: bool,
     },
     /// Everything up to `seq` has been seen.
     Acknowledge {
@@ -157,6 +159,8 @@ pub enum Departure {
     TimedOut,
     /// The connection ended, or the server ended it.
     Disconnected,
+    /// The server ends: nobody is told that the others leave, who are all told the same.
+    Shutdown,
 }
 
 /// What became of an intent that was not refused.

@@ -258,7 +258,7 @@ impl Hall {
             Act::Guest { name, acknowledges } => self.guest(now, intent.origin, &name, acknowledges),
             Act::Leave { how, seen } => self.leave(now, intent.origin, how, seen),
             Act::Evict { session, because } => self.evict(session, because),
-            Act::CaughtUp { through } => self.caught_up(intent.origin, through),
+            Act::CaughtUp { through, live } => self.caught_up(intent.origin, through, live),
             Act::Acknowledge { seq } => self.acknowledge(intent.origin, seq),
             Act::SpeakAs { acknowledges } => self.speak_as(intent.origin, acknowledges),
             Act::Say { to, text, key } => self.say(seq, now, intent.origin, to, text, key),

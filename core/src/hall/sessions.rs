@@ -120,9 +120,11 @@ impl Hall {
             return Ok(applied);
         }
         user.last_seen = Some(now);
-        let what = if how == Departure::TimedOut { Arrival::TimedOut } else { Arrival::LoggedOut };
-        let event = Event::Presence { name: user.name.to_string(), what, at: now };
-        applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
+        if how != Departure::Shutdown {
+            let what = if how == Departure::TimedOut { Arrival::TimedOut } else { Arrival::LoggedOut };
+            let event = Event::Presence { name: user.name.to_string(), what, at: now };
+            applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
+        }
         self.online.remove(&id);
         if id.is_guest() {
             self.forget_guest(id);
@@ -152,7 +154,7 @@ impl Hall {
         Ok(Applied { deliveries: vec![Delivery::Detach { session, last_word }], ..Applied::default() })
     }
 
-    pub(super) fn caught_up(&mut self, origin: SessionId, through: Option<u64>) -> Result<Applied, Refusal> {
+    pub(super) fn caught_up(&mut self, origin: SessionId, through: Option<u64>, live: bool) -> Result<Applied, Refusal> {
         let session = self.sessions.get(&origin).ok_or_else(not_logged_in)?;
         let id = session.user;
         let mut applied = Applied::default();
@@ -164,7 +166,9 @@ impl Hall {
             user.cursor = user.cursor.max(through.min(self.head));
             applied.rows.push(Row::Cursor { user: id, seen: user.cursor });
         }
-        applied.rows.push(Row::Live { session: origin, user: id });
+        if live {
+            applied.rows.push(Row::Live { session: origin, user: id });
+        }
         Ok(applied)
     }
 

@@ -44,6 +44,8 @@ pub(super) struct CatchUp {
     pub(super) owed: bool,
     /// Everything up to here has been written.
     pub(super) through: u64,
+    /// Everything up to here has been appended, and will have been written when the outbox is empty.
+    pub(super) appended: u64,
     /// The last number that was said meanwhile and not written: it is in the store.
     pub(super) skipped: u64,
     /// What was shown meanwhile and is in no store.
@@ -84,6 +86,8 @@ pub(super) struct Connection {
     /// The socket failed.
     broken: Cell<bool>,
     ending: RefCell<Option<Ending>>,
+    /// Its task has nothing to do but to read what comes.
+    listening: Cell<bool>,
     /// Wakes the reading task when the connection is to end.
     reader: RefCell<Option<Waker>>,
     /// What it has seen when everything has been written that it had coming when it was detached.
@@ -115,6 +119,7 @@ impl Connection {
             settled: Cell::new(0),
             broken: Cell::new(false),
             ending: RefCell::new(None),
+            listening: Cell::new(false),
             reader: RefCell::new(None),
             left_at: Cell::new(0),
             deadline: Cell::new(Duration::ZERO),
@@ -131,6 +136,12 @@ impl Connection {
     /// How many bytes wait for the socket.
     pub(super) fn waiting(&self) -> usize {
         self.outbox.borrow().len()
+    }
+
+    /// Whether something has come that its task has not been woken for yet.
+    pub(super) fn has_unread(&self) -> bool {
+        let came = || self.stream.get_ref().peek(&mut [0]).is_ok();
+        self.listening.get() && !self.is_ending() && came()
     }
 
     /// Whether the socket failed: what it was offered last may not have arrived.
@@ -307,7 +318,10 @@ impl Connection {
                         *self.reader.borrow_mut() = Some(cx.waker().clone());
                         Poll::Pending
                     });
-                    smol::future::or(self.stream.readable(), asked_to_end).await?;
+                    self.listening.set(true);
+                    let woken = smol::future::or(self.stream.readable(), asked_to_end).await;
+                    self.listening.set(false);
+                    woken?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return read,
@@ -411,7 +425,10 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
             allowance.spend(&shard.server.clock).await;
         }
         let (answer, marks) = match line {
-            Ok(line) => (dispatch(&shard.server, &mut state.caller, &line).await, line.marks),
+            Ok(line) => {
+                let _under_way = shard.under_way();
+                (dispatch(&shard.server, &mut state.caller, &line).await, line.marks)
+            }
             Err(refused) => (Some(Answer::refused(refused.refusal)), refused.marks),
         };
         let Some(answer) = answer else { continue };

@@ -118,6 +118,8 @@ pub(super) struct Shard {
     shutting_down: Cell<bool>,
     /// Counts what it does, so that calm can be told from a pause.
     deeds: Cell<u64>,
+    /// How much has begun and is not done: lines being obeyed, pages being read.
+    begun: Cell<usize>,
 }
 
 /// What a shard is made of.
@@ -166,6 +168,7 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
         accepted: Cell::new(0),
         shutting_down: Cell::new(false),
         deeds: Cell::new(0),
+        begun: Cell::new(0),
     });
     let executor = EXECUTOR.with(Rc::clone);
     spawn(also);
@@ -274,7 +277,8 @@ impl Shard {
                     self.greeted(&connection);
                 }
             }
-            Output::LastWord { session, bytes } => {
+            Output::LastWord { session, bytes, head } => {
+                self.head.set(self.head.get().max(head));
                 if let Some(connection) = self.connection(session) {
                     self.append(&connection, &bytes);
                     self.detach(&connection);
@@ -392,7 +396,7 @@ impl Shard {
         let through = owed_after.unwrap_or(head);
         connection.standing.set(Standing::CatchingUp(user));
         connection.settled.set(through);
-        let catch_up = CatchUp { owed: owed_after.is_some(), through, ..CatchUp::default() };
+        let catch_up = CatchUp { owed: owed_after.is_some(), through, appended: through, ..CatchUp::default() };
         *connection.catch_up.borrow_mut() = Some(Box::new(catch_up));
         self.catching_up.borrow_mut().push(Rc::clone(connection));
     }
@@ -428,7 +432,7 @@ impl Shard {
         self.go_live(connection, user);
         if connection.counts_as_seen() {
             // Refused only if the session has just ended, and then it is noted there.
-            let _ = self.server.submit(Intent { origin: connection.id, act: Act::CaughtUp { through } });
+            let _ = self.server.submit(Intent { origin: connection.id, act: Act::CaughtUp { through, live: true } });
         }
         self.turn_soon();
         for waker in connection.wait_for_mail.take() {
@@ -450,7 +454,10 @@ impl Shard {
     async fn bring_mail(self: Rc<Shard>, connection: Rc<Connection>, user: UserId) {
         loop {
             let Some(after) = connection.catch_up.borrow().as_ref().map(|catch_up| catch_up.through) else { return };
-            let page = match self.server.library.read(Question::Owed { user, after }).await {
+            let under_way = self.under_way();
+            let page = self.server.library.read(Question::Owed { user, after }).await;
+            drop(under_way);
+            let page = match page {
                 Ok(page) => page,
                 Err(refusal) => return connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal))),
             };
@@ -462,6 +469,9 @@ impl Shard {
                 dialect::ALL[connection.dialect.get()].event(&Event::Message(said), &mut bytes);
             }
             self.append(&connection, &bytes);
+            if let Some(state) = connection.catch_up.borrow_mut().as_mut() {
+                state.appended = page.through;
+            }
             self.round_trip().await;
             connection.drained_or_ending().await;
             if connection.is_ending() {
@@ -473,6 +483,12 @@ impl Shard {
                 state.through = page.through;
                 connection.settled.set(page.through);
                 if page.more || state.skipped > page.through {
+                    drop(catch_up);
+                    if connection.counts_as_seen() {
+                        // What has been read of a month of mail is not sent again because the link drops.
+                        let act = Act::CaughtUp { through: Some(page.through), live: false };
+                        let _ = self.server.submit(Intent { origin: connection.id, act });
+                    }
                     continue;
                 }
             }
@@ -521,8 +537,8 @@ impl Shard {
         match connection.standing.replace(Standing::Out) {
             Standing::Out => {}
             Standing::CatchingUp(_) => {
-                connection.left_at.set(connection.settled.get());
-                *connection.catch_up.borrow_mut() = None;
+                let catch_up = connection.catch_up.take();
+                connection.left_at.set(catch_up.map_or(connection.settled.get(), |state| state.appended));
                 self.catching_up.borrow_mut().retain(|other| !Rc::ptr_eq(other, connection));
             }
             Standing::Live(user, place) => {
@@ -697,6 +713,12 @@ impl Shard {
         connection.end(Departure::TimedOut, PATIENCE, Some(Event::Closing(refusal)));
     }
 
+    /// Something has begun on this shard that others finish: until it is dropped, the shard is not calm.
+    pub(super) fn under_way(self: &Rc<Shard>) -> UnderWay {
+        self.begun.set(self.begun.get() + 1);
+        UnderWay(Rc::clone(self))
+    }
+
     fn shut_down(&self) {
         self.shutting_down.set(true);
         let all: Vec<Rc<Connection>> = self.connections.borrow().values().cloned().collect();
@@ -707,7 +729,7 @@ impl Shard {
 
     fn end_for_shutdown(&self, connection: &Rc<Connection>) {
         let refusal = Refusal::new(code::SHUTDOWN, "the server is shutting down").hint("nothing is lost; connect again later");
-        connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
+        connection.end(Departure::Shutdown, PATIENCE, Some(Event::Closing(refusal)));
     }
 
     /// Returns when the sockets had nothing more to read and every task has had its turn; says how much has been
@@ -716,13 +738,14 @@ impl Shard {
         loop {
             let before = self.deeds.get();
             for _ in 0..3 {
-                // A turn of the executor and a look at the sockets.
-                smol::Timer::after(Duration::ZERO).await;
                 smol::future::yield_now().await;
             }
-            if self.deeds.get() == before {
+            let unread = || self.connections.borrow().values().any(|connection| connection.has_unread());
+            if self.deeds.get() == before && self.begun.get() == 0 && !unread() {
                 return before;
             }
+            // Only a timer that is not due yet has the reactor look at the sockets and wake who waits for them.
+            smol::Timer::after(Duration::from_micros(50)).await;
         }
     }
 
@@ -748,6 +771,16 @@ impl Shard {
                 })
             })
             .collect()
+    }
+}
+
+/// See [`Shard::under_way`].
+pub(super) struct UnderWay(Rc<Shard>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.begun.set(self.0.begun.get() - 1);
+        self.0.deeds.set(self.0.deeds.get() + 1);
     }
 }
 
