@@ -7,6 +7,9 @@ use crate::round::Kind;
 /// After so many ends chance is no excuse.
 const ENDS_ENOUGH: usize = 10;
 
+/// Of what readers of text see, at most one message in so many may be one they have seen before: a hundredth is usual.
+const AGAIN_AT_MOST_ONE_IN: usize = 12;
+
 /// What happened in one round, or in all.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -97,10 +100,10 @@ impl Tally {
         )
     }
 
-    /// Whether the rounds could have found anything.
+    /// Whether the rounds could have found anything, and whether readers of text saw no more again than they have to.
     ///
     /// # Errors
-    /// What was missing.
+    /// What was missing, or too much.
     pub(crate) fn means_something(&self, kind: Kind) -> Result<(), String> {
         if self.ends_after_acks * 2 <= self.ends {
             return Err(format!(
@@ -110,6 +113,12 @@ impl Tally {
         }
         if kind == Kind::FullSpeed && self.ends_in_flight == 0 {
             return Err(format!("none of {} ends came with lines in flight: this proves nothing", self.ends));
+        }
+        if kind == Kind::FullSpeed && self.text_again * AGAIN_AT_MOST_ONE_IN > self.seen_text {
+            return Err(format!(
+                "{} of {} messages were seen again in text: that is more than what was in flight",
+                self.text_again, self.seen_text
+            ));
         }
         // The mail of a few rounds may be read before the kill on a machine with other work to do.
         if kind == Kind::CatchingUp && self.ends >= ENDS_ENOUGH && self.ends_in_mail == 0 {
