@@ -248,7 +248,7 @@ impl Round {
         for user in &mut self.users {
             let most = match self.kind {
                 Kind::FullSpeed => IN_FLIGHT_MAX,
-                // The mail is theirs when all of it has been written.
+                // A page of mail is theirs when all of it has been written: a page or two may come again.
                 Kind::CatchingUp => usize::MAX,
                 Kind::ToldToEnd => 0,
             };
