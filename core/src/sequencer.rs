@@ -32,12 +32,19 @@ const RETRY: Duration = Duration::from_millis(500);
 /// What a shard is to do, in this order.
 #[derive(Debug)]
 pub enum Output {
-    /// Give these connections something to see.
+    /// Give one connection something to see.
     See {
+        /// Which.
+        session: SessionId,
         /// What.
         spoken: Arc<Spoken>,
-        /// Who; the shard looks at its own connections only.
-        reach: Arc<Reach>,
+    },
+    /// Give all connections something to see.
+    SeeAll {
+        /// What.
+        spoken: Arc<Spoken>,
+        /// But not those of these users (sorted).
+        but: Arc<[UserId]>,
     },
     /// See [`Delivery::Attach`].
     Attach {
@@ -408,23 +415,19 @@ impl State {
     /// Puts a delivery where it belongs.
     fn put(&mut self, delivery: Delivery, head: u64) {
         match delivery {
-            Delivery::See { spoken, reach } => {
-                match reach {
-                    Reach::EveryoneBut(_) => {
-                        let reach = Arc::new(reach);
-                        for outputs in &mut self.outputs {
-                            outputs.push(Output::See { spoken: Arc::clone(&spoken), reach: Arc::clone(&reach) });
-                        }
-                    }
-                    Reach::Sessions(sessions) => {
-                        // One device is the rule; several may be on several shards.
-                        for session in sessions {
-                            let reach = Arc::new(Reach::Sessions(vec![session]));
-                            self.outputs[session.shard()].push(Output::See { spoken: Arc::clone(&spoken), reach });
-                        }
+            Delivery::See { spoken, reach } => match reach {
+                Reach::EveryoneBut(users) => {
+                    let but: Arc<[UserId]> = users.into();
+                    for outputs in &mut self.outputs {
+                        outputs.push(Output::SeeAll { spoken: Arc::clone(&spoken), but: Arc::clone(&but) });
                     }
                 }
-            }
+                Reach::Sessions(sessions) => {
+                    for session in sessions {
+                        self.outputs[session.shard()].push(Output::See { session, spoken: Arc::clone(&spoken) });
+                    }
+                }
+            },
             Delivery::Attach { session, user, owed_after } => {
                 self.outputs[session.shard()].push(Output::Attach { session, user, owed_after, head });
             }

@@ -159,8 +159,7 @@ impl Server {
     pub(crate) async fn evict(&self, origin: SessionId, session: SessionId) {
         let (waiter, left) = async_channel::bounded(1);
         self.departures.lock().unwrap_or_else(PoisonError::into_inner).entry(session).or_default().push(waiter);
-        let because =
-            Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else").hint("log out there before you log in here again");
+        let because = Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else").hint("a login here takes over again");
         if self.sequencer.submit(Intent { origin, act: Act::Evict { session, because } }).is_ok() {
             // Closed when nobody is left who could answer: then it has left too.
             let _ = left.recv().await;

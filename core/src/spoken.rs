@@ -10,7 +10,7 @@ use chinwag_wire::{Event, Said, dialect};
 pub struct Spoken {
     event: Event,
     seq: Option<u64>,
-    written: [OnceLock<Box<[u8]>>; dialect::ALL.len()],
+    written: [OnceLock<Vec<u8>>; dialect::ALL.len()],
 }
 
 impl Spoken {
@@ -41,9 +41,10 @@ impl Spoken {
     /// The bytes of it in the dialect with this place in [`dialect::ALL`].
     pub fn bytes(&self, dialect: usize) -> &[u8] {
         self.written[dialect].get_or_init(|| {
-            let mut bytes = Vec::new();
+            // Room for the names and marks around a text, so that it is written without growing.
+            let mut bytes = Vec::with_capacity(self.said().map_or(0, |said| said.text.len()) + 128);
             dialect::ALL[dialect].event(&self.event, &mut bytes);
-            bytes.into()
+            bytes
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::command::AnyCommand;
 use crate::ctx::Caller;
 use crate::dispatch::dispatch;
-use crate::hall::{Act, Departure, Hall, Intent, Loaded, Policy, Reach, SessionId, UserId};
+use crate::hall::{Act, Departure, Hall, Intent, Loaded, Policy, SessionId, UserId};
 use crate::passwords::{Cost, Passwords};
 use crate::registry::{Registry, unindented};
 use crate::sequencer::{Output, Release, Sequencer, Shards};
@@ -195,12 +195,13 @@ impl Stage {
 
     fn show(&mut self, output: Output) {
         match output {
-            Output::See { spoken, reach } => {
-                let entitled = |player: &Player| match &*reach {
-                    Reach::Sessions(sessions) => sessions.contains(&player.caller.session),
-                    Reach::EveryoneBut(users) => player.user.is_some_and(|user| !users.contains(&user)),
-                };
-                for player in self.players.iter().filter(|player| entitled(player)) {
+            Output::See { session, spoken } => {
+                if let Some(player) = self.players.iter().find(|player| player.caller.session == session) {
+                    see(&mut self.seen, &player.name, spoken.bytes(player.caller.dialect));
+                }
+            }
+            Output::SeeAll { spoken, but } => {
+                for player in self.players.iter().filter(|player| player.user.is_some_and(|user| !but.contains(&user))) {
                     see(&mut self.seen, &player.name, spoken.bytes(player.caller.dialect));
                 }
             }

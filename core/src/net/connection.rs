@@ -86,6 +86,8 @@ pub(super) struct Connection {
     /// The socket failed.
     broken: Cell<bool>,
     ending: RefCell<Option<Ending>>,
+    /// A read is worth trying before the socket says so.
+    may_have_more: Cell<bool>,
     /// Its task has nothing to do but to read what comes.
     listening: Cell<bool>,
     /// Wakes the reading task when the connection is to end.
@@ -119,6 +121,7 @@ impl Connection {
             settled: Cell::new(0),
             broken: Cell::new(false),
             ending: RefCell::new(None),
+            may_have_more: Cell::new(true),
             listening: Cell::new(false),
             reader: RefCell::new(None),
             left_at: Cell::new(0),
@@ -162,7 +165,11 @@ impl Connection {
             // Writing to the buffer of a TLS connection cannot fail: it has no bound of its own.
             let _ = tls.writer().write_all(bytes);
         } else {
-            self.outbox.borrow_mut().extend_from_slice(bytes);
+            let mut outbox = self.outbox.borrow_mut();
+            if outbox.capacity() == 0 {
+                *outbox = super::shard::spare_buffer();
+            }
+            outbox.extend_from_slice(bytes);
         }
     }
 
@@ -206,7 +213,7 @@ impl Connection {
             outbox.extend_from_slice(more);
             return false;
         }
-        *outbox = Vec::new();
+        super::shard::keep_spare(std::mem::take(outbox));
         while !more.is_empty() {
             match self.offer(more) {
                 Some(0) => break,
@@ -309,8 +316,10 @@ impl Connection {
             if self.is_ending() {
                 return Ok(0);
             }
-            match self.read_now(shard, into) {
+            let read = if self.may_have_more.get() { self.read_now(shard, into) } else { Err(io::ErrorKind::WouldBlock.into()) };
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.may_have_more.set(true);
                     let asked_to_end = poll_fn(|cx| {
                         if self.is_ending() {
                             return Poll::Ready(Ok(()));
@@ -332,6 +341,8 @@ impl Connection {
     fn read_now(&self, shard: &Shard, into: &mut Vec<u8>) -> io::Result<usize> {
         let mut scratch = shard.scratch.borrow_mut();
         let read = self.stream.get_ref().read(&mut scratch)?;
+        // A read that did not fill the buffer emptied the socket: asking again would cost a call to hear "nothing".
+        self.may_have_more.set(read == scratch.len());
         let mut tls = self.tls.borrow_mut();
         let Some(tls) = tls.as_mut() else {
             into.extend_from_slice(&scratch[..read]);

@@ -19,7 +19,7 @@ use smol::LocalExecutor;
 use super::census::Place;
 use super::connection::{CatchUp, Connection, PATIENCE, Standing, serve};
 use crate::config::{Config, Plain};
-use crate::hall::{Act, Departure, Intent, Reach, SessionId, UserId};
+use crate::hall::{Act, Departure, Intent, SessionId, UserId};
 use crate::sequencer::{Output, Release, Shards};
 use crate::server::Server;
 use crate::spoken::Spoken;
@@ -32,6 +32,34 @@ const READ_BYTES: usize = 64 * 1024;
 thread_local! {
     /// The executor of this thread's shard.
     static EXECUTOR: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
+}
+
+thread_local! {
+    /// Buffers that outboxes take turns in using: most are needed for a moment, by few connections at a time.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many spare buffers a shard keeps, and how large they may be: half a megabyte at most.
+const SPARES_MAX: usize = 128;
+const SPARE_BYTES_MAX: usize = 4096;
+
+/// An empty buffer, if there is one to spare with memory of its own.
+pub(super) fn spare_buffer() -> Vec<u8> {
+    SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default()
+}
+
+/// Keeps a buffer for the next who needs one.
+pub(super) fn keep_spare(mut buffer: Vec<u8>) {
+    if buffer.capacity() == 0 || buffer.capacity() > SPARE_BYTES_MAX {
+        return;
+    }
+    buffer.clear();
+    SPARE.with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < SPARES_MAX {
+            spare.push(buffer);
+        }
+    });
 }
 
 /// Starts a task on this thread's shard.
@@ -266,10 +294,8 @@ impl Shard {
 
     fn output(self: &Rc<Shard>, output: Output) {
         match output {
-            Output::See { spoken, reach } => match &*reach {
-                Reach::Sessions(sessions) => sessions.iter().for_each(|session| self.see(*session, &spoken)),
-                Reach::EveryoneBut(users) => self.everyone_sees(users, &spoken),
-            },
+            Output::See { session, spoken } => self.see(session, &spoken),
+            Output::SeeAll { spoken, but } => self.everyone_sees(&but, &spoken),
             Output::Reply { session, dialect, bytes } => {
                 if let Some(connection) = self.connection(session) {
                     self.speaks(&connection, dialect);
