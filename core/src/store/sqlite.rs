@@ -1,5 +1,10 @@
 //! The store of a server: one SQLite file in WAL mode, one writing connection, others that read.
 //!
+//! What is said is appended to one table, in order, and to nothing else: that is all that an acknowledgement waits
+//! for. Two indexes, by audience and by sender, follow in sorted batches ([`INDEX_EVERY`]), because a row a
+//! message in the middle of each would cost more than the message: every user's end of an index is a page of its
+//! own. Whoever reads looks into the indexes for what is old and along the table for what is younger than they are.
+//!
 //! `synchronous=FULL` makes a commit survive a loss of power; rows that nobody waits for are committed with
 //! `NORMAL`, which syncs at checkpoints only: they survive the end of the process, and a loss of power with the
 //! next commit that syncs.
@@ -22,7 +27,8 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE progress (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         log TEXT NOT NULL,
-        head INTEGER NOT NULL
+        head INTEGER NOT NULL,
+        indexed INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY,
@@ -61,10 +67,22 @@ const MIGRATIONS: &[&str] = &["
         from_guest TEXT,
         to_guest TEXT
     ) STRICT;
-    CREATE INDEX said_to ON said (audience, seq);
-    CREATE INDEX said_by ON said (sender, seq);
+    CREATE TABLE said_to (
+        audience INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (audience, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE said_by (
+        sender INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (sender, seq)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX said_keys ON said (seq) WHERE key IS NOT NULL;
 "];
+
+/// After how many numbers the indexes follow. So many rows a reader may have to look through, a millisecond's work;
+/// and for a few milliseconds each time the store does nothing else.
+const INDEX_EVERY: u64 = 2048;
 
 /// How far back keys are looked for at start: a client resends what it has no answer to, and that is recent.
 const KEYS_WITHIN: u64 = 100_000;
@@ -96,6 +114,10 @@ pub struct SqliteWriter {
     syncing: bool,
     /// The head at the last commit.
     head: u64,
+    /// The indexes have everything up to here.
+    indexed: u64,
+    /// See [`INDEX_EVERY`].
+    index_every: u64,
 }
 
 /// A connection that reads.
@@ -122,11 +144,43 @@ pub fn open(folder: &Path, new_log: &str, written: &[u64]) -> Result<Opened, Sto
     fold_live(&mut connection, written)?;
     let loaded = load(&connection)?;
     let head = loaded.head;
+    let indexed = connection.query_row("SELECT indexed FROM progress", [], |row| unsigned(row.get(0)?))?;
     let log = connection.query_row("SELECT log FROM progress", [], |row| row.get(0))?;
-    Ok(Opened { loaded, log, writer: SqliteWriter { connection, syncing: true, head }, file })
+    Ok(Opened { loaded, log, writer: SqliteWriter { connection, syncing: true, head, indexed, index_every: INDEX_EVERY }, file })
 }
 
 impl SqliteWriter {
+    /// Has the indexes follow after so many numbers.
+    #[cfg(test)]
+    pub(super) fn index_every(&mut self, numbers: u64) {
+        self.index_every = numbers;
+    }
+
+    /// Has the indexes follow up to the head. Nobody waits for it, so it is not synced.
+    fn index(&mut self) -> Result<(), StoreError> {
+        self.sync(false)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for sql in [
+            "INSERT INTO said_to (audience, seq) SELECT audience, seq FROM said WHERE seq > ?1 ORDER BY audience, seq",
+            "INSERT INTO said_by (sender, seq) SELECT sender, seq FROM said WHERE seq > ?1 ORDER BY sender, seq",
+        ] {
+            transaction.prepare_cached(sql)?.execute([number(self.indexed)])?;
+        }
+        transaction.prepare_cached("UPDATE progress SET indexed = ?1")?.execute([number(self.head)])?;
+        transaction.commit()?;
+        self.indexed = self.head;
+        Ok(())
+    }
+
+    /// Has commits wait for the disk, or not.
+    fn sync(&mut self, durable: bool) -> Result<(), StoreError> {
+        if durable != self.syncing {
+            self.connection.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
+            self.syncing = durable;
+        }
+        Ok(())
+    }
+
     /// Moves everything into the one file, so that a copy of it is a copy of the store.
     pub fn finish(self) {
         if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
@@ -180,7 +234,7 @@ fn migrate(connection: &mut Connection, file: &Path, new_log: &str) -> Result<()
         transaction.execute_batch(migration)?;
     }
     if version == 0 {
-        transaction.execute("INSERT INTO progress (id, log, head) VALUES (1, ?1, 0)", [new_log])?;
+        transaction.execute("INSERT INTO progress (id, log, head, indexed) VALUES (1, ?1, 0, 0)", [new_log])?;
     }
     transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
     transaction.commit()?;
@@ -248,10 +302,11 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
 
 impl Writer for SqliteWriter {
     fn commit(&mut self, rows: &[Row], head: u64, durable: bool) -> Result<(), StoreError> {
-        if durable != self.syncing {
-            self.connection.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
-            self.syncing = durable;
+        if self.head - self.indexed >= self.index_every {
+            // Before the rows, not behind them: what has been committed need not wait to be heard of.
+            self.index()?;
         }
+        self.sync(durable)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut last_said = 0;
         {
@@ -324,6 +379,9 @@ fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlit
     keep_said.execute(params![number(said.seq), said.at.0, row.from.0, row.audience.0, said.text, hidden, row.key, from_guest, to_guest])
 }
 
+/// How far the indexes go.
+const INDEXED: &str = "SELECT indexed FROM progress";
+
 /// The columns that [`said`] reads.
 const SAID: &str = "s.seq, s.at, s.sender, s.audience, s.text, s.hidden_from,
     coalesce(s.from_guest, (SELECT name FROM accounts WHERE id = s.sender), '?'),
@@ -346,11 +404,13 @@ impl Reader for SqliteReader {
 }
 
 fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> Result<Page, StoreError> {
-    // Two runs along one index, merged: to me, and to everyone.
+    // Three runs, merged: to me and to everyone along the index, and both along what the index does not have yet.
     let sql = format!(
-        "SELECT {SAID} FROM said AS s WHERE s.audience = ?1 AND s.seq > ?2
+        "SELECT {SAID} FROM said_to AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE i.audience = ?1 AND i.seq > ?2
          UNION ALL
-         SELECT {SAID} FROM said AS s WHERE s.audience = 0 AND s.seq > ?2
+         SELECT {SAID} FROM said_to AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE i.audience = 0 AND i.seq > ?2
+         UNION ALL
+         SELECT {SAID} FROM said AS s WHERE s.seq > ?2 AND s.seq > ({INDEXED}) AND s.audience IN (?1, 0)
          ORDER BY 1 LIMIT ?3"
     );
     let mut statement = transaction.prepare_cached(&sql)?;
@@ -385,12 +445,26 @@ fn past(
     count: usize,
 ) -> Result<Page, StoreError> {
     // Each branch is a run along an index, and SQLite merges them row by row: a page costs a page.
-    let branches: &[&str] = match with {
-        Some(_) => &["s.audience = ?1 AND +s.sender = ?3 AND s.seq > ?2", "s.audience = ?3 AND +s.sender = ?1"],
+    let (indexes, tail): (&[(&str, &str)], &str) = match with {
+        Some(_) => (
+            &[("said_to", "i.audience = ?1 AND s.sender = ?3 AND i.seq > ?2"), ("said_to", "i.audience = ?3 AND s.sender = ?1")],
+            "(s.audience = ?1 AND s.sender = ?3 AND s.seq > ?2) OR (s.audience = ?3 AND s.sender = ?1)",
+        ),
         // Nobody says anything to themselves, so that no row comes twice.
-        None => &["s.audience = ?1 AND s.seq > ?2", "s.audience = 0 AND s.seq > ?2 AND +s.sender <> ?1", "s.sender = ?1 AND ?3 IS NULL"],
+        None => (
+            &[
+                ("said_to", "i.audience = ?1 AND i.seq > ?2"),
+                ("said_to", "i.audience = 0 AND i.seq > ?2 AND s.sender <> ?1"),
+                ("said_by", "i.sender = ?1 AND ?3 IS NULL"),
+            ],
+            "(s.audience IN (?1, 0) AND s.seq > ?2) OR s.sender = ?1",
+        ),
     };
-    let branches: Vec<String> = branches.iter().map(|what| format!("SELECT {SAID} FROM said AS s WHERE {what}")).collect();
+    let mut branches: Vec<String> = indexes
+        .iter()
+        .map(|(index, what)| format!("SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE {what}"))
+        .collect();
+    branches.push(format!("SELECT {SAID} FROM said AS s WHERE s.seq > ({INDEXED}) AND ({tail})"));
     let sql = format!("{} ORDER BY 1 DESC", branches.join(" UNION ALL "));
     let mut statement = transaction.prepare_cached(&sql)?;
     let mut rows = statement.query(params![user.0, number(joined), with.map(|with| with.0)])?;

@@ -38,14 +38,16 @@ fn talk() -> impl Strategy<Value = Vec<(i64, i64, Vec<i64>)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn both_stores_give_the_same_answers(talk in talk(), after in 0..60u64, count in 0..30usize) {
+    fn both_stores_give_the_same_answers(talk in talk(), after in 0..60u64, count in 0..30usize, index_every in 1..40u64) {
         let folder = tempfile::tempdir().unwrap();
         let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+        opened.writer.index_every(index_every);
         let mut memory = Memory::default();
         let mut rows: Vec<Row> = (1..5).map(account).collect();
         rows.extend(talk.iter().zip(1..).map(|((from, to, hidden), seq)| said(seq, *from, *to, hidden.clone())));
-        let head = talk.len() as u64;
+        let mut head = 0;
         for batch in rows.chunks(7) {
+            head = batch.iter().fold(head, |head, row| if let Row::Said(said) = row { said.spoken.seq().unwrap_or(head) } else { head });
             opened.writer.commit(batch, head, false).unwrap();
             memory.commit(batch, head, false).unwrap();
         }
