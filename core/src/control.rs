@@ -44,7 +44,7 @@ fn obey(running: &Running, line: &str) -> Result<Value, String> {
             Ok(json!({ "digest": running.server.sequencer.view(digest) }))
         }
         "dump" => Ok(dump(running)),
-        "fault" => fault(rest),
+        "fault" => crate::fault::switch(rest.trim()).map(|()| json!({ "ok": true })),
         other => Err(format!("there is no control command `{other}`; there are now, advance, quiesce, digest, dump and fault")),
     }
 }
@@ -116,14 +116,4 @@ fn dump(running: &Running) -> Value {
         "store_failing": running.server.sequencer.is_failing(),
         "commits": running.server.sequencer.commits(),
     })
-}
-
-#[cfg(feature = "faults")]
-fn fault(rest: &str) -> Result<Value, String> {
-    crate::fault::switch(rest).map(|()| json!({ "ok": true }))
-}
-
-#[cfg(not(feature = "faults"))]
-fn fault(_: &str) -> Result<Value, String> {
-    Err("this server was built without faults".to_owned())
 }

@@ -8,6 +8,7 @@ use chinwag_wire::{Card, Event, Fact, Millis, Refusal, code};
 use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
+use crate::fault::Fault;
 use crate::hall::{Act, Departure, Intent, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
@@ -109,7 +110,8 @@ impl Ctx {
     /// # Errors
     /// As the hall decides: blocked, yourself, too long.
     pub fn say(&mut self, to: Recipient, addressee: chinwag_wire::Addressee, text: String) -> Outcome {
-        let receipt = self.submit(Act::Say { to, text, key: self.marks.key.clone() })?;
+        let key = self.marks.key.clone().filter(|_| !Fault::ForgetKeys.is_on());
+        let receipt = self.submit(Act::Say { to, text, key })?;
         let Receipt { seq, at, kept, missed, again } = receipt;
         self.reply(Event::Sent { seq, at, to: addressee, kept, missed, again });
         Ok(())

@@ -13,7 +13,6 @@ pub mod config;
 mod control;
 pub mod ctx;
 pub mod dispatch;
-#[cfg(feature = "faults")]
 mod fault;
 pub mod hall;
 mod net;

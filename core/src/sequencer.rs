@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use chinwag_wire::{Event, Refusal, code};
 
 use crate::clock::Clock;
+use crate::fault::Fault;
 use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, Row, SessionId, UserId};
 use crate::spoken::Spoken;
 use crate::store::{StoreError, Writer};
@@ -244,7 +245,7 @@ impl Sequencer {
 
     fn put_behind(&self, shard: usize, output: Output) {
         let mut state = self.lock();
-        if state.failing {
+        if state.failing || (Fault::AckBeforeEffects.is_on() && matches!(output, Output::Reply { .. })) {
             // Nothing moves until the store works again; whoever asks hears that now. No number is given out that
             // is not committed.
             self.shards.release(shard, Release { outputs: vec![output], head: 0 });
@@ -328,7 +329,7 @@ impl Sequencer {
 
     fn commit(&self, writer: &mut dyn Writer, batch: Batch) {
         if !batch.rows.is_empty() {
-            while let Err(error) = writer.commit(&batch.rows, batch.head, batch.durable) {
+            while let Err(error) = try_commit(writer, &batch) {
                 self.note_failure(&error);
             }
             self.commits.fetch_add(1, Ordering::Relaxed);
@@ -385,6 +386,13 @@ impl Sequencer {
     }
 }
 
+fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> {
+    if Fault::StoreFull.is_on() {
+        return Err(StoreError("the disk is full (a fault that was switched on)".to_owned()));
+    }
+    writer.commit(&batch.rows, batch.head, batch.durable)
+}
+
 /// Whether an intent would have to be kept to mean anything: then it is refused while the store fails.
 fn asks_to_keep(act: &Act) -> bool {
     match act {
@@ -435,5 +443,105 @@ impl State {
                 self.outputs[session.shard()].push(Output::Detach { session, last_word });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    use chinwag_wire::Millis;
+
+    use super::*;
+    use crate::hall::{Loaded, Policy, Recipient};
+
+    /// Gives what is released to whoever waits for it, one thing after the other.
+    struct Told(async_channel::Sender<&'static str>);
+
+    impl Shards for Told {
+        fn release(&self, _: usize, release: Release) {
+            for output in release.outputs {
+                let what = match output {
+                    Output::See { .. } => "see",
+                    Output::SeeAll { .. } => "see all",
+                    Output::Attach { .. } => "attach",
+                    Output::Detach { .. } => "detach",
+                    Output::Signal { .. } => "signal",
+                    Output::LastWord { .. } => "last word",
+                    Output::Reply { .. } => "reply",
+                };
+                self.0.try_send(what).unwrap();
+            }
+        }
+    }
+
+    /// A disk that is full for the first few commits.
+    struct FullDisk<'a>(&'a AtomicUsize);
+
+    impl Writer for FullDisk<'_> {
+        fn commit(&mut self, _: &[Row], _: u64, _: bool) -> Result<(), StoreError> {
+            match self.0.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+                Ok(_) => Err(StoreError("disk full".to_owned())),
+                Err(_) => Ok(()),
+            }
+        }
+    }
+
+    fn sequencer() -> (Sequencer, async_channel::Receiver<&'static str>) {
+        let (told, tells) = async_channel::unbounded();
+        let hall = Hall::load(Policy::default(), Loaded::default());
+        (Sequencer::new(hall, true, Arc::new(Clock::standing_at(Millis(0))), 1, Box::new(Told(told))), tells)
+    }
+
+    fn register(sequencer: &Sequencer, number: u64) -> SessionId {
+        let origin = SessionId::new(number, 0);
+        let act = Act::Register { name: format!("u{number}"), password: "phc".to_owned(), acknowledges: true };
+        sequencer.submit(Intent { origin, act }).unwrap();
+        origin
+    }
+
+    fn say(sequencer: &Sequencer, origin: SessionId) -> Result<Receipt, Refusal> {
+        sequencer.submit(Intent { origin, act: Act::Say { to: Recipient::Everyone, text: "hi".to_owned(), key: None } })
+    }
+
+    fn now(tells: &async_channel::Receiver<&'static str>) -> Vec<&'static str> {
+        std::iter::from_fn(|| tells.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn nothing_is_seen_before_it_is_kept_and_answers_come_behind_what_they_answer_for() {
+        let (sequencer, tells) = sequencer();
+        let origin = register(&sequencer, 1);
+        say(&sequencer, origin).unwrap();
+        sequencer.reply(origin, 0, Vec::new());
+        assert_eq!(now(&tells), [""; 0]);
+        sequencer.commit_now(&mut FullDisk(&AtomicUsize::new(0)));
+        assert_eq!(now(&tells), ["see all", "attach", "see all", "reply"]);
+        sequencer.reply(origin, 0, Vec::new());
+        assert_eq!(now(&tells), ["reply"], "what waits for nothing goes at once");
+    }
+
+    #[test]
+    fn a_full_disk_stops_what_is_new_and_loses_nothing_that_was_accepted() {
+        let (sequencer, tells) = sequencer();
+        let failures = AtomicUsize::new(2);
+        let origin = register(&sequencer, 1);
+        thread::scope(|threads| {
+            threads.spawn(|| sequencer.commit_until_end(&mut FullDisk(&failures)));
+            while !sequencer.is_failing() {
+                thread::yield_now();
+            }
+            assert_eq!(say(&sequencer, origin).map_err(|refusal| refusal.code), Err(code::STORE_FAILING));
+            sequencer.reply(origin, 0, Vec::new());
+            assert_eq!(tells.recv_blocking(), Ok("reply"), "whoever asks hears that at once");
+            // The disk has room again: what was accepted comes, in its order.
+            assert_eq!(tells.recv_blocking(), Ok("see all"));
+            assert_eq!(tells.recv_blocking(), Ok("attach"));
+            say(&sequencer, origin).unwrap();
+            sequencer.commit_soon();
+            assert_eq!(tells.recv_blocking(), Ok("see all"));
+            sequencer.end();
+        });
     }
 }

@@ -143,7 +143,8 @@ impl Connection {
 
     /// Whether something has come that its task has not been woken for yet.
     pub(super) fn has_unread(&self) -> bool {
-        let came = || self.stream.get_ref().peek(&mut [0]).is_ok();
+        // Bytes, the end, or a reset: all of them have to be acted on.
+        let came = || !matches!(self.stream.get_ref().peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         self.listening.get() && !self.is_ending() && came()
     }
 

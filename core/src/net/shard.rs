@@ -19,6 +19,7 @@ use smol::LocalExecutor;
 use super::census::Place;
 use super::connection::{CatchUp, Connection, PATIENCE, Standing, serve};
 use crate::config::{Config, Plain};
+use crate::fault::Fault;
 use crate::hall::{Act, Departure, Intent, SessionId, UserId};
 use crate::sequencer::{Output, Release, Shards};
 use crate::server::Server;
@@ -381,6 +382,7 @@ impl Shard {
     }
 
     fn everyone_sees(&self, hidden_from: &[UserId], spoken: &Arc<Spoken>) {
+        let hidden_from = if Fault::LeakPresence.is_on() && spoken.seq().is_none() { &[] } else { hidden_from };
         let excused: Vec<Rc<Connection>> = {
             let by_user = self.by_user.borrow();
             hidden_from.iter().filter_map(|user| by_user.get(user)).flatten().cloned().collect()
@@ -491,7 +493,10 @@ impl Shard {
                 return;
             }
             let mut bytes = Vec::new();
-            for said in page.said {
+            for (place, said) in page.said.into_iter().enumerate() {
+                if place == 2 && Fault::DropThirdMail.is_on() {
+                    continue;
+                }
                 dialect::ALL[connection.dialect.get()].event(&Event::Message(said), &mut bytes);
             }
             self.append(&connection, &bytes);
