@@ -129,7 +129,11 @@ impl Connection {
 
     /// Closes it from this side, without a word.
     pub fn close(&mut self) {
-        self.stream = None;
+        if let Some(stream) = self.stream.take() {
+            // Dropping it would not do: a server that is being started at this moment holds a copy of every socket
+            // between its fork and its exec, and as long as it does nothing is closed.
+            let _ = stream.get_ref().shutdown(std::net::Shutdown::Both);
+        }
         self.partial.clear();
         self.awaited = None;
     }

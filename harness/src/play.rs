@@ -284,6 +284,7 @@ impl<'s> Player<'s> {
             Step::Let(by) => {
                 for (hole, capture) in &by.0 {
                     let value = self.captured(&capture.value, &capture.span)?;
+                    self.transcript.remember(&hole.value, &value);
                     self.filling.insert(hole.value.clone(), value);
                 }
                 Ok(())

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use chinwag_wire::SafeText;
+
 use crate::connection::Heard;
 use crate::scenario::{Items, Scenario, Step};
 
@@ -12,6 +14,11 @@ const WIDTH: usize = 96;
 const COLUMN_MIN: usize = 12;
 /// The widest column, so that few users stand together.
 const COLUMN_MAX: usize = 28;
+
+/// What is at least as long may be random, such as a token; numbers and names are shorter.
+const RANDOM_MIN: usize = 16;
+/// More of one line than this nobody reads. What is compared is all of it.
+const SHOWN_MAX: usize = 200;
 
 /// One line of the transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub struct Transcript {
     pub rows: Vec<Row>,
     /// The rows of the step that is being played.
     open: Vec<Row>,
+    /// What was remembered and differs from seed to seed, with the name it was remembered by.
+    named: Vec<(String, String)>,
 }
 
 impl Transcript {
@@ -42,7 +51,27 @@ impl Transcript {
     pub fn new(scenario: &Scenario) -> Transcript {
         let mut names: Vec<String> = scenario.cast.0.iter().map(|(name, _)| name.value.clone()).collect();
         connected(&scenario.steps, &mut names);
-        Transcript { names, rows: Vec::new(), open: Vec::new() }
+        Transcript { names, rows: Vec::new(), open: Vec::new(), named: Vec::new() }
+    }
+
+    /// A value was remembered under a name. One that is long enough to be random is shown by that name from here on,
+    /// and where it was first seen.
+    pub fn remember(&mut self, name: &str, value: &str) {
+        if value.len() >= RANDOM_MIN {
+            self.named.push((value.to_owned(), format!("{{{name}}}")));
+        }
+    }
+
+    /// A text as the transcript shows it: harmless to a terminal, short enough to read, the same for every seed.
+    fn shown(&self, text: &str) -> String {
+        let text = self.named.iter().fold(text.to_owned(), |text, (value, name)| text.replace(value, name));
+        let safe = SafeText::new(&text);
+        let length = safe.as_str().chars().count();
+        if length <= SHOWN_MAX {
+            return safe.as_str().to_owned();
+        }
+        let begin: String = safe.as_str().chars().take(SHOWN_MAX).collect();
+        format!("{begin}… ({length} characters)")
     }
 
     /// Something happened to all.
@@ -104,7 +133,7 @@ impl Transcript {
             let indent = row.column.unwrap_or(0) * width;
             for (at, text) in row.text.split('\n').enumerate() {
                 let mark = if at == 0 { row.mark } else { ' ' };
-                lines.push(format!("{:>steps$} | {:indent$}{mark} {text}", row.step, "").trim_end().to_owned());
+                lines.push(format!("{:>steps$} | {:indent$}{mark} {}", row.step, "", self.shown(text)).trim_end().to_owned());
             }
         }
         lines.join("\n")

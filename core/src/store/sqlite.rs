@@ -209,6 +209,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     }
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Indexing a batch keeps what it would need to undo one statement: in memory, not in a file of its own.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(())
 }
 
