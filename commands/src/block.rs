@@ -46,8 +46,7 @@ impl Command for Block {
 
     async fn run(&self, ctx: &mut Ctx, Args { user }: Args) -> Outcome {
         ctx.submit(Act::Block { whom: user.id })?;
-        let told =
-            Fact::new("blocked", format!("{} is blocked", user.name)).with("name", user.name);
+        let told = Fact::new("blocked", format!("{} is blocked", user.name)).with("name", user.name);
         ctx.reply(Event::Fact(told));
         Ok(())
     }

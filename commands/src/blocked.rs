@@ -29,15 +29,8 @@ impl Command for Blocked {
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
         let me = ctx.user()?;
         let blocked = ctx.view(|view| {
-            let blocks = view
-                .hall()
-                .user(me)
-                .into_iter()
-                .flat_map(|user| &user.blocks);
-            listing::names(
-                PeopleOf::Blocked,
-                blocks.filter_map(|id| Some((*id, view.hall().user(*id)?))),
-            )
+            let blocks = view.hall().user(me).into_iter().flat_map(|user| &user.blocks);
+            listing::names(PeopleOf::Blocked, blocks.filter_map(|id| Some((*id, view.hall().user(*id)?))))
         });
         ctx.reply(blocked);
         Ok(())

@@ -22,11 +22,7 @@ pub struct DialectName(pub String);
 const NAMES: &[Cow<'static, str>] = &[Cow::Borrowed("text"), Cow::Borrowed("json")];
 
 impl Arg for DialectName {
-    const KIND: Kind = Kind {
-        label: Cow::Borrowed("a dialect"),
-        complete: Complete::OneOf(Cow::Borrowed(NAMES)),
-        ..Kind::WORD
-    };
+    const KIND: Kind = Kind { label: Cow::Borrowed("a dialect"), complete: Complete::OneOf(Cow::Borrowed(NAMES)), ..Kind::WORD };
 
     fn read(word: &str, _: &View<'_>) -> Result<Self, Refusal> {
         Ok(DialectName(word.to_owned()))
@@ -61,10 +57,7 @@ impl Command for Dialect {
 mod tests {
     #[test]
     fn completion_offers_every_dialect() {
-        let spoken: Vec<&str> = chinwag_core::wire::dialect::ALL
-            .iter()
-            .map(|dialect| dialect.name())
-            .collect();
+        let spoken: Vec<&str> = chinwag_core::wire::dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         assert_eq!(super::NAMES, spoken);
     }
 }

@@ -42,12 +42,7 @@ impl Command for Help {
         let cards = match command {
             None => ctx.cards(),
             // Explained to everyone: whoever is not logged in may want to know what for.
-            Some(CommandName(name)) => ctx
-                .cards_with_examples()
-                .iter()
-                .filter(|card| card.name == name)
-                .cloned()
-                .collect(),
+            Some(CommandName(name)) => ctx.cards_with_examples().iter().filter(|card| card.name == name).cloned().collect(),
         };
         ctx.reply(Event::Help { cards });
         Ok(())

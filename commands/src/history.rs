@@ -30,11 +30,7 @@ pub enum WithOrCount {
 }
 
 impl Arg for WithOrCount {
-    const KIND: Kind = Kind {
-        label: Cow::Borrowed("a user, or a number of messages"),
-        complete: Complete::KnownUsers,
-        ..Kind::WORD
-    };
+    const KIND: Kind = Kind { label: Cow::Borrowed("a user, or a number of messages"), complete: Complete::KnownUsers, ..Kind::WORD };
 
     fn read(word: &str, view: &View<'_>) -> Result<Self, Refusal> {
         if word.bytes().all(|b| b.is_ascii_digit()) {
@@ -49,23 +45,15 @@ impl Arg for WithOrCount {
 pub struct Count(usize);
 
 impl Arg for Count {
-    const KIND: Kind = Kind {
-        label: Cow::Borrowed("a number of messages"),
-        ..Kind::WORD
-    };
+    const KIND: Kind = Kind { label: Cow::Borrowed("a number of messages"), ..Kind::WORD };
 
     fn read(word: &str, view: &View<'_>) -> Result<Self, Refusal> {
         let Number(count) = Number::read(word, view)?;
         if count == 0 {
-            return Err(Refusal::new(
-                code::USAGE,
-                "`0` messages are none: ask for one at least",
-            ));
+            return Err(Refusal::new(code::USAGE, "`0` messages are none: ask for one at least"));
         }
         // More than a page is not refused: the answer says that there is more.
-        Ok(Count(
-            usize::try_from(count).unwrap_or(PAGE_MAX).min(PAGE_MAX),
-        ))
+        Ok(Count(usize::try_from(count).unwrap_or(PAGE_MAX).min(PAGE_MAX)))
     }
 }
 
@@ -101,16 +89,10 @@ impl Command for History {
             (None, count) => (None, count),
             (Some(WithOrCount::With(user)), count) => (Some(user), count),
             (Some(WithOrCount::Count(count, _)), None) => (None, Some(count)),
-            (Some(WithOrCount::Count(_, name)), count) => (
-                Some(ctx.view(|view| view.user(&name).map(|(id, _)| id))?),
-                count,
-            ),
+            (Some(WithOrCount::Count(_, name)), count) => (Some(ctx.view(|view| view.user(&name).map(|(id, _)| id))?), count),
         };
         let page = ctx.past(with, count.map_or(SHOWN, |count| count.0)).await?;
-        let end = Event::PastEnd {
-            count: page.said.len(),
-            more: page.more,
-        };
+        let end = Event::PastEnd { count: page.said.len(), more: page.more };
         for said in page.said {
             ctx.reply(Event::Past(said));
         }
@@ -128,11 +110,6 @@ mod tests {
     #[test]
     fn help_tells_the_numbers_in_force() {
         let help = <Args as Arguments>::SPECS[1].help;
-        assert_eq!(
-            help.trim(),
-            format!(
-                "how many of the newest messages to show, {SHOWN} if not given and {PAGE_MAX} at most"
-            )
-        );
+        assert_eq!(help.trim(), format!("how many of the newest messages to show, {SHOWN} if not given and {PAGE_MAX} at most"));
     }
 }

@@ -12,23 +12,13 @@ pub(crate) const LISTED_MAX: usize = 1000;
 /// The names of `people`, as far as they are listed.
 pub(crate) fn names<'a>(of: PeopleOf, people: impl Iterator<Item = (UserId, &'a User)>) -> Event {
     let (people, more) = by_name(people);
-    let names = people
-        .into_iter()
-        .map(|(_, user)| user.name.to_string())
-        .collect();
+    let names = people.into_iter().map(|(_, user)| user.name.to_string()).collect();
     Event::People { of, names, more }
 }
 
 /// `people` sorted by name, as far as they are listed, and whether there are more.
-pub(crate) fn by_name<'a>(
-    people: impl Iterator<Item = (UserId, &'a User)>,
-) -> (Vec<(UserId, &'a User)>, bool) {
-    first(
-        people
-            .map(|(id, user)| (folded(&user.name), (id, user)))
-            .collect(),
-        LISTED_MAX,
-    )
+pub(crate) fn by_name<'a>(people: impl Iterator<Item = (UserId, &'a User)>) -> (Vec<(UserId, &'a User)>, bool) {
+    first(people.map(|(id, user)| (folded(&user.name), (id, user))).collect(), LISTED_MAX)
 }
 
 /// The values of the first `most` keys in order, and whether there are more.
@@ -49,18 +39,8 @@ mod tests {
 
     #[test]
     fn a_list_is_sorted_and_says_when_it_is_cut() {
-        let all = |names: &str| {
-            names
-                .chars()
-                .map(|name| (name.to_string(), name))
-                .collect::<Vec<_>>()
-        };
-        for (names, most, listed, more) in [
-            ("", 2, "", false),
-            ("ba", 2, "ab", false),
-            ("dcab", 2, "ab", true),
-            ("cab", 0, "", true),
-        ] {
+        let all = |names: &str| names.chars().map(|name| (name.to_string(), name)).collect::<Vec<_>>();
+        for (names, most, listed, more) in [("", 2, "", false), ("ba", 2, "ab", false), ("dcab", 2, "ab", true), ("cab", 0, "", true)] {
             let expected: Vec<char> = listed.chars().collect();
             assert_eq!(first(all(names), most), (expected, more), "{names} {most}");
         }

@@ -44,20 +44,7 @@ impl Command for Register {
     };
     type Args = Args;
 
-    async fn run(
-        &self,
-        ctx: &mut Ctx,
-        Args {
-            name,
-            password,
-            invite,
-        }: Args,
-    ) -> Outcome {
-        ctx.register(
-            &name.0,
-            &password.0,
-            invite.as_ref().map(|code| code.0.as_str()),
-        )
-        .await
+    async fn run(&self, ctx: &mut Ctx, Args { name, password, invite }: Args) -> Outcome {
+        ctx.register(&name.0, &password.0, invite.as_ref().map(|code| code.0.as_str())).await
     }
 }

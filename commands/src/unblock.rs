@@ -40,9 +40,7 @@ impl Command for Unblock {
     async fn run(&self, ctx: &mut Ctx, Args { user }: Args) -> Outcome {
         ctx.submit(Act::Unblock { whom: user.id })?;
         let text = format!("{} is not blocked any more", user.name);
-        ctx.reply(Event::Fact(
-            Fact::new("unblocked", text).with("name", user.name),
-        ));
+        ctx.reply(Event::Fact(Fact::new("unblocked", text).with("name", user.name)));
         Ok(())
     }
 }

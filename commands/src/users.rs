@@ -41,10 +41,7 @@ impl Command for Users {
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
         let directory = ctx.view(|view| {
             let (users, more) = listing::by_name(view.hall().users());
-            let users = users
-                .into_iter()
-                .map(|(id, user)| person(view, id, user))
-                .collect();
+            let users = users.into_iter().map(|(id, user)| person(view, id, user)).collect();
             Event::Directory { users, more }
         });
         ctx.reply(directory);
@@ -57,9 +54,5 @@ fn person(view: &View<'_>, id: UserId, user: &User) -> Person {
     let seen = view.sees(id);
     let online = seen && user.is_online();
     let last_seen = user.last_seen.filter(|_| seen && !online);
-    Person {
-        name: user.name.to_string(),
-        online,
-        last_seen,
-    }
+    Person { name: user.name.to_string(), online, last_seen }
 }

@@ -26,17 +26,10 @@ impl Command for Whoami {
             let session = view.my_session()?;
             let user = view.hall().user(session.user)?;
             let name = user.name.to_string();
-            Some(Event::Me {
-                name,
-                since: session.since,
-                guest: session.user.is_guest(),
-                cursor: user.cursor,
-            })
+            Some(Event::Me { name, since: session.since, guest: session.user.is_guest(), cursor: user.cursor })
         });
         // Nothing is found when the session ended while the line was on its way.
-        let gone = || {
-            Refusal::new(code::NOT_LOGGED_IN, "you are not logged in any more").hint("log in again")
-        };
+        let gone = || Refusal::new(code::NOT_LOGGED_IN, "you are not logged in any more").hint("log in again");
         ctx.reply(found.ok_or_else(gone)?);
         Ok(())
     }

@@ -43,14 +43,8 @@ impl Command for Whoelsesince {
     async fn run(&self, ctx: &mut Ctx, Args { time }: Args) -> Outcome {
         let lately = ctx.view(|view| {
             let of = PeopleOf::Since(time.0.as_secs());
-            let others = view
-                .hall()
-                .users()
-                .filter(|(id, _)| Some(*id) != view.me() && view.sees(*id));
-            listing::names(
-                of,
-                others.filter(|(_, user)| was_here(user, view.now, time.0)),
-            )
+            let others = view.hall().users().filter(|(id, _)| Some(*id) != view.me() && view.sees(*id));
+            listing::names(of, others.filter(|(_, user)| was_here(user, view.now, time.0)))
         });
         ctx.reply(lately);
         Ok(())

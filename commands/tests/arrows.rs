@@ -24,39 +24,16 @@ const NOT_FOR_WIRE: &[&str] = &["smol", "rusqlite", "rustls"];
 fn packages() -> Vec<(String, Vec<String>)> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let asked = Command::new(cargo)
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-            "--offline",
-        ])
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs, for it runs this test");
-    assert!(
-        asked.status.success(),
-        "{}",
-        String::from_utf8_lossy(&asked.stderr)
-    );
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     let told: Value = serde_json::from_slice(&asked.stdout).expect("cargo metadata is JSON");
-    let name = |value: &Value| {
-        value["name"]
-            .as_str()
-            .expect("packages have names")
-            .to_owned()
-    };
+    let name = |value: &Value| value["name"].as_str().expect("packages have names").to_owned();
     let list = |value: &Value| value.as_array().expect("this is a list").clone();
     let packages = list(&told["packages"]);
-    packages
-        .iter()
-        .map(|package| {
-            (
-                name(package),
-                list(&package["dependencies"]).iter().map(name).collect(),
-            )
-        })
-        .collect()
+    packages.iter().map(|package| (name(package), list(&package["dependencies"]).iter().map(name).collect())).collect()
 }
 
 #[test]
@@ -64,10 +41,7 @@ fn the_only_arrows_between_packages_are_these() {
     let packages = packages();
     let ours: BTreeSet<&str> = packages.iter().map(|(name, _)| name.as_str()).collect();
     for (from, to) in ARROWS {
-        assert!(
-            ours.contains(from) && ours.contains(to),
-            "{from} -> {to}: there is no such package"
-        );
+        assert!(ours.contains(from) && ours.contains(to), "{from} -> {to}: there is no such package");
     }
     for (from, dependencies) in &packages {
         for to in dependencies.iter().filter(|to| ours.contains(to.as_str())) {
@@ -80,14 +54,8 @@ fn the_only_arrows_between_packages_are_these() {
 #[test]
 fn the_wire_stays_light() {
     let packages = packages();
-    let (_, wire) = packages
-        .iter()
-        .find(|(name, _)| name == "chinwag-wire")
-        .expect("there is a wire");
+    let (_, wire) = packages.iter().find(|(name, _)| name == "chinwag-wire").expect("there is a wire");
     for heavy in NOT_FOR_WIRE {
-        assert!(
-            !wire.iter().any(|name| name == heavy),
-            "chinwag-wire must not depend on {heavy}"
-        );
+        assert!(!wire.iter().any(|name| name == heavy), "chinwag-wire must not depend on {heavy}");
     }
 }

@@ -16,25 +16,13 @@ fn no_two_commands_want_one_name() {
 fn words_about_commands_are_sentences_and_words_about_arguments_are_not() {
     for card in chinwag_commands::stock().cards() {
         let name = &card.name;
-        assert!(
-            card.summary.starts_with(char::is_uppercase),
-            "{name}: a summary begins with a capital"
-        );
-        assert!(
-            card.summary.ends_with('.'),
-            "{name}: a summary ends with a full stop"
-        );
-        assert!(
-            !card.summary.trim_end_matches('.').contains(". "),
-            "{name}: a summary is one sentence"
-        );
+        assert!(card.summary.starts_with(char::is_uppercase), "{name}: a summary begins with a capital");
+        assert!(card.summary.ends_with('.'), "{name}: a summary ends with a full stop");
+        assert!(!card.summary.trim_end_matches('.').contains(". "), "{name}: a summary is one sentence");
         for arg in &card.args {
             let what = format!("{name} {}: `{}`", arg.usage(), arg.help);
             assert!(!arg.help.ends_with('.'), "{what} ends with a full stop");
-            assert!(
-                !arg.help.starts_with(char::is_uppercase),
-                "{what} begins with a capital"
-            );
+            assert!(!arg.help.starts_with(char::is_uppercase), "{what} begins with a capital");
         }
     }
 }

@@ -9,9 +9,7 @@ use chinwag_core::command::{Need, Spec};
 use chinwag_core::wire::dialect::Dialect as _;
 use chinwag_core::wire::dialect::json::Json;
 use chinwag_core::wire::refusal::code;
-use chinwag_core::wire::{
-    Addressee, Arrival, Card, Event, Fact, Millis, PeopleOf, Person, Refusal, Said,
-};
+use chinwag_core::wire::{Addressee, Arrival, Card, Event, Fact, Millis, PeopleOf, Person, Refusal, Said};
 
 const HOW: &str = "CHINWAG_BLESS=1 cargo test -p chinwag-commands --test documents";
 
@@ -27,20 +25,10 @@ fn check(path: &str, should_be: &str) {
         return;
     }
     let mut lines = is.lines().zip(should_be.lines()).enumerate();
-    let differing = lines
-        .find(|(_, (is, should_be))| is != should_be)
-        .map_or_else(
-            || {
-                format!(
-                    "it has {} lines, not {}",
-                    is.lines().count(),
-                    should_be.lines().count()
-                )
-            },
-            |(at, (is, should_be))| {
-                format!("line {} is\n  {is}\nand should be\n  {should_be}", at + 1)
-            },
-        );
+    let differing = lines.find(|(_, (is, should_be))| is != should_be).map_or_else(
+        || format!("it has {} lines, not {}", is.lines().count(), should_be.lines().count()),
+        |(at, (is, should_be))| format!("line {} is\n  {is}\nand should be\n  {should_be}", at + 1),
+    );
     panic!("{path} is stale: {differing}\nTo write it anew: {HOW}");
 }
 
@@ -62,13 +50,7 @@ fn the_list_of_commands_is_fresh() {
          | what to type | what it does |\n|---|---|\n"
     );
     for card in cards() {
-        let _ = writeln!(
-            text,
-            "| [`{}`](#{}) | {} |",
-            card.usage(),
-            card.name,
-            card.summary
-        );
+        let _ = writeln!(text, "| [`{}`](#{}) | {} |", card.usage(), card.name, card.summary);
     }
     for (card, spec) in cards().iter().zip(chinwag_commands::stock().specs()) {
         tell(card, spec, &mut text);
@@ -78,26 +60,12 @@ fn the_list_of_commands_is_fresh() {
 
 /// All there is to know of one command.
 fn tell(card: &Card, spec: &Spec, text: &mut String) {
-    let _ = writeln!(
-        text,
-        "\n## {}\n\n`{}`\n\n{}",
-        card.name,
-        card.usage(),
-        card.summary
-    );
+    let _ = writeln!(text, "\n## {}\n\n`{}`\n\n{}", card.name, card.usage(), card.summary);
     let needs: Vec<&str> = spec.needs.iter().map(|need| in_words(*need)).collect();
-    let when = if needs.is_empty() {
-        "At any time".to_owned()
-    } else {
-        needs.join(", ")
-    };
+    let when = if needs.is_empty() { "At any time".to_owned() } else { needs.join(", ") };
     let _ = write!(text, "{when}.");
     if !card.aliases.is_empty() {
-        let also: Vec<String> = card
-            .aliases
-            .iter()
-            .map(|alias| format!("`{alias}`"))
-            .collect();
+        let also: Vec<String> = card.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let _ = write!(text, " Also called {}.", also.join(", "));
     }
     text.push('\n');
@@ -105,13 +73,7 @@ fn tell(card: &Card, spec: &Spec, text: &mut String) {
         text.push('\n');
     }
     for arg in &card.args {
-        let _ = writeln!(
-            text,
-            "- `{}`, {}: {}",
-            arg.usage(),
-            arg.kind.label,
-            arg.help
-        );
+        let _ = writeln!(text, "- `{}`, {}: {}", arg.usage(), arg.kind.label, arg.help);
     }
     let _ = writeln!(text, "\n```text\n{}\n```", card.examples);
 }
@@ -154,12 +116,7 @@ fn the_list_of_refusals_is_fresh() {
             by[NAMED - 1] = format!("and {} more", by.len() - (NAMED - 1));
             by.truncate(NAMED);
         }
-        let _ = writeln!(
-            text,
-            "| `{code}` | {} | {} |",
-            meaning.trim(),
-            by.join(", ")
-        );
+        let _ = writeln!(text, "| `{code}` | {} | {} |", meaning.trim(), by.join(", "));
     }
     check("docs/refusals.md", &text);
 }
@@ -171,51 +128,30 @@ const END: &str = "<!-- /generated -->";
 fn the_samples_of_events_are_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md");
     let text = fs::read_to_string(path).expect("the protocol is written down");
-    let (before, rest) = text
-        .split_once(BEGIN)
-        .expect("the protocol has a place for samples");
-    let (_, after) = rest
-        .split_once(END)
-        .expect("the place for samples has an end");
+    let (before, rest) = text.split_once(BEGIN).expect("the protocol has a place for samples");
+    let (_, after) = rest.split_once(END).expect("the place for samples has an end");
     let mut lines = Vec::new();
     for event in samples() {
         Json.event(&event, &mut lines);
     }
     let lines = String::from_utf8(lines).expect("JSON is UTF-8");
-    check(
-        "docs/protocol.md",
-        &format!("{before}{BEGIN}```json\n{lines}```\n{END}{after}"),
-    );
+    check("docs/protocol.md", &format!("{before}{BEGIN}```json\n{lines}```\n{END}{after}"));
 }
 
 #[test]
 fn every_kind_of_event_has_one_sample() {
     let kinds: Vec<_> = samples().iter().map(std::mem::discriminant).collect();
     for (at, kind) in kinds.iter().enumerate() {
-        assert!(
-            !kinds[..at].contains(kind),
-            "the sample {:?} is the second of its kind",
-            samples()[at]
-        );
+        assert!(!kinds[..at].contains(kind), "the sample {:?} is the second of its kind", samples()[at]);
     }
     for event in samples() {
         // A kind that is new does not compile here: name it, and add a sample below.
         match event {
-            Event::Hello { .. }
-            | Event::Dialect { .. }
-            | Event::Welcome { .. }
-            | Event::Cards { .. } => {}
+            Event::Hello { .. } | Event::Dialect { .. } | Event::Welcome { .. } | Event::Cards { .. } => {}
             Event::Roster { .. } | Event::Message(_) | Event::Past(_) | Event::PastEnd { .. } => {}
-            Event::Sent { .. }
-            | Event::Presence { .. }
-            | Event::People { .. }
-            | Event::Directory { .. } => {}
+            Event::Sent { .. } | Event::Presence { .. } | Event::People { .. } | Event::Directory { .. } => {}
             Event::Me { .. } | Event::Help { .. } | Event::Token { .. } | Event::Pong { .. } => {}
-            Event::Done
-            | Event::Refusal(_)
-            | Event::Closing(_)
-            | Event::Goodbye
-            | Event::Fact(_) => {}
+            Event::Done | Event::Refusal(_) | Event::Closing(_) | Event::Goodbye | Event::Fact(_) => {}
             Event::Unknown => panic!("what a reader does not know is never sent"),
         }
     }
@@ -224,112 +160,37 @@ fn every_kind_of_event_has_one_sample() {
 /// One of each, in the order a program is likely to meet them. Flags that are not set are left out on the wire.
 fn samples() -> Vec<Event> {
     let at = Millis(1_767_225_600_000);
-    let message = chinwag_commands::stock()
-        .cards()
-        .into_iter()
-        .find(|card| card.name == "message");
+    let message = chinwag_commands::stock().cards().into_iter().find(|card| card.name == "message");
     let message = message.expect("one can say something to somebody");
-    let said = |from: &str, to| Said {
-        seq: 1042,
-        at,
-        from: from.to_owned(),
-        to,
-        text: "don't be late".to_owned(),
-        offline: false,
-    };
+    let said = |from: &str, to| Said { seq: 1042, at, from: from.to_owned(), to, text: "don't be late".to_owned(), offline: false };
     let bob = || Addressee::User("bob".to_owned());
     vec![
-        Event::Hello {
-            server: "chinwag 0.1.0".to_owned(),
-            log: "5d41402abc4b2a76".to_owned(),
-            now: at,
-        },
-        Event::Dialect {
-            name: "json".to_owned(),
-        },
-        Event::Cards {
-            cards: vec![message.clone()],
-        },
-        Event::Welcome {
-            name: "bob".to_owned(),
-            registered: true,
-            guest: false,
-            seq: 1041,
-        },
-        Event::Roster {
-            names: vec!["alice".to_owned(), "carol".to_owned()],
-            more: false,
-        },
-        Event::Message(Said {
-            offline: true,
-            ..said("alice", bob())
-        }),
-        Event::Sent {
-            seq: 1042,
-            at,
-            to: bob(),
-            kept: true,
-            missed: false,
-            again: false,
-        },
-        Event::Presence {
-            name: "carol".to_owned(),
-            what: Arrival::LoggedIn,
-            at,
-        },
-        Event::People {
-            of: PeopleOf::Since(90),
-            names: vec!["alice".to_owned(), "dave".to_owned()],
-            more: false,
-        },
+        Event::Hello { server: "chinwag 0.1.0".to_owned(), log: "5d41402abc4b2a76".to_owned(), now: at },
+        Event::Dialect { name: "json".to_owned() },
+        Event::Cards { cards: vec![message.clone()] },
+        Event::Welcome { name: "bob".to_owned(), registered: true, guest: false, seq: 1041 },
+        Event::Roster { names: vec!["alice".to_owned(), "carol".to_owned()], more: false },
+        Event::Message(Said { offline: true, ..said("alice", bob()) }),
+        Event::Sent { seq: 1042, at, to: bob(), kept: true, missed: false, again: false },
+        Event::Presence { name: "carol".to_owned(), what: Arrival::LoggedIn, at },
+        Event::People { of: PeopleOf::Since(90), names: vec!["alice".to_owned(), "dave".to_owned()], more: false },
         Event::Directory {
             users: vec![
-                Person {
-                    name: "alice".to_owned(),
-                    online: true,
-                    last_seen: None,
-                },
-                Person {
-                    name: "dave".to_owned(),
-                    online: false,
-                    last_seen: Some(at),
-                },
+                Person { name: "alice".to_owned(), online: true, last_seen: None },
+                Person { name: "dave".to_owned(), online: false, last_seen: Some(at) },
             ],
             more: true,
         },
-        Event::Me {
-            name: "bob".to_owned(),
-            since: at,
-            guest: false,
-            cursor: 1042,
-        },
+        Event::Me { name: "bob".to_owned(), since: at, guest: false, cursor: 1042 },
         Event::Past(said("alice", Addressee::Everyone)),
-        Event::PastEnd {
-            count: 1,
-            more: false,
-        },
-        Event::Help {
-            cards: vec![Card {
-                examples: "alice> message bob hi\nbob | alice: hi".into(),
-                ..message
-            }],
-        },
-        Event::Token {
-            token: "86461af303bb583db0e16f4d76de63c7".to_owned(),
-            expires: at.plus(Duration::from_secs(30 * 24 * 3600)),
-        },
-        Event::Pong {
-            token: "7".to_owned(),
-        },
+        Event::PastEnd { count: 1, more: false },
+        Event::Help { cards: vec![Card { examples: "alice> message bob hi\nbob | alice: hi".into(), ..message }] },
+        Event::Token { token: "86461af303bb583db0e16f4d76de63c7".to_owned(), expires: at.plus(Duration::from_secs(30 * 24 * 3600)) },
+        Event::Pong { token: "7".to_owned() },
         Event::Done,
         Event::Fact(Fact::new("acme.roll", "alice rolled 2d6: 4 + 1 = 5").with("total", 5)),
-        Event::Refusal(
-            Refusal::new(code::NO_SUCH_USER, "there is no user `bobb`").hint("did you mean `bob`?"),
-        ),
-        Event::Closing(
-            Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else")
-                .hint("log in again to take over"),
-        ),
+        Event::Refusal(Refusal::new(code::NO_SUCH_USER, "there is no user `bobb`").hint("did you mean `bob`?")),
+        Event::Closing(Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else").hint("log in again to take over")),
         Event::Goodbye,
     ]
 }

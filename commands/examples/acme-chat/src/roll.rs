@@ -52,11 +52,7 @@ impl Command for Roll {
     async fn run(&self, ctx: &mut Ctx, Args { dice }: Args) -> Outcome {
         let rolled: Vec<u32> = (0..dice.count).map(|_| ctx.roll(dice.sides)).collect();
         let total: u32 = rolled.iter().sum();
-        let mut sum = rolled
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(" + ");
+        let mut sum = rolled.iter().map(u32::to_string).collect::<Vec<_>>().join(" + ");
         if rolled.len() > 1 {
             sum.push_str(&format!(" = {total}"));
         }
@@ -73,23 +69,17 @@ pub(crate) struct Dice {
 }
 
 impl Arg for Dice {
-    const KIND: Kind = Kind {
-        label: Cow::Borrowed("dice, like 2d6"),
-        ..Kind::WORD
-    };
+    const KIND: Kind = Kind { label: Cow::Borrowed("dice, like 2d6"), ..Kind::WORD };
 
     fn read(word: &str, _: &View<'_>) -> Result<Self, Refusal> {
         let numbers = word.split_once(['d', 'D']);
-        let dice =
-            numbers.and_then(|(count, sides)| Some((count.parse().ok()?, sides.parse().ok()?)));
+        let dice = numbers.and_then(|(count, sides)| Some((count.parse().ok()?, sides.parse().ok()?)));
         let word = shortened(word);
         let wrong = match dice {
             Some((count @ 1..=DICE_MAX, sides @ 2..=SIDES_MAX)) => {
                 return Ok(Dice { count, sides });
             }
-            Some(_) => format!(
-                "`{word}` is out of bounds: up to {DICE_MAX} dice of 2 to {SIDES_MAX} sides"
-            ),
+            Some(_) => format!("`{word}` is out of bounds: up to {DICE_MAX} dice of 2 to {SIDES_MAX} sides"),
             None => format!("`{word}` is not a number of dice such as `2d6`"),
         };
         // Without a hint of its own, a refusal is given the usage.

@@ -14,17 +14,9 @@ fn roll_has_a_card_and_block_has_none() {
     assert_eq!(crate::registry().check(), Ok(()));
     let cards = crate::registry().cards();
     let named = |name: &str| cards.iter().find(|card| card.answers_to(name));
-    assert_eq!(
-        named("roll")
-            .map(chinwag_core::wire::Card::usage)
-            .as_deref(),
-        Some("roll <dice>")
-    );
+    assert_eq!(named("roll").map(chinwag_core::wire::Card::usage).as_deref(), Some("roll <dice>"));
     assert_eq!(named("block"), None);
-    assert!(
-        named("unblock").is_some(),
-        "only what was named is left out"
-    );
+    assert!(named("unblock").is_some(), "only what was named is left out");
 }
 
 /// Without a card, a line with the name of the command is refused.
