@@ -155,9 +155,10 @@ impl Room {
         match command {
             b"broadcast" => {
                 let Some(name) = self.members[place].as_ref().and_then(|member| member.name.clone()) else { return };
+                let line = [name.as_bytes(), b" to all: ", rest, b"\n"].concat();
                 for other in 0..self.members.len() {
                     if other != place && self.members[other].as_ref().is_some_and(|member| member.name.is_some()) {
-                        self.say(other, &[name.as_bytes(), b" to all: ", rest, b"\n"]);
+                        self.say(other, &[&line]);
                     }
                 }
                 self.say(place, &[b"sent\n"]);
