@@ -32,7 +32,7 @@ pub use registry::Registry;
 
 /// All that a command file needs.
 pub mod prelude {
-    pub use crate::arg::{CommandName, KnownUser, Number, OnlineUser, Seconds, Secret, Text, Word};
+    pub use crate::arg::{Choice, CommandName, KnownUser, Number, OnlineUser, Seconds, Secret, Text, Word, Words};
     pub use crate::args;
     pub use crate::arguments::{Arg, NoArgs};
     pub use crate::command::{Command, Need, Outcome, Spec};

@@ -1,5 +1,6 @@
 //! The stock kinds of arguments, one file each. Your own is one more `impl Arg`.
 
+mod choice;
 mod command_name;
 mod known_user;
 mod number;
@@ -9,6 +10,7 @@ mod secret;
 mod text;
 mod word;
 
+pub use choice::{Choice, Words};
 pub use command_name::CommandName;
 pub use known_user::KnownUser;
 pub use number::Number;
