@@ -117,7 +117,8 @@ pub struct Sequencer {
 
 struct State {
     hall: Hall,
-    /// Whether durable rows are committed with a sync.
+    /// Whether durable rows are committed with a sync. Without one they are committed all the same before anybody
+    /// hears of them: they survive the end of the process, though not a loss of power.
     durable: bool,
     /// Rows that no commit has taken yet.
     rows: Vec<Row>,
@@ -199,8 +200,8 @@ impl Sequencer {
         let (now, seq) = (self.clock.now(), state.hall.head() + 1);
         let applied = state.hall.apply(seq, now, intent)?;
         state.sync |= applied.durable && state.durable;
-        state.awaited |= (applied.durable && state.durable) || applied.gated;
-        state.hurry |= applied.durable || applied.rows.iter().any(|row| matches!(row, Row::Cursor { .. }));
+        state.awaited |= applied.durable || applied.gated;
+        state.hurry |= applied.rows.iter().any(|row| matches!(row, Row::Cursor { .. }));
         if !applied.rows.is_empty() && state.first_row_at.is_none() {
             state.first_row_at = Some(Instant::now());
         }
