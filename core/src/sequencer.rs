@@ -190,7 +190,7 @@ impl Sequencer {
     /// The hall's refusal; `busy` and `store-failing` when the store cannot follow.
     pub fn submit(&self, intent: Intent) -> Result<Receipt, Refusal> {
         let mut state = self.lock();
-        if state.rows.len() >= ROWS_WAITING_MAX {
+        if state.rows.len() >= ROWS_WAITING_MAX && !has_to_be_heard(&intent.act) {
             return Err(Refusal::new(code::BUSY, "the store cannot follow").hint("try again in a few seconds"));
         }
         if state.failing && asks_to_keep(&intent.act) {
@@ -394,14 +394,22 @@ fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> 
     writer.commit(&batch.rows, batch.head, batch.durable)
 }
 
-/// Whether an intent would have to be kept to mean anything: then it is refused while the store fails.
+/// Whether an intent would have to be kept to mean anything: then it is refused while the store fails. So is a login:
+/// whoever came in would see nothing and could say nothing.
 fn asks_to_keep(act: &Act) -> bool {
     match act {
         Act::Register { .. } | Act::Say { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
         Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } => true,
-        Act::Login { .. } | Act::LoginFailed { .. } | Act::Guest { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
+        Act::Login { .. } | Act::Guest { .. } => true,
+        Act::LoginFailed { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
         Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
     }
+}
+
+/// Whether an intent is about what has happened already: a connection is gone whether there is room to note it or
+/// not. There are no more of these than connections.
+fn has_to_be_heard(act: &Act) -> bool {
+    matches!(act, Act::Leave { .. } | Act::Evict { .. } | Act::CaughtUp { .. } | Act::LoginFailed { .. })
 }
 
 impl State {

@@ -321,22 +321,27 @@ impl Connection {
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.may_have_more.set(true);
-                    let asked_to_end = poll_fn(|cx| {
-                        if self.is_ending() {
-                            return Poll::Ready(Ok(()));
-                        }
-                        *self.reader.borrow_mut() = Some(cx.waker().clone());
-                        Poll::Pending
-                    });
-                    self.listening.set(true);
-                    let woken = smol::future::or(self.stream.readable(), asked_to_end).await;
-                    self.listening.set(false);
-                    woken?;
+                    self.readable_or_ending().await?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return read,
             }
         }
+    }
+
+    /// Waits until something has come, or the connection is to end.
+    async fn readable_or_ending(&self) -> io::Result<()> {
+        let asked_to_end = poll_fn(|cx| {
+            if self.is_ending() {
+                return Poll::Ready(Ok(()));
+            }
+            *self.reader.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        self.listening.set(true);
+        let woken = smol::future::or(self.stream.readable(), asked_to_end).await;
+        self.listening.set(false);
+        woken
     }
 
     fn read_now(&self, shard: &Shard, into: &mut Vec<u8>) -> io::Result<usize> {
@@ -372,12 +377,19 @@ impl Connection {
         if into.len() == before { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(into.len() - before) }
     }
 
-    /// Whether the first byte says TLS. Waits for it.
+    /// Whether the first byte says TLS. Waits for it; a connection that is to end before it comes is plain.
     async fn begins_with_tls(&self) -> io::Result<bool> {
         const CLIENT_HELLO: u8 = 0x16;
         let mut first = [0];
-        let read = self.stream.peek(&mut first).await?;
-        Ok(read == 1 && first[0] == CLIENT_HELLO)
+        while !self.is_ending() {
+            match self.stream.get_ref().peek(&mut first) {
+                Ok(read) => return Ok(read == 1 && first[0] == CLIENT_HELLO),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable_or_ending().await?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -397,7 +409,7 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         // Bounded by the outbox, like everything else that waits.
         tls.set_buffer_limit(None);
         *connection.tls.borrow_mut() = Some(Box::new(tls));
-    } else if !shard.accepts_plain(connection.address) {
+    } else if !connection.is_ending() && !shard.accepts_plain(connection.address) {
         let refusal = Refusal::new(code::TLS_REQUIRED, shard.why_not_plain()).hint("connect with TLS");
         connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         return Ok(());
