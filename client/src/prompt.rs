@@ -1,7 +1,6 @@
 //! Chat at a terminal: a prompt to type at on this thread, the session on another, and what arrives printed above
 //! the prompt.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -151,7 +150,5 @@ impl Prompt {
 /// Ends the wait at the prompt: the line editor takes an interrupt for Ctrl-C, puts the terminal in order and
 /// returns. Says whether that could be done.
 fn wake() -> bool {
-    let me = std::process::id().to_string();
-    let kill = Command::new("sh").args(["-c", "kill -INT \"$0\"", &me]).stdin(Stdio::null()).status();
-    kill.is_ok_and(|status| status.success())
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).is_ok()
 }

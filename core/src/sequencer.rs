@@ -221,18 +221,17 @@ impl Sequencer {
 
     /// Sends the answer to a line behind everything that happened before it.
     pub fn reply(&self, session: SessionId, dialect: usize, bytes: Vec<u8>) {
-        self.put_behind(session.shard(), Output::Reply { session, dialect, bytes });
+        self.put_behind(session.shard(), |_| Output::Reply { session, dialect, bytes });
     }
 
     /// Sends the last that a connection hears, behind everything that happened before it.
     pub fn last_word(&self, session: SessionId, bytes: Vec<u8>) {
-        let head = self.view(Hall::head);
-        self.put_behind(session.shard(), Output::LastWord { session, bytes, head });
+        self.put_behind(session.shard(), |head| Output::LastWord { session, bytes, head });
     }
 
     /// Has `shard` tell `waiter` when it has done everything that happened before this.
     pub fn signal(&self, shard: usize, waiter: async_channel::Sender<()>) {
-        self.put_behind(shard, Output::Signal { waiter });
+        self.put_behind(shard, |_| Output::Signal { waiter });
     }
 
     /// Waits until everything that has happened so far is committed and released.
@@ -244,8 +243,10 @@ impl Sequencer {
         let _ = done.recv().await;
     }
 
-    fn put_behind(&self, shard: usize, output: Output) {
+    /// Puts an output, made with the order's head, behind everything that happened before it.
+    fn put_behind(&self, shard: usize, output: impl FnOnce(u64) -> Output) {
         let mut state = self.lock();
+        let output = output(state.hall.head());
         if state.failing || (Fault::AckBeforeEffects.is_on() && matches!(output, Output::Reply { .. })) {
             // Nothing moves until the store works again; whoever asks hears that now. No number is given out that
             // is not committed.

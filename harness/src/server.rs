@@ -196,8 +196,9 @@ impl Server {
     /// # Errors
     /// When it cannot be asked.
     pub async fn stop(&mut self) -> std::io::Result<ExitStatus> {
-        // The shell's `kill`: the standard library sends no signal but SIGKILL.
-        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.pid().to_string()]).status().await?;
+        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or_else(|| std::io::Error::other("the server has no process number"))?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         let status = self.child.status().await?;
         self.ended().await;
         Ok(status)

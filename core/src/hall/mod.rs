@@ -18,9 +18,9 @@ use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
 pub(crate) use sessions::{bad_token, locked_out};
 
-/// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a
-/// kilobyte or so of each user who sends keys.
-pub const KEYS_REMEMBERED: usize = 64;
+/// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a few
+/// kilobytes of each user who sends keys.
+pub const KEYS_REMEMBERED: usize = 128;
 
 /// How many pairs of name and address may be counted for lock-out. Above it the oldest go first: a memory bound
 /// against a stranger who tries names from many addresses, a hundred times what an honest day brings.
