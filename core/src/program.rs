@@ -154,6 +154,9 @@ fn data_folder(config: &Config) -> Result<PathBuf, String> {
 fn start_log(config: &Config) {
     let level = config.log.parse().unwrap_or(tracing::Level::INFO);
     let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
+    // A log that nobody reads any more is no reason to stop: by default a failed write is reported to the same closed
+    // stderr, and that panics.
+    let log = log.log_internal_errors(false);
     // Refused when the program that embeds this one has a log already: then that one is used.
     let _ = match config.log_format {
         LogFormat::Human => tracing::subscriber::set_global_default(log.with_ansi(io::stderr().is_terminal()).finish()),
