@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chinwag_wire::{Event, Refusal, code, dialect};
 use smol::Async;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -104,7 +105,10 @@ fn admit(stream: TcpStream, address: SocketAddr, census: &Arc<Census>, shards: &
             tracing::info!(%address, "refused: too many connections");
             // A new socket takes a line without waiting; whoever speaks TLS sees the connection close.
             let _ = stream.set_nonblocking(true);
-            let _ = (&stream).write_all(b"* disconnected: error[too-many-connections]: there are too many connections, in all or from your address; try again later\n");
+            let refusal = Refusal::new(code::TOO_MANY_CONNECTIONS, "there are too many connections, in all or from your address");
+            let mut bytes = Vec::new();
+            dialect::ALL[0].event(&Event::Closing(refusal.hint("try again later")), &mut bytes);
+            let _ = (&stream).write_all(&bytes);
         }
     }
 }
