@@ -498,14 +498,15 @@ impl<'s> Player<'s> {
 
     /// Waits until everything caused so far has arrived, and takes it into the transcript.
     async fn settle(&mut self, any_order: bool) -> Result<(), Stop> {
-        self.barrier.pass(&mut self.cast, &mut self.server).await?;
+        let passed = self.barrier.pass(&mut self.cast, &mut self.server).await;
+        let one_ended = self.cast.all.iter().any(|connection| connection.fresh.iter().any(|heard| matches!(heard, Heard::Closed)));
         self.collect(any_order);
-        match self.server.poll_end() {
-            Some(status) => {
-                Err(Mistake::new(self.span.clone(), format!("the server ended in step {} by itself: {status}", self.label)).into())
-            }
-            None => Ok(()),
+        if (one_ended || matches!(passed, Err(Trouble::Control(_))))
+            && let Err(how) = self.cast.during(self.server.check_alive()).await?
+        {
+            return Err(Mistake::new(self.span.clone(), format!("the server ended in step {} by itself: {how}", self.label)).into());
         }
+        Ok(passed?)
     }
 
     fn collect(&mut self, any_order: bool) {

@@ -212,6 +212,18 @@ impl Server {
         self.status
     }
 
+    /// Whether it still answers; if it does not, waits for its end. A process that dies closes its connections before
+    /// anybody can be told that it has died: only its control channel knows which of the two a closed connection is.
+    ///
+    /// # Errors
+    /// How it ended.
+    pub async fn check_alive(&mut self) -> Result<(), String> {
+        match self.ask("now").await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.ended().await),
+        }
+    }
+
     /// Waits for its end and for the last of what it wrote; says how it ended.
     async fn ended(&mut self) -> String {
         self.status = self.child.status().await.ok();
