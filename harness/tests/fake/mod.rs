@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test program may stop at what it did not foresee")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::process::exit;
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::refusal::code;
 use chinwag_wire::{Addressee, Arrival, Event, Millis, Refusal, Said};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 /// With this in its environment a test program is this server.
@@ -71,62 +73,149 @@ pub(crate) fn serve() -> ! {
     let file = PathBuf::from(after(&args, "--data")).join("state.json");
     let kept = std::fs::read(&file).ok().and_then(|kept| serde_json::from_slice(&kept).ok()).unwrap_or_default();
     let now = after(&args, "--epoch").parse().unwrap();
-    let world = Arc::new(Mutex::new(World { kept, file, now, online: BTreeMap::new() }));
+    let mut world = World { kept, file, now, online: BTreeMap::new() };
     let listener = TcpListener::bind(format!("127.0.0.1:{}", after(&args, "--port"))).unwrap();
+    listener.set_nonblocking(true).unwrap();
     println!(r#"{{"listening":["{}"],"pid":{},"version":"0","fingerprint":"none"}}"#, listener.local_addr().unwrap(), std::process::id());
-    let shared = Arc::clone(&world);
-    std::thread::spawn(move || {
-        for (number, stream) in listener.incoming().enumerate() {
-            let (stream, world) = (stream.unwrap(), Arc::clone(&shared));
-            stream.set_nodelay(true).unwrap();
-            std::thread::spawn(move || connection(number as u64, &stream, &world));
+    let mut callers = Callers { listener, all: Vec::new(), accepted: 0 };
+    let mut control = Lines::default();
+    // Without a buffer in between, which poll would not know of.
+    let mut stdin = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    loop {
+        // One thread sees to everything, sockets first: so "quiet" can be answered from what the kernel says.
+        wait(&callers, Some(stdin.as_fd()));
+        callers.serve(&mut world);
+        if !ready(stdin.as_fd()) {
+            continue;
         }
-    });
-    control(&world)
+        let Some(lines) = control.read(&mut stdin) else { exit(0) };
+        for line in lines {
+            obey(&String::from_utf8_lossy(&line), &mut world, &mut callers);
+        }
+    }
 }
 
-fn control(world: &Mutex<World>) -> ! {
-    for line in std::io::stdin().lines().map_while(Result::ok) {
-        let mut world = world.lock().unwrap();
-        let (command, rest) = chinwag_wire::split::word(&line);
-        match command {
-            "advance" => {
-                world.now += chinwag_wire::time::read_duration(rest).unwrap().as_millis() as i64;
-                println!(r#"{{"now":{}}}"#, world.now);
+/// Bytes that are not a whole line yet.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    /// The lines that one read completes; none any more at the end.
+    fn read(&mut self, from: &mut impl Read) -> Option<Vec<Vec<u8>>> {
+        let mut bytes = [0; 4096];
+        let count = from.read(&mut bytes).ok().filter(|count| *count > 0)?;
+        self.0.extend_from_slice(&bytes[..count]);
+        let whole = self.0.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        Some(
+            self.0
+                .drain(..whole)
+                .collect::<Vec<u8>>()
+                .split_inclusive(|byte| *byte == b'\n')
+                .map(|line| line[..line.len() - 1].to_vec())
+                .collect(),
+        )
+    }
+}
+
+struct Caller {
+    number: u64,
+    outbox: Arc<Mutex<Outbox>>,
+    stream: TcpStream,
+    lines: Lines,
+    me: Option<String>,
+}
+
+struct Callers {
+    listener: TcpListener,
+    all: Vec<Caller>,
+    accepted: u64,
+}
+
+fn ready(fd: BorrowedFd<'_>) -> bool {
+    poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&Timespec::default())).unwrap() > 0
+}
+
+/// Waits until something can be read, from the control channel too if it is given.
+fn wait(callers: &Callers, control: Option<BorrowedFd<'_>>) {
+    let sockets = callers.all.iter().map(|caller| caller.stream.as_fd());
+    let all = control.into_iter().chain([callers.listener.as_fd()]).chain(sockets);
+    let mut all: Vec<PollFd<'_>> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+    poll(&mut all, None).unwrap();
+}
+
+impl Callers {
+    /// Does what can be done now, until nothing is left to be read.
+    fn serve(&mut self, world: &mut World) {
+        loop {
+            let before = self.accepted;
+            while let Ok((stream, _)) = self.listener.accept() {
+                stream.set_nonblocking(false).unwrap();
+                stream.set_nodelay(true).unwrap();
+                let outbox = Arc::new(Mutex::new(Outbox { stream: stream.try_clone().unwrap(), dialect: 0 }));
+                self.all.push(Caller { number: self.accepted, outbox, stream, lines: Lines::default(), me: None });
+                self.accepted += 1;
             }
-            "now" => println!(r#"{{"now":{}}}"#, world.now),
-            "quiesce" => println!(r#"{{"quiet":true}}"#),
-            "digest" => println!(r#"{{"digest":"{}"}}"#, serde_json::to_string(&world.kept).unwrap().len()),
-            "dump" => println!(r#"{{"online":{}}}"#, world.online.len()),
-            _ => println!(r#"{{"error":"unknown"}}"#),
+            let waiting: Vec<usize> = (0..self.all.len()).filter(|at| ready(self.all[*at].stream.as_fd())).collect();
+            if waiting.is_empty() && self.accepted == before {
+                return;
+            }
+            for at in waiting.into_iter().rev() {
+                if !self.all[at].goes_on(world) {
+                    self.all.remove(at).ends(world);
+                }
+            }
         }
     }
-    exit(0)
 }
 
-fn connection(number: u64, stream: &TcpStream, world: &Mutex<World>) {
-    let outbox = Arc::new(Mutex::new(Outbox { stream: stream.try_clone().unwrap(), dialect: 0 }));
-    let mut me = None;
-    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-        let speaks = outbox.lock().unwrap().dialect;
-        let text = String::from_utf8_lossy(&line).into_owned();
-        let typed =
-            if speaks == 0 { text } else { serde_json::from_str::<serde_json::Value>(&text).unwrap()["line"].as_str().unwrap().to_owned() };
-        let events = command(&typed, &mut me, number, &outbox, &mut world.lock().unwrap());
-        let mut outbox = outbox.lock().unwrap();
-        let goodbye = events.contains(&Event::Goodbye);
-        events.iter().for_each(|event| outbox.say(event));
-        if goodbye {
-            break;
+impl Caller {
+    /// Reads once and does what the lines say; whether there can be more of them.
+    fn goes_on(&mut self, world: &mut World) -> bool {
+        let Some(lines) = self.lines.read(&mut self.stream) else { return false };
+        for line in lines {
+            let speaks = self.outbox.lock().unwrap().dialect;
+            let text = String::from_utf8_lossy(&line).into_owned();
+            let typed = if speaks == 0 {
+                text
+            } else {
+                serde_json::from_str::<serde_json::Value>(&text).unwrap()["line"].as_str().unwrap().to_owned()
+            };
+            let events = command(&typed, &mut self.me, self.number, &self.outbox, world);
+            let mut outbox = self.outbox.lock().unwrap();
+            events.iter().for_each(|event| outbox.say(event));
+            if events.contains(&Event::Goodbye) {
+                return false;
+            }
         }
+        true
     }
-    let mut world = world.lock().unwrap();
-    if let Some(name) = me.filter(|name| world.online.get(name).is_some_and(|(online, _)| *online == number)) {
-        world.online.remove(&name);
-        let at = Millis(world.now);
-        world.tell_others(&name, &Event::Presence { name: name.clone(), what: Arrival::LoggedOut, at });
+
+    fn ends(self, world: &mut World) {
+        if let Some(name) = self.me.filter(|name| world.online.get(name).is_some_and(|(online, _)| *online == self.number)) {
+            world.online.remove(&name);
+            let at = Millis(world.now);
+            world.tell_others(&name, &Event::Presence { name: name.clone(), what: Arrival::LoggedOut, at });
+        }
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
-    let _ = stream.shutdown(std::net::Shutdown::Both);
+}
+
+fn obey(line: &str, world: &mut World, callers: &mut Callers) {
+    let (command, rest) = chinwag_wire::split::word(line);
+    match command {
+        "advance" => {
+            world.now += chinwag_wire::time::read_duration(rest).unwrap().as_millis() as i64;
+            println!(r#"{{"now":{}}}"#, world.now);
+        }
+        "now" => println!(r#"{{"now":{}}}"#, world.now),
+        "quiesce" => {
+            callers.serve(world);
+            println!(r#"{{"quiet":true}}"#);
+        }
+        "digest" => println!(r#"{{"digest":"{}"}}"#, serde_json::to_string(&world.kept).unwrap().len()),
+        "dump" => println!(r#"{{"online":{}}}"#, world.online.len()),
+        _ => println!(r#"{{"error":"unknown"}}"#),
+    }
 }
 
 fn command(typed: &str, me: &mut Option<String>, number: u64, outbox: &Arc<Mutex<Outbox>>, world: &mut World) -> Vec<Event> {
