@@ -7,8 +7,11 @@ use serde_json::Value;
 
 /// All arrows between packages of the workspace that there may be, for building and for tests alike.
 const ARROWS: &[(&str, &str)] = &[
+    ("chinwag-settings", "chinwag-wire"),
+    ("chinwag-core", "chinwag-settings"),
     ("chinwag-core", "chinwag-wire"),
     ("chinwag-commands", "chinwag-core"),
+    ("chinwag", "chinwag-settings"),
     ("chinwag", "chinwag-wire"),
     ("chinwag-harness", "chinwag-commands"),
     ("chinwag-harness", "chinwag-core"),

@@ -20,7 +20,7 @@ use smol::stream::StreamExt;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{self, Config, Durability, LogFormat, Seconds, Sessions};
+use crate::config::{self, Config, Durability, LogFormat, Seconds, Sessions, Setting, Settings as _};
 use crate::control;
 use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
@@ -99,7 +99,7 @@ fn command_line() -> clap::Command {
         .arg(Arg::new("test").long("test").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("seed").long("seed").requires("test").value_parser(clap::value_parser!(u64)).hide(true))
         .arg(Arg::new("epoch").long("epoch").requires("test").value_parser(clap::value_parser!(i64)).hide(true));
-    for (key, placeholder, default, help) in Config::reference() {
+    for Setting { key, placeholder, default, help } in Config::reference() {
         let flag = key.replace('_', "-");
         let help = if default == "None" { help } else { format!("{help} [default: {default}]") };
         command =
@@ -122,7 +122,7 @@ fn configured(matches: &ArgMatches) -> Result<(Config, Option<TestMode>), String
         seed: matches.get_one("seed").copied().unwrap_or(0),
         epoch: matches.get_one("epoch").copied().map_or(EPOCH, Millis),
     });
-    for (key, ..) in Config::reference() {
+    for Setting { key, .. } in Config::reference() {
         let positional = match key {
             "port" => matches.get_one::<String>("PORT"),
             "block_duration" => matches.get_one::<String>("BLOCK_DURATION"),
@@ -131,9 +131,9 @@ fn configured(matches: &ArgMatches) -> Result<(Config, Option<TestMode>), String
         };
         // The flag wins: it says what it means.
         if let Some(text) = matches.get_one::<String>(key).or(positional)
-            && let Err(why) = config.set_from_flag(key, text)
+            && let Err(why) = config.set(key, text)
         {
-            mistakes.push(format!("error: {why}"));
+            mistakes.push(format!("error: --{}: {why}", key.replace('_', "-")));
         }
     }
     mistakes.extend(config.contradictions().into_iter().map(|why| format!("error: {why}")));

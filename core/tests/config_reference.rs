@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::{env, fs};
 
-use chinwag_core::config::Config;
+use chinwag_core::config::{Config, Setting, Settings};
 
 #[test]
 fn the_reference_of_the_configuration_is_current() {
@@ -16,7 +16,7 @@ fn the_reference_of_the_configuration_is_current() {
          Lengths of time are seconds or text: `90`, `\"15m\"`, `\"1h\"`, `\"2d\"`.\n\n\
          | key | value | default | what it is |\n|---|---|---|---|\n",
     );
-    for (key, placeholder, default, help) in Config::reference() {
+    for Setting { key, placeholder, default, help } in Config::reference() {
         let _ = writeln!(made, "| `{key}` | `{}` | `{default}` | {help} |", placeholder.replace('|', "\\|"));
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.md");
