@@ -11,9 +11,9 @@ pub(crate) const SPEAK_JSON: &[u8] = b"dialect json\n";
 /// What that line asks for; somebody who typed it would cut this client off from what it understands.
 pub(crate) const DIALECT: &str = "dialect";
 /// Logs out.
-pub(crate) const LOGOUT: &str = "logout";
+pub(crate) const LOGOUT: &str = "/logout";
 /// Asks for a session token.
-pub(crate) const TOKEN: &str = "token";
+pub(crate) const TOKEN: &str = "/token";
 
 /// Logs in.
 pub(crate) fn login(name: &str, password: &str) -> String {
@@ -35,7 +35,7 @@ pub(crate) fn resume(token: &str, seen: Option<u64>) -> String {
 
 /// Says what has been shown.
 pub(crate) fn ack(seq: u64) -> String {
-    format!("ack {seq}")
+    format!("/ack {seq}")
 }
 
 /// A line as it goes out.

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn said(seq: u64, from: &str, text: &str) -> Said {
-        Said { seq, at: Millis(0), from: from.into(), to: Addressee::Everyone, text: text.into(), offline: false }
+        Said { seq, at: Millis(0), from: from.into(), to: Addressee::Everyone, text: text.into(), ..Said::default() }
     }
 
     #[test]

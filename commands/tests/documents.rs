@@ -9,7 +9,10 @@ use chinwag_core::command::{Need, Spec};
 use chinwag_core::wire::dialect::Dialect as _;
 use chinwag_core::wire::dialect::json::Json;
 use chinwag_core::wire::refusal::code;
-use chinwag_core::wire::{Addressee, Arrival, Card, Event, Fact, Millis, PeopleOf, Person, Refusal, Said};
+use chinwag_core::wire::{
+    Addressee, Arrival, Card, Event, Fact, MemberLine, Millis, PeopleOf, Person, Refusal, RoomAccess, RoomDeed, RoomLine, RoomNews,
+    RoomRole, Said,
+};
 
 const HOW: &str = "CHINWAG_BLESS=1 cargo test -p chinwag-commands --test documents";
 
@@ -151,6 +154,7 @@ fn every_kind_of_event_has_one_sample() {
             Event::Roster { .. } | Event::Message(_) | Event::Past(_) | Event::PastEnd { .. } => {}
             Event::Sent { .. } | Event::Presence { .. } | Event::People { .. } | Event::Directory { .. } => {}
             Event::Me { .. } | Event::Help { .. } | Event::Token { .. } | Event::Pong { .. } => {}
+            Event::Entered { .. } | Event::Left { .. } | Event::Room(_) | Event::Rooms { .. } | Event::Members { .. } => {}
             Event::Done | Event::Refusal(_) | Event::Closing(_) | Event::Goodbye | Event::Fact(_) => {}
             Event::Unknown => panic!("what a reader does not know is never sent"),
         }
@@ -162,7 +166,7 @@ fn samples() -> Vec<Event> {
     let at = Millis(1_767_225_600_000);
     let message = chinwag_commands::stock().cards().into_iter().find(|card| card.name == "message");
     let message = message.expect("one can say something to somebody");
-    let said = |from: &str, to| Said { seq: 1042, at, from: from.to_owned(), to, text: "don't be late".to_owned(), offline: false };
+    let said = |from: &str, to| Said { seq: 1042, at, from: from.to_owned(), to, text: "don't be late".to_owned(), ..Said::default() };
     let bob = || Addressee::User("bob".to_owned());
     vec![
         Event::Hello { server: "chinwag 0.1.0".to_owned(), log: "5d41402abc4b2a76".to_owned(), now: at },
@@ -187,6 +191,50 @@ fn samples() -> Vec<Event> {
         Event::Help { cards: vec![Card { examples: "alice> message bob hi\nbob | alice: hi".into(), ..message }] },
         Event::Token { token: "86461af303bb583db0e16f4d76de63c7".to_owned(), expires: at.plus(Duration::from_secs(30 * 24 * 3600)) },
         Event::Pong { token: "7".to_owned() },
+        Event::Entered {
+            room: "den".to_owned(),
+            nick: "Bobby".to_owned(),
+            topic: Some("tea at five".to_owned()),
+            others: vec!["alice".to_owned()],
+            more: false,
+            created: false,
+        },
+        Event::Room(RoomNews {
+            room: "den".to_owned(),
+            what: RoomDeed::Muted,
+            whom: Some("carol".to_owned()),
+            by: Some("alice".to_owned()),
+            text: None,
+            until: Some(at.plus(Duration::from_secs(600))),
+            at,
+        }),
+        Event::Members {
+            room: "den".to_owned(),
+            members: vec![
+                MemberLine { nick: "alice".to_owned(), name: None, role: RoomRole::Owner, here: true, muted_until: None },
+                MemberLine {
+                    nick: "Bobby".to_owned(),
+                    name: Some("bob".to_owned()),
+                    role: RoomRole::Member,
+                    here: true,
+                    muted_until: None,
+                },
+            ],
+            more: false,
+        },
+        Event::Rooms {
+            rooms: vec![RoomLine {
+                name: "den".to_owned(),
+                here: 2,
+                topic: Some("tea at five".to_owned()),
+                access: RoomAccess::Public,
+                mine: true,
+                member: true,
+                archived: false,
+            }],
+            more: false,
+        },
+        Event::Left { room: "den".to_owned() },
         Event::Done,
         Event::Fact(Fact::new("acme.roll", "alice rolled 2d6: 4 + 1 = 5").with("total", 5)),
         Event::Refusal(Refusal::new(code::NO_SUCH_USER, "there is no user `bobb`").hint("did you mean `bob`?")),

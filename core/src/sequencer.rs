@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chinwag_wire::{Event, Refusal, code};
+use chinwag_wire::{Refusal, code};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -62,8 +62,8 @@ pub enum Output {
     Detach {
         /// Which connection.
         session: SessionId,
-        /// The last it hears, if the server ends it.
-        last_word: Option<Event>,
+        /// Why, if the server ends it: the last that it hears.
+        last_word: Option<Refusal>,
     },
     /// Tell whoever waits that everything before this has been done.
     Signal {

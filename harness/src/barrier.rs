@@ -67,7 +67,7 @@ impl Barrier {
             self.pings += 1;
             let token = format!("barrier-{}", self.pings);
             let connection = &mut cast.all[at];
-            let line = connection.encoded(&format!("ping {token}"), None);
+            let line = connection.encoded(&format!("/ping {token}"), None);
             connection.awaited = Some(token);
             if let Some(stream) = connection.stream() {
                 // A connection that cannot be written to has ended; reading it will say so.

@@ -47,7 +47,7 @@ fn a_new_name_is_signed_up_when_the_command_line_says_so() {
     link.answer(&login, refusal("no-such-user", "nobody called `alice` has an account"));
     let register = link.expect("register alice secret");
     link.answer(&register, json!({"type": "welcome", "name": "alice", "registered": true, "seq": 0}));
-    let token = link.expect("token");
+    let token = link.expect("/token");
     link.answer(&token, refusal("unknown-command", "there is no command `token`"));
     link.see_off();
     let ended = client.ends();
@@ -118,7 +118,7 @@ fn a_link_lost_before_the_token_came_is_got_back_with_the_password() {
     let mut link = server.accept();
     let login = link.expect("login alice secret");
     link.answer(&login, welcome());
-    link.expect("token");
+    link.expect("/token");
     drop(link);
     // The broken link may look like a session to the server for a moment.
     let mut link = server.accept();
@@ -361,7 +361,7 @@ fn a_changed_password_may_end_the_token_so_a_new_one_is_asked_for() {
     client.types("passwd secret other\n");
     let changed = link.expect("passwd secret other");
     link.answer(&changed, json!({"type": "done"}));
-    let token = link.expect("token");
+    let token = link.expect("/token");
     link.answer(&token, json!({"type": "token", "token": "tok-2", "expires": 0}));
     drop(link);
     let mut link = server.accept();

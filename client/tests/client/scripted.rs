@@ -80,7 +80,7 @@ impl Connection {
             let line: Value = serde_json::from_str(&raw).unwrap_or_else(|error| panic!("{raw}: {error}"));
             let mark = |name: &str| line[name].as_str().map(str::to_owned);
             let line = Line { text: line["line"].as_str().expect("a text").to_owned(), tag: mark("tag"), key: mark("key") };
-            let Some(number) = line.text.strip_prefix("ack ") else {
+            let Some(number) = line.text.strip_prefix("/ack ") else {
                 return line;
             };
             self.acked = Some(number.parse().expect("a number"));
@@ -130,13 +130,13 @@ impl Connection {
     pub(crate) fn let_in(&mut self) {
         let login = self.expect("login alice secret");
         self.answer(&login, welcome());
-        let token = self.expect("token");
+        let token = self.expect("/token");
         self.answer(&token, json!({"type": "token", "token": "tok-1", "expires": 0}));
     }
 
     /// Sees the client off.
     pub(crate) fn see_off(&mut self) {
-        let logout = self.expect("logout");
+        let logout = self.expect("/logout");
         self.answer(&logout, json!({"type": "goodbye"}));
     }
 

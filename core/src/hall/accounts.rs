@@ -54,7 +54,7 @@ impl Hall {
             // Not the rows: there is no account left to keep them for.
             applied.deliveries.extend(left.deliveries);
             if session != origin {
-                let last_word = Some(Event::Closing(Refusal::new(code::ACCOUNT_DELETED, "this account has been deleted")));
+                let last_word = Some(Refusal::new(code::ACCOUNT_DELETED, "this account has been deleted"));
                 applied.deliveries.push(Delivery::Detach { session, last_word });
             }
         }

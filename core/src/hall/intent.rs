@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use chinwag_wire::{Event, Fact, Millis, Refusal};
+use chinwag_wire::{Fact, Millis, Refusal};
 
 use super::{SessionId, TokenHash, UserId};
 use crate::spoken::Spoken;
@@ -216,8 +216,8 @@ pub enum Delivery {
     Detach {
         /// Which.
         session: SessionId,
-        /// The last it hears, if the server ends it.
-        last_word: Option<Event>,
+        /// Why, if the server ends it: the last that it hears.
+        last_word: Option<Refusal>,
     },
 }
 

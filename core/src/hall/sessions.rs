@@ -153,7 +153,7 @@ impl Hall {
         if !self.sessions.contains_key(&session) {
             return Err(not_logged_in());
         }
-        let last_word = Some(Event::Closing(because));
+        let last_word = Some(because);
         Ok(Applied { deliveries: vec![Delivery::Detach { session, last_word }], ..Applied::default() })
     }
 

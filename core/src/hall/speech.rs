@@ -46,7 +46,7 @@ impl Hall {
         let to = to.to_owned();
         self.check_open_to(from, whom, &to)?;
         let from_name = self.users.get(&from).map_or_else(String::new, |user| user.name.to_string());
-        let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, offline: false };
+        let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, ..Said::default() };
         let spoken = Arc::new(Spoken::kept(said));
         let user = self.users.get_mut(&whom).ok_or_else(gone)?;
         user.newest = seq;
@@ -63,7 +63,7 @@ impl Hall {
     fn say_to_all(&mut self, seq: u64, now: Millis, from: UserId, text: String) -> Result<Applied, Refusal> {
         let user = self.users.get(&from).ok_or_else(gone)?;
         let missed = user.blocked_by.iter().any(|id| self.policy.broadcast_offline || self.online.contains(id));
-        let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, offline: false };
+        let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, ..Said::default() };
         let spoken = Arc::new(Spoken::kept(said));
         let hidden = self.hidden_from(from);
         let audience = if self.policy.broadcast_offline { UserId::EVERYONE } else { UserId::PRESENT };

@@ -324,7 +324,7 @@ impl Shard {
             Output::Detach { session, last_word } => {
                 if let (Some(connection), Some(last_word)) = (self.connection(session), last_word) {
                     // Somebody waits for its place: the link may be dead, so that it has no time to be patient.
-                    connection.end(Departure::Disconnected, Duration::ZERO, Some(last_word));
+                    connection.end(Departure::Disconnected, Duration::ZERO, Some(Event::Closing(last_word)));
                 }
             }
         }

@@ -492,7 +492,7 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
     let hidden: Option<String> = row.get(5)?;
     let hidden = hidden.map(|list| list.split(',').filter_map(|id| id.parse().ok()).collect()).unwrap_or_default();
     let to = if audience == UserId::EVERYONE || audience == UserId::PRESENT { Addressee::Everyone } else { Addressee::User(row.get(7)?) };
-    let said = Said { seq: unsigned(row.get(0)?)?, at: Millis(row.get(1)?), from: row.get(6)?, to, text: row.get(4)?, offline: false };
+    let said = Said { seq: unsigned(row.get(0)?)?, at: Millis(row.get(1)?), from: row.get(6)?, to, text: row.get(4)?, ..Said::default() };
     Ok((said, UserId(row.get(2)?), hidden))
 }
 

@@ -19,7 +19,7 @@ fn account(id: i64) -> Row {
 fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
     let to = if audience == 0 { Addressee::Everyone } else { Addressee::User(format!("u{audience}")) };
     let said =
-        Said { seq, at: Millis(i64::try_from(seq).unwrap()), from: format!("u{from}"), to, text: format!("text {seq}"), offline: false };
+        Said { seq, at: Millis(i64::try_from(seq).unwrap()), from: format!("u{from}"), to, text: format!("text {seq}"), ..Said::default() };
     Row::Said(SaidRow {
         spoken: Arc::new(Spoken::kept(said)),
         from: UserId(from),

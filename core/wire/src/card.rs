@@ -85,6 +85,10 @@ pub enum Complete {
     OnlineUsers,
     /// From everyone whose name has been seen.
     KnownUsers,
+    /// From the rooms whose names have been seen.
+    Rooms,
+    /// From what those are called who are in the room.
+    Members,
     /// From the cards.
     Commands,
     /// From the file system of the one who types.

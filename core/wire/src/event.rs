@@ -148,6 +148,49 @@ pub enum Event {
     Closing(Refusal),
     /// Goodbye at the user's own wish; the connection ends now.
     Goodbye,
+    /// You are in a room now: what others say in it follows live.
+    Entered {
+        /// Its name, as it was made.
+        room: String,
+        /// What you are called in it.
+        nick: String,
+        /// What it is about at the moment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        /// What the others who are in it are called, sorted.
+        others: Vec<String>,
+        /// Whether there are more than were listed.
+        #[serde(default, skip_serializing_if = "is_false")]
+        more: bool,
+        /// Whether it has just been made.
+        #[serde(default, skip_serializing_if = "is_false")]
+        created: bool,
+    },
+    /// You are not in this room any more, by your own wish. What others did with you is a [`RoomNews`].
+    Left {
+        /// Its name.
+        room: String,
+    },
+    /// Something happened in a room that you are in, or to you in it.
+    Room(RoomNews),
+    /// The rooms there are, as far as the asker may know.
+    Rooms {
+        /// Sorted by name.
+        rooms: Vec<RoomLine>,
+        /// Whether there are more than were listed.
+        #[serde(default, skip_serializing_if = "is_false")]
+        more: bool,
+    },
+    /// Who is in a room, and who belongs to it.
+    Members {
+        /// The room.
+        room: String,
+        /// Those who are in it first; then by what they are called.
+        members: Vec<MemberLine>,
+        /// Whether there are more than were listed.
+        #[serde(default, skip_serializing_if = "is_false")]
+        more: bool,
+    },
     /// Whatever a command wants to say that no dialect needs to know.
     Fact(Fact),
     /// From a newer server: a reader that does not know a type skips it.
@@ -156,7 +199,7 @@ pub enum Event {
 }
 
 /// Something that was said, with its place in the order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Its place in the one order.
     pub seq: u64,
@@ -164,6 +207,9 @@ pub struct Said {
     pub at: Millis,
     /// Who said it.
     pub from: String,
+    /// What the sender is called in the room, where that is not `from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nick: Option<String>,
     /// To whom.
     pub to: Addressee,
     /// Raw, as it was said: make it safe before it reaches a terminal.
@@ -171,16 +217,217 @@ pub struct Said {
     /// It was kept while you were away.
     #[serde(default, skip_serializing_if = "is_false")]
     pub offline: bool,
+    /// To one member of the room the two are in.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub whisper: bool,
+    /// The users that it names with `@`, in the order it names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<String>,
+    /// The earlier message that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// Its sender has changed the text since.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub edited: bool,
+    /// How people have reacted to it since, and how many of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, u32>,
+}
+
+/// What a message is to an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The place of the earlier one.
+    pub seq: u64,
+    /// Who said that.
+    pub from: String,
+    /// How it began, for those who cannot look it up; empty if it is deleted.
+    pub text: String,
+    /// What this one does to it.
+    pub deed: Deed,
+}
+
+/// What a message does to an earlier one. A reader who does not know one shows the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// It answers it.
+    Reply,
+    /// Its text replaces it.
+    Edit,
+    /// It takes it back.
+    Delete,
+    /// Its text, an emoji or a word, is a reaction to it.
+    React,
+    /// It takes back the sender's reaction to it.
+    Unreact,
+    /// From a newer server.
+    #[serde(other)]
+    Unknown,
 }
 
 /// To whom something is said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Addressee {
     /// To everyone.
+    #[default]
     Everyone,
     /// To one user.
     User(String),
+    /// To everyone in a room.
+    Room(String),
+}
+
+/// Something that happened in a room. One record for all, so that a reader that does not know a kind can still say
+/// who did it to whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomNews {
+    /// In which room.
+    pub room: String,
+    /// What.
+    pub what: RoomDeed,
+    /// Whom it is about, by what they are called in the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whom: Option<String>,
+    /// Who did it, if that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The new topic, the reason, the role: what the kind needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Until when, if it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
+    /// When.
+    pub at: Millis,
+}
+
+/// What happened in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomDeed {
+    /// Somebody came in.
+    Arrived,
+    /// Somebody went out.
+    Left,
+    /// Many came and went: told together where the room is large. `text` says how many.
+    Crowd,
+    /// The topic is another: `text`, or none any more.
+    Topic,
+    /// The description is another: `text`, or none any more.
+    Description,
+    /// Who may come in is another: `text` says who.
+    Access,
+    /// The room stays when its last member leaves.
+    Kept,
+    /// The room ends when its last member leaves.
+    NotKept,
+    /// Nothing can be said in it any more; it can be read.
+    Archived,
+    /// Something can be said in it again.
+    Unarchived,
+    /// Somebody has another role: `text`.
+    Role,
+    /// Somebody was put out. `text` is the reason, if one was given.
+    Kicked,
+    /// Somebody may not come in. `text` is the reason, if one was given.
+    Banned,
+    /// Somebody may come in again.
+    Unbanned,
+    /// Somebody may not say anything.
+    Muted,
+    /// Somebody may say something again.
+    Unmuted,
+    /// You may come in.
+    Invited,
+    /// The room is no more.
+    Ended,
+    /// From a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One room in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomLine {
+    /// Its name.
+    pub name: String,
+    /// How many are in it.
+    pub here: usize,
+    /// What it is about at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Who may come in.
+    #[serde(default)]
+    pub access: RoomAccess,
+    /// Whether the asker is in it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mine: bool,
+    /// Whether the asker belongs to it: finds what was said while away.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub member: bool,
+    /// Whether it can only be read.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub archived: bool,
+}
+
+/// Who may come into a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomAccess {
+    /// Everyone.
+    #[default]
+    Public,
+    /// Whoever has been invited.
+    Invited,
+    /// Whoever knows the password.
+    Password,
+    /// In a way that this reader is too old to know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One member in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberLine {
+    /// What they are called in the room.
+    pub nick: String,
+    /// Their name, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: RoomRole,
+    /// Whether they are in it now.
+    pub here: bool,
+    /// Until when they may not say anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Millis>,
+}
+
+/// What somebody may do in a room. In order: who has a higher one may do what a lower one may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomRole {
+    /// Say something.
+    #[default]
+    Member,
+    /// Keep order: topic, kick, mute, ban, invite.
+    Moderator,
+    /// Everything, and give roles.
+    Owner,
+}
+
+impl RoomRole {
+    /// As a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            RoomRole::Member => "member",
+            RoomRole::Moderator => "moderator",
+            RoomRole::Owner => "owner",
+        }
+    }
 }
 
 /// Coming and going.

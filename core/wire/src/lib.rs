@@ -16,7 +16,9 @@ pub mod time;
 
 pub use card::{ArgCard, Card, Complete, Kind, Shape};
 pub use dialect::{Dialect, Line, Partial};
-pub use event::{Addressee, Arrival, Event, Fact, PeopleOf, Person, Said};
+pub use event::{
+    About, Addressee, Arrival, Deed, Event, Fact, MemberLine, PeopleOf, Person, RoomAccess, RoomDeed, RoomLine, RoomNews, RoomRole, Said,
+};
 pub use refusal::{Code, Refusal, code};
 pub use safe_text::SafeText;
 pub use time::Millis;

@@ -85,14 +85,20 @@ codes! {
     ACCOUNT_DELETED = "account-deleted";
     /// Already blocked.
     ALREADY_BLOCKED = "already-blocked";
+    /// You are in a room already: one at a time, unless the operator allows more.
+    ALREADY_IN_ROOM = "already-in-room";
     /// This connection is already logged in.
     ALREADY_LOGGED_IN = "already-logged-in";
+    /// The room is archived: it can be read, and nothing can be said in it.
+    ARCHIVED = "archived";
     /// The line is not what the dialect expects, for example not a JSON object.
     BAD_FRAME = "bad-frame";
     /// The name has characters that names cannot have, or is too long.
     BAD_NAME = "bad-name";
     /// The session token is unknown, expired or revoked.
     BAD_TOKEN = "bad-token";
+    /// You may not come in here.
+    BANNED = "banned";
     /// The other one does not take messages from you.
     BLOCKED = "blocked";
     /// The server has too much to do right now; nothing happened.
@@ -107,18 +113,32 @@ codes! {
     INTERNAL = "internal";
     /// The invite code is unknown or used up.
     INVITE = "invite";
+    /// One comes into this room by invitation only.
+    INVITED_ONLY = "invited-only";
+    /// The only owner of a room cannot stop being one: somebody else has to be one first.
+    LAST_OWNER = "last-owner";
     /// The line has more bytes than a line may have; it was skipped.
     LINE_TOO_LONG = "line-too-long";
     /// Too many wrong passwords for this name from this address.
     LOCKED_OUT = "locked-out";
+    /// You may not say anything in this room for now.
+    MUTED = "muted";
     /// Somebody has this name already: an account, or a guest who is here.
     NAME_TAKEN = "name-taken";
+    /// Somebody in the room is called so, or has this name or one that looks like it.
+    NICK_TAKEN = "nick-taken";
     /// There is no room to say it in.
     NO_ROOM = "no-room";
+    /// There is no such message, or you may not do this with it.
+    NO_SUCH_MESSAGE = "no-such-message";
+    /// There is no room with this name.
+    NO_SUCH_ROOM = "no-such-room";
     /// Nobody has this name.
     NO_SUCH_USER = "no-such-user";
     /// You have not blocked them.
     NOT_BLOCKED = "not-blocked";
+    /// You are in no room, or the one you mean is not in yours.
+    NOT_IN_ROOM = "not-in-room";
     /// The command can only be given after login.
     NOT_LOGGED_IN = "not-logged-in";
     /// The command needs somebody who is online.
@@ -135,6 +155,12 @@ codes! {
     REGISTRATION_TIMEOUT = "registration-timeout";
     /// The name is kept for the server itself.
     RESERVED_NAME = "reserved-name";
+    /// There is a room with this name already.
+    ROOM_EXISTS = "room-exists";
+    /// There can be no more people in this room.
+    ROOM_FULL = "room-full";
+    /// The room has a password, and this is not it.
+    ROOM_PASSWORD = "room-password";
     /// This user is logged in already, and one session a user is allowed.
     SESSION_EXISTS = "session-exists";
     /// A newer session of the same user took over.
@@ -149,6 +175,8 @@ codes! {
     TLS_REQUIRED = "tls-required";
     /// Too many connections, in all or from one address.
     TOO_MANY_CONNECTIONS = "too-many-connections";
+    /// There can be no more rooms, or you can be in no more of them.
+    TOO_MANY_ROOMS = "too-many-rooms";
     /// This connection does not read what it is sent; nothing is lost, log in again.
     TOO_SLOW = "too-slow";
     /// There is no command with that name.

@@ -29,7 +29,17 @@ pub enum Asked<'a> {
     Say(&'a str),
 }
 
-/// Reads a line.
+/// Reads a line as it is meant in a room: what has no `/` and no `@` in front is said to the room.
+#[must_use]
+pub fn line_in_room(typed: &str) -> Asked<'_> {
+    let line = typed.trim_start_matches(is_blank);
+    match line.chars().next() {
+        None | Some('/' | '@') => self::line(typed),
+        Some(_) => Asked::Say(line),
+    }
+}
+
+/// Reads a line as it is meant outside of rooms: a bare first word is a command too.
 #[must_use]
 pub fn line(typed: &str) -> Asked<'_> {
     let line = typed.trim_start_matches(is_blank);

@@ -331,7 +331,7 @@ impl User {
 
     /// Waits until everything that came before has been answered and has arrived.
     pub(crate) async fn ping(&mut self, token: &str, moment: &Moment) -> Told<()> {
-        let line = self.command(&format!("ping {token}"));
+        let line = self.command(&format!("/ping {token}"));
         self.write(&line).await;
         self.until("its pong", moment, |user| user.pong.as_deref() == Some(token)).await
     }
@@ -428,7 +428,7 @@ impl User {
             Event::Message(said) => {
                 self.last = self.last.max(said.seq);
                 let to = match &said.to {
-                    Addressee::Everyone => None,
+                    Addressee::Everyone | Addressee::Room(_) => None,
                     Addressee::User(name) => Some(name.as_str()),
                 };
                 if to.is_some_and(|to| to != self.name()) {

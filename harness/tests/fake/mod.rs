@@ -219,7 +219,7 @@ fn obey(line: &str, world: &mut World, callers: &mut Callers) {
 }
 
 fn command(typed: &str, me: &mut Option<String>, number: u64, outbox: &Arc<Mutex<Outbox>>, world: &mut World) -> Vec<Event> {
-    let (name, rest) = chinwag_wire::split::word(typed);
+    let (name, rest) = chinwag_wire::split::word(typed.strip_prefix('/').unwrap_or(typed));
     let (first, more) = chinwag_wire::split::word(rest);
     let refuse = |code, text: String| vec![Event::Refusal(Refusal::new(code, text))];
     match name {
@@ -259,7 +259,7 @@ fn command(typed: &str, me: &mut Option<String>, number: u64, outbox: &Arc<Mutex
         "message" => {
             world.kept.seq += 1;
             let (seq, at, to) = (world.kept.seq, Millis(world.now), Addressee::User(first.to_owned()));
-            let said = Said { seq, at, from: me.clone().unwrap_or_default(), to: to.clone(), text: more.to_owned(), offline: false };
+            let said = Said { seq, at, from: me.clone().unwrap_or_default(), to: to.clone(), text: more.to_owned(), ..Said::default() };
             if !world.kept.passwords.contains_key(first) {
                 return refuse(code::NO_SUCH_USER, format!("nobody here is called `{first}`"));
             }

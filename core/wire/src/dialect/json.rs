@@ -158,6 +158,7 @@ mod tests {
             to: Addressee::User("bob".into()),
             text: "\u{1b}[31m\nžofie".into(),
             offline: true,
+            ..Said::default()
         };
         for event in [
             Event::Message(said.clone()),

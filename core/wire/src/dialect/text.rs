@@ -2,7 +2,9 @@
 
 use super::{Dialect, Line, Marks, Partial, Refused};
 use crate::card::Card;
-use crate::event::{Addressee, Arrival, Event, PeopleOf, Person, Said};
+use crate::event::{
+    Addressee, Arrival, Deed, Event, MemberLine, PeopleOf, Person, RoomAccess, RoomDeed, RoomLine, RoomNews, RoomRole, Said,
+};
 use crate::refusal::Refusal;
 use crate::safe_text::SafeText;
 use crate::time::show_duration;
@@ -82,6 +84,11 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Refusal(refusal) => refused(refusal),
         Event::Closing(refusal) => format!("* disconnected: {}", refused(refusal)),
         Event::Goodbye => "* goodbye".to_owned(),
+        Event::Entered { room, nick, topic, others, more, created } => entered(room, nick, topic.as_deref(), others, *more, *created),
+        Event::Left { room } => format!("* you have left {room}"),
+        Event::Room(news) => room_news(news),
+        Event::Rooms { rooms, more } => return list_rooms(rooms, *more, out),
+        Event::Members { room, members, more } => return list_members(room, members, *more, out),
         Event::Fact(fact) => fact.text.clone(),
     };
     line(text.trim_end(), out);
@@ -93,25 +100,147 @@ fn line(text: &str, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// `alice: hi`, `alice to all: hi`, `(offline 2026-11-21 10:00:03Z) alice: hi`.
+/// `alice: hi`, `alice to all: hi`, `[den] alice: hi`, `(whisper) alice : hi`, `(offline 2026-11-21 10:00:03Z) alice: hi`.
 fn message(said: &Said, out: &mut Vec<u8>) {
     if said.offline {
         out.extend_from_slice(format!("(offline {}) ", said.at).as_bytes());
     }
-    out.extend_from_slice(SafeText::new(&said.from).as_str().as_bytes());
+    if let Addressee::Room(room) = &said.to {
+        out.push(b'[');
+        out.extend_from_slice(SafeText::new(room).as_str().as_bytes());
+        out.extend_from_slice(b"] ");
+    }
+    if said.whisper {
+        out.extend_from_slice(b"(whisper) ");
+    }
+    let from = SafeText::new(said.nick.as_ref().unwrap_or(&said.from));
+    if said.about.is_none() && !said.edited {
+        out.extend_from_slice(from.as_str().as_bytes());
+    } else {
+        let (about, ends) = about(said, from.as_str());
+        out.extend_from_slice(about.as_bytes());
+        if ends {
+            return out.push(b'\n');
+        }
+    }
     out.extend_from_slice(match said.to {
         Addressee::Everyone => b" to all: ",
-        Addressee::User(_) => b": ",
+        // As it has been since there were rooms to whisper in.
+        Addressee::User(_) if said.whisper => b" : ",
+        Addressee::User(_) | Addressee::Room(_) => b": ",
     });
     line(&said.text, out);
 }
 
-fn past(said: &Said, out: &mut Vec<u8>) {
-    let to = match &said.to {
-        Addressee::Everyone => "all",
-        Addressee::User(name) => name,
+/// Who says it, and what it is to an earlier message; and whether that says it all.
+fn about(said: &Said, from: &str) -> (String, bool) {
+    let Some(about) = &said.about else {
+        return (if said.edited { format!("{from} (edited)") } else { from.to_owned() }, false);
     };
-    line(&format!("[{}] {} to {to}: {}", said.at, said.from, said.text), out);
+    let whose = if about.from == said.from { "their own".to_owned() } else { format!("{}'s", SafeText::new(&about.from).as_str()) };
+    let quoted = SafeText::new(&about.text);
+    let what = if about.text.is_empty() { format!("{whose} message") } else { format!("{whose} \"{}\"", quoted.as_str()) };
+    match about.deed {
+        Deed::Reply => (format!("{from} (on {what})"), false),
+        Deed::Edit => (format!("{from} (instead of \"{}\")", quoted.as_str()), false),
+        Deed::Delete => (format!("* {from} took back a message"), true),
+        Deed::React => (format!("* {from} reacts to {what} with {}", SafeText::new(&said.text).as_str()), true),
+        Deed::Unreact => (format!("* {from} takes back a reaction to {what}"), true),
+        Deed::Unknown => (from.to_owned(), false),
+    }
+}
+
+fn past(said: &Said, out: &mut Vec<u8>) {
+    let from = SafeText::new(said.nick.as_ref().unwrap_or(&said.from)).as_str().to_owned();
+    let (about, ends) = about(said, &from);
+    let to = match &said.to {
+        Addressee::Everyone => "all".to_owned(),
+        Addressee::User(name) => name.clone(),
+        Addressee::Room(name) => format!("[{name}]"),
+    };
+    let how = if said.whisper { " (whisper)" } else { "" };
+    let reactions: String = said.reactions.iter().map(|(with, count)| format!(" {{{with} {count}}}")).collect();
+    if ends {
+        return line(&format!("[{}] {about} (to {to})", said.at), out);
+    }
+    line(&format!("[{}] {about} to {to}{how}: {}{reactions}", said.at, said.text), out);
+}
+
+fn entered(room: &str, nick: &str, topic: Option<&str>, others: &[String], more: bool, created: bool) -> String {
+    let done = if created { "have made" } else { "are in" };
+    let topic = topic.map_or(String::new(), |topic| format!(", about: {topic}"));
+    let with = match others {
+        [] => "nobody else is here".to_owned(),
+        others => format!("with {}{}", others.join(", "), if more { " and more" } else { "" }),
+    };
+    format!("* you {done} {room}, as {nick}{topic}; {with}; what you type is said to all in it, commands begin with /")
+}
+
+fn room_news(news: &RoomNews) -> String {
+    let RoomNews { room, what, whom, by, text, until, .. } = news;
+    let whom = whom.as_deref().unwrap_or("somebody");
+    let by_whom = by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
+    let ending = until.map_or(String::new(), |until| format!(" until {until}"));
+    let reason = text.as_ref().map_or(String::new(), |text| format!(": {text}"));
+    let text = text.as_deref().unwrap_or_default();
+    let actor = by.as_deref().unwrap_or(whom);
+    let said = match what {
+        RoomDeed::Arrived => format!("{whom} came in"),
+        RoomDeed::Left => format!("{whom} left"),
+        RoomDeed::Crowd => text.to_owned(),
+        RoomDeed::Topic if text.is_empty() => format!("{actor} took the topic away"),
+        RoomDeed::Topic => format!("{actor} set the topic: {text}"),
+        RoomDeed::Description if text.is_empty() => format!("{actor} took the description away"),
+        RoomDeed::Description => format!("{actor} described the room: {text}"),
+        RoomDeed::Access => format!("{actor} opened the room to {text}"),
+        RoomDeed::Kept => format!("{actor} keeps the room: it stays when everyone has left"),
+        RoomDeed::NotKept => format!("{actor} keeps the room no more: it ends when everyone has left"),
+        RoomDeed::Archived => format!("{actor} archived the room: it can be read, nothing can be said"),
+        RoomDeed::Unarchived => format!("{actor} opened the room again: something can be said"),
+        RoomDeed::Role => format!("{whom} is {text} now{by_whom}"),
+        RoomDeed::Kicked => format!("{whom} was put out{by_whom}{reason}"),
+        RoomDeed::Banned => format!("{whom} was banned{by_whom}{ending}{reason}"),
+        RoomDeed::Unbanned => format!("{whom} may come in again{by_whom}"),
+        RoomDeed::Muted => format!("{whom} was muted{by_whom}{ending}"),
+        RoomDeed::Unmuted => format!("{whom} may speak again{by_whom}"),
+        RoomDeed::Invited => return format!("* {actor} invites you to {room}: join {room}"),
+        RoomDeed::Ended => format!("the room was ended{by_whom}{reason}"),
+        RoomDeed::Unknown => format!("something happened: {whom} {text}"),
+    };
+    format!("* [{room}] {said}")
+}
+
+fn list_rooms(rooms: &[RoomLine], more: bool, out: &mut Vec<u8>) {
+    for room in rooms {
+        let mut marks = Vec::new();
+        if room.mine {
+            marks.push("you are in it");
+        } else if room.member {
+            marks.push("you belong to it");
+        }
+        match room.access {
+            RoomAccess::Invited => marks.push("by invitation"),
+            RoomAccess::Password => marks.push("with a password"),
+            RoomAccess::Public | RoomAccess::Unknown => {}
+        }
+        if room.archived {
+            marks.push("archived");
+        }
+        let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
+        let topic = room.topic.as_ref().map_or(String::new(), |topic| format!(": {topic}"));
+        line(&format!("{}: {} here{marks}{topic}", room.name, room.here), out);
+    }
+    line(&format!("* {}{}", counted(rooms.len(), "room"), if more { ", and more that are not listed" } else { "" }), out);
+}
+
+fn list_members(room: &str, members: &[MemberLine], more: bool, out: &mut Vec<u8>) {
+    for member in members {
+        let name = member.name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+        let role = if member.role == RoomRole::Member { String::new() } else { format!(", {}", member.role.word()) };
+        let muted = member.muted_until.map_or(String::new(), |until| format!(", muted until {until}"));
+        line(&format!("{}{name}: {}{role}{muted}", member.nick, if member.here { "here" } else { "away" }), out);
+    }
+    line(&format!("* {} in {room}{}", counted(members.len(), "member"), if more { ", and more that are not listed" } else { "" }), out);
 }
 
 fn sent(kept: bool, missed: bool, again: bool) -> &'static str {
@@ -197,7 +326,7 @@ mod tests {
     #[test]
     fn an_event_is_a_line_whatever_is_in_it() {
         let said =
-            Said { seq: 1, at: Millis(0), from: "alice".into(), to: Addressee::Everyone, text: "a\nb\x1b[2J".into(), offline: false };
+            Said { seq: 1, at: Millis(0), from: "alice".into(), to: Addressee::Everyone, text: "a\nb\x1b[2J".into(), ..Said::default() };
         for (event, expected) in [
             (Event::Message(said.clone()), "alice to all: a↵b␛[2J"),
             (
