@@ -20,7 +20,8 @@ pub trait Arg: Sized + Send + 'static {
     /// Whether it may be left out. Only for [`Option`] to override.
     const OPTIONAL: bool = false;
 
-    /// Reads it. `word` is one word, or the rest of the line if the kind takes it; never empty.
+    /// Reads it. `word` is one word, or the rest of the line if the kind takes it; empty only
+    /// where it came apart from the line ([`Order::body`](chinwag_wire::dialect::wire::Order::body)).
     ///
     /// # Errors
     /// A refusal that names the value and says what was expected.
@@ -99,17 +100,20 @@ impl Arguments for NoArgs {
 #[derive(Debug)]
 pub struct WordList<'a> {
     rest: &'a str,
+    /// What the last argument is, whatever is in it, where it did not come as part of a line.
+    body: Option<&'a str>,
     view: &'a View<'a>,
 }
 
 impl<'a> WordList<'a> {
-    pub(crate) fn new(rest: &'a str, view: &'a View<'a>) -> WordList<'a> {
-        WordList { rest, view }
+    pub(crate) fn new(rest: &'a str, body: Option<&'a str>, view: &'a View<'a>) -> WordList<'a> {
+        WordList { rest, body, view }
     }
 
     pub(crate) fn read_all<A: Arguments>(mut self) -> Result<A, Refusal> {
         let args = A::read(&mut self)?;
         let (extra, _) = split::word(self.rest);
+        let extra = if extra.is_empty() { self.body.unwrap_or_default() } else { extra };
         if extra.is_empty() {
             return Ok(args);
         }
@@ -128,6 +132,11 @@ impl<'a> WordList<'a> {
     /// # Errors
     /// `usage` if it is missing; whatever its kind refuses.
     pub fn next<A: Arg>(&mut self, name: &str) -> Result<A, Refusal> {
+        if split::word(self.rest).0.is_empty()
+            && let Some(body) = self.body.take()
+        {
+            return A::read(body, self.view);
+        }
         let (word, rest) = match A::KIND.shape {
             Shape::Word => split::word(self.rest),
             Shape::Rest => (self.rest.trim_start_matches([' ', '\t']), ""),

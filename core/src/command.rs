@@ -111,7 +111,7 @@ pub(crate) trait AnyCommand: Send + Sync {
     fn spec(&self) -> &'static Spec;
     fn card(&self) -> Card;
     fn type_name(&self) -> &'static str;
-    fn read(&self, rest: &str, view: &View<'_>) -> Result<Ready, Refusal>;
+    fn read(&self, rest: &str, body: Option<&str>, view: &View<'_>) -> Result<Ready, Refusal>;
     fn start<'a>(&'a self, ctx: &'a mut Ctx, ready: Ready) -> Running<'a>;
 }
 
@@ -137,8 +137,8 @@ impl<C: Command> AnyCommand for C {
         std::any::type_name::<C>()
     }
 
-    fn read(&self, rest: &str, view: &View<'_>) -> Result<Ready, Refusal> {
-        Ok(Ready(Box::new(WordList::new(rest, view).read_all::<C::Args>()?)))
+    fn read(&self, rest: &str, body: Option<&str>, view: &View<'_>) -> Result<Ready, Refusal> {
+        Ok(Ready(Box::new(WordList::new(rest, body, view).read_all::<C::Args>()?)))
     }
 
     fn start<'a>(&'a self, ctx: &'a mut Ctx, ready: Ready) -> Running<'a> {

@@ -1,10 +1,12 @@
 //! The configuration: one list of settings, from which come the file's keys, the flags, the defaults and the
 //! reference (docs/config.md).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chinwag_settings::{plain_values, settings};
+use chinwag_wire::dialect::{self, wire};
 use serde::{Deserialize, Serialize};
 
 pub use chinwag_settings::{Seconds, Setting, Settings};
@@ -25,6 +27,9 @@ settings! {
     key: Option<PathBuf> = None;
     /// From where plain connections are accepted, without TLS: passwords and talk can be read on the way.
     plain: Plain = Plain::Loopback;
+    /// Which other wires are spoken, and where: `[(wire: "s4", port: 2464)]`. An entry may say `host`, `plain` (true: without
+    /// TLS too) and `options`, which the wire's own README explains. `--WIRE PORT` adds an entry.
+    listen: Doors = Doors::default();
     /// Whether what is acknowledged survives a loss of power (`Full`) or only the end of the process (`Off`).
     durability: Durability = Durability::Full;
     /// For how long a name is locked out from an address after too many wrong passwords.
@@ -76,6 +81,62 @@ settings! {
     log_format: LogFormat = LogFormat::Human;
 }
 
+/// The addresses on which wires are spoken.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Doors(pub Vec<Door>);
+
+/// As in a file.
+impl std::fmt::Debug for Doors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An address on which a wire is spoken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Door {
+    /// Which wire.
+    pub wire: String,
+    /// The port. 0: any free one.
+    pub port: u16,
+    /// Where, if not where the server listens itself.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Whether connections without TLS are accepted. Without a word: if the wire never had any.
+    #[serde(default)]
+    pub plain: Option<bool>,
+    /// What the wire lets an operator switch.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+impl Door {
+    /// For this wire on this port.
+    #[must_use]
+    pub fn new(wire: &str, port: u16) -> Door {
+        Door { wire: wire.to_owned(), port, host: None, plain: None, options: BTreeMap::new() }
+    }
+
+    /// What the wire has to know.
+    #[must_use]
+    pub fn setup(&self, config: &Config) -> wire::Setup {
+        wire::Setup { text_bytes: config.text_bytes, options: self.options.clone() }
+    }
+
+    /// Why it cannot be opened, if it cannot.
+    fn mistake(&self, config: &Config) -> Option<String> {
+        match dialect::wire_named(&self.wire) {
+            Some(wire) => wire.start(&self.setup(config)).err().map(|why| format!("`listen`: {why}")),
+            None => {
+                let known: Vec<&str> = dialect::WIRES.iter().map(|wire| wire.name()).collect();
+                Some(format!("`listen`: there is no wire `{}`; there are {}", self.wire, known.join(", ")))
+            }
+        }
+    }
+}
+
 /// From where plain connections are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Plain {
@@ -119,7 +180,8 @@ pub enum LogFormat {
 pub use crate::server::Registration;
 
 plain_values! {
-    Plain: "Loopback|Anywhere|Never", Durability: "Full|Off", Sessions: "One|NewerWins|Several(N)", Registration: "Open|Invited([CODES])|Closed", LogFormat: "Human|Json"
+    Plain: "Loopback|Anywhere|Never", Durability: "Full|Off", Sessions: "One|NewerWins|Several(N)", Registration: "Open|Invited([CODES])|Closed", LogFormat: "Human|Json",
+    Doors: "[(wire: NAME, port: NUMBER)]"
 }
 
 /// Reads the file at `path`.
@@ -158,6 +220,7 @@ impl Config {
         refuse(self.password_threads == 0, "`password_threads` is at least 1");
         refuse(self.commands_per_second > 0 && self.command_burst == 0, "`command_burst` is at least 1");
         refuse(self.log.parse::<tracing::Level>().is_err(), "`log` is error, warn, info, debug or trace");
+        found.extend(self.listen.0.iter().filter_map(|door| door.mistake(self)));
         found
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::{Card, Event, Fact, Millis, Refusal, code};
 use sha2::{Digest, Sha256};
@@ -28,10 +29,19 @@ pub struct Caller {
     pub address: IpAddr,
     /// The place of its dialect in [`dialect::ALL`].
     pub dialect: usize,
+    /// The wire it came in on, if it is not one of the line-mode dialects.
+    pub wire: Option<&'static dyn Wire>,
     /// `since`: the next login starts after this number.
     pub after: Option<u64>,
     /// The connection ends after this line, in this way.
     pub leaving: Option<Departure>,
+}
+
+impl Caller {
+    /// Whether this need is met by the operator's having opened the wire.
+    pub(crate) fn is_excused(&self, need: Need) -> bool {
+        need == Need::GuestsAllowed && self.wire.is_some_and(Wire::guests)
+    }
 }
 
 /// What a command can do: look, submit, reply.
@@ -167,8 +177,12 @@ impl Ctx {
     /// Speaks another dialect from the answer on.
     ///
     /// # Errors
-    /// `unknown-dialect`.
+    /// `unknown-dialect`; `not-permitted` on a wire, which is what it is.
     pub fn speak(&mut self, name: &str) -> Outcome {
+        if let Some(wire) = self.caller.wire {
+            let text = format!("this connection speaks {} and nothing else", wire.name());
+            return Err(Refusal::new(code::NOT_PERMITTED, text).hint("connect to the port of the line-mode dialects"));
+        }
         let Some(dialect) = dialect::index_of(name) else {
             let known: Vec<&str> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
             let text = format!("there is no dialect `{}`", chinwag_wire::name::shortened(name));
@@ -408,27 +422,32 @@ impl Ctx {
     }
 
     fn acknowledges(&self) -> bool {
-        dialect::ALL[self.caller.dialect].acknowledges()
+        match self.caller.wire {
+            Some(wire) => wire.acknowledges(),
+            None => dialect::ALL[self.caller.dialect].acknowledges(),
+        }
     }
 
     /// What a login is answered with.
     fn greet(&mut self, seq: u64, registered: bool) {
         self.caller.after = None;
-        let wants_cards = dialect::ALL[self.caller.dialect].wants_cards();
+        let wants_cards = self.caller.wire.is_none() && dialect::ALL[self.caller.dialect].wants_cards();
+        let wants_roster = wants_cards || self.caller.wire.is_some_and(Wire::wants_roster);
         let server = Arc::clone(&self.server);
         let (welcome, for_programs) = self.view(|view| {
             let me = view.me().and_then(|id| Some((id, view.hall().user(id)?)));
             let (guest, name) = me.map_or((false, String::new()), |(id, user)| (id.is_guest(), user.name.to_string()));
-            let for_programs = wants_cards.then(|| {
+            let cards = wants_cards.then(|| Event::Cards { cards: server.cards_for(view) });
+            let roster = wants_roster.then(|| {
                 let mut names: Vec<String> = view.others_online().take(ROSTER_MAX + 1).map(|(_, user)| user.name.to_string()).collect();
                 let more = names.len() > ROSTER_MAX;
                 names.truncate(ROSTER_MAX);
-                [Event::Cards { cards: server.cards_for(view) }, Event::Roster { names, more }]
+                Event::Roster { names, more }
             });
-            (Event::Welcome { name, registered, guest, seq }, for_programs)
+            (Event::Welcome { name, registered, guest, seq }, cards.into_iter().chain(roster))
         });
         self.reply(welcome);
-        for event in for_programs.into_iter().flatten() {
+        for event in for_programs {
             self.reply(event);
         }
     }

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chinwag_wire::dialect::wire::Order;
 use chinwag_wire::dialect::{Line, Marks};
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Event, Refusal, code};
@@ -27,6 +28,20 @@ pub struct Answer {
 
 /// Obeys one line. `None` for a blank one, unless it has a tag or a key to be answered under.
 pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>) -> Option<Answer> {
+    obey(server, caller, line, None).await
+}
+
+/// Obeys what a wire asks for. There is always an answer.
+pub(crate) async fn carry_out(server: &Arc<Server>, caller: &mut Caller, order: Order) -> Answer {
+    if order.line.contains('\0') || order.body.as_ref().is_some_and(|body| body.contains('\0')) {
+        return Answer::refused(Refusal::new(code::NUL, "there is a NUL character in it").hint("send text"));
+    }
+    let line = Line { text: order.line.into(), marks: Marks::default() };
+    let answer = obey(server, caller, &line, order.body.as_deref()).await;
+    answer.unwrap_or_else(|| Answer { events: vec![Event::Done], activity: false })
+}
+
+async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: Option<&str>) -> Option<Answer> {
     let (name, rest) = match split::line(&line.text) {
         Asked::Nothing if line.marks == Marks::default() => return None,
         // Whoever waits for the answer under a tag waits for this one too.
@@ -44,9 +59,9 @@ pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>
     };
     // One look serves needs and arguments, so that they are of the same moment.
     let checked = server.view(caller.session, |view| {
-        command.spec().needs.iter().try_for_each(|need| need.check(view))?;
+        command.spec().needs.iter().filter(|need| !caller.is_excused(**need)).try_for_each(|need| need.check(view))?;
         let who = view.me().and_then(|id| Some((id, view.hall().user(id)?.name.to_string())));
-        Ok((who, command.read(&rest, view)?))
+        Ok((who, command.read(&rest, body, view)?))
     });
     let (who, ready) = match checked {
         Ok(checked) => checked,

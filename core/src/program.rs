@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use async_signal::{Signal, Signals};
-use chinwag_wire::{Millis, Refusal};
+use chinwag_wire::{Millis, Refusal, dialect};
 use clap::{Arg, ArgAction, ArgMatches};
 use etcetera::BaseStrategy;
 use smol::stream::StreamExt;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{self, Config, Durability, LogFormat, Seconds, Sessions, Setting, Settings as _};
+use crate::config::{self, Config, Door, Durability, LogFormat, Seconds, Sessions, Setting, Settings as _};
 use crate::control;
 use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
@@ -105,6 +105,10 @@ fn command_line() -> clap::Command {
         command =
             command.arg(Arg::new(key).long(flag).value_name(placeholder).help(help).help_heading("Settings").allow_hyphen_values(true));
     }
+    for wire in dialect::WIRES {
+        let help = format!("Speak {} on this port", wire.about());
+        command = command.arg(Arg::new(wire.name()).long(wire.name()).value_name("PORT").help(help).help_heading("Other wires"));
+    }
     command
 }
 
@@ -134,6 +138,13 @@ fn configured(matches: &ArgMatches) -> Result<(Config, Option<TestMode>), String
             && let Err(why) = config.set(key, text)
         {
             mistakes.push(format!("error: --{}: {why}", key.replace('_', "-")));
+        }
+    }
+    for wire in dialect::WIRES {
+        match matches.get_one::<String>(wire.name()).map(|port| port.parse()) {
+            None => {}
+            Some(Ok(port)) => config.listen.0.push(Door::new(wire.name(), port)),
+            Some(Err(error)) => mistakes.push(format!("error: --{}: {error}", wire.name())),
         }
     }
     mistakes.extend(config.contradictions().into_iter().map(|why| format!("error: {why}")));
@@ -187,7 +198,21 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     let listeners = listener::bind(&config.host, config.port)
         .map_err(|error| format!("cannot listen on {} port {}: {error}", config.host, config.port))?;
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    if test.is_some() && addresses.iter().any(|address| !address.ip().is_loopback()) {
+    let mut doors = Vec::new();
+    for door in &config.listen.0 {
+        let host = door.host.as_ref().unwrap_or(&config.host);
+        let bound = listener::bind(host, door.port)
+            .map_err(|error| format!("cannot listen for {} on {host} port {}: {error}", door.wire, door.port))?;
+        doors.push(bound);
+    }
+    let on_wires: Vec<(&str, SocketAddr)> = config
+        .listen
+        .0
+        .iter()
+        .zip(&doors)
+        .flat_map(|(door, bound)| bound.iter().filter_map(|listener| Some((door.wire.as_str(), listener.local_addr().ok()?))))
+        .collect();
+    if test.is_some() && addresses.iter().chain(on_wires.iter().map(|(_, address)| address)).any(|address| !address.ip().is_loopback()) {
         return Err("--test is for this machine only: choose a loopback address".to_owned());
     }
     let identity = tls::load(&folder, config.certificate.as_deref().zip(config.key.as_deref()))?;
@@ -235,7 +260,14 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     })?;
     let census = Arc::new(Census::new(config.connections, config.connections_per_address, config.limit_loopback));
     let written = Arc::new(written);
-    let mut listeners = listeners.into_iter();
+    // Those of one wire that have to do with one another are on one shard: each entry has its turn of the shards.
+    let door_of = |index: usize| {
+        let gathers = dialect::wire_named(&config.listen.0[index].wire).is_some_and(dialect::wire::Wire::gathers);
+        listener::Opened { index, only_shard: gathers.then_some(index % shard_count) }
+    };
+    let on_doors = doors.into_iter().enumerate().flat_map(|(index, bound)| bound.into_iter().map(move |listener| (listener, Some(index))));
+    let all: Vec<_> = listeners.into_iter().map(|listener| (listener, None)).chain(on_doors).collect();
+    let mut listeners = all.into_iter().map(|(listener, index)| (listener, index.map(door_of)));
     let (asked_to_end, end) = async_channel::bounded(1);
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let parts = ShardParts {
@@ -255,8 +287,8 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
                 if index == 0 {
                     shard::spawn(watch_signals(asked_to_end));
                 }
-                for listener in here {
-                    shard::spawn(listener::accept_all(listener, Arc::clone(&census), shards.clone()));
+                for (listener, door) in here {
+                    shard::spawn(listener::accept_all(listener, door, Arc::clone(&census), shards.clone()));
                 }
             };
             shard::run(parts, accept);
@@ -268,7 +300,7 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     if durability_is_less(&config) {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");
     }
-    announce(&addresses, &identity.fingerprint, test.is_some(), &running);
+    announce(&addresses, &on_wires, &identity.fingerprint, test.is_some(), &running);
     if test.is_some() {
         let running = Arc::clone(&running);
         start_thread("control".to_owned(), move || control::obey_stdin(&running))?;
@@ -329,14 +361,17 @@ fn settings(config: &Config) -> Settings {
 }
 
 /// Says on stdout that the server is there, and how to get to it.
-fn announce(addresses: &[SocketAddr], fingerprint: &str, test: bool, running: &Running) {
+fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerprint: &str, test: bool, running: &Running) {
     let mut out = io::stdout().lock();
     // A closed stdout is no reason to stop.
     let _ = if test {
         let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let ready = serde_json::json!({ "listening": listening, "pid": std::process::id(), "version": env!("CARGO_PKG_VERSION"), "fingerprint": fingerprint });
+        let wires: Vec<_> =
+            on_wires.iter().map(|(wire, address)| serde_json::json!({ "wire": wire, "address": address.to_string() })).collect();
+        let ready = serde_json::json!({ "listening": listening, "wires": wires, "pid": std::process::id(), "version": env!("CARGO_PKG_VERSION"), "fingerprint": fingerprint });
         writeln!(out, "{ready}")
     } else {
+        let wires: String = on_wires.iter().map(|(wire, address)| format!("{wire} is spoken on {address}\n")).collect();
         let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
         let (host, port) = addresses.first().map_or(("localhost".to_owned(), 0), |first| (first.ip().to_string(), first.port()));
         writeln!(
@@ -344,7 +379,7 @@ fn announce(addresses: &[SocketAddr], fingerprint: &str, test: bool, running: &R
             "chinwagd {} is listening on {list} (TLS, and plain from this machine)\n\
              everything is kept in {}\n\
              certificate {fingerprint}\n\
-             connect with:  chinwag {host}:{port}\n\
+             {wires}connect with:  chinwag {host}:{port}\n\
              or, from this machine:  nc {host} {port}   (then: register NAME PASSWORD)\n\
              Ctrl-C ends it",
             env!("CARGO_PKG_VERSION"),

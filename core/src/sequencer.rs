@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chinwag_wire::{Refusal, code};
+use chinwag_wire::{Event, Refusal, code};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -74,8 +74,8 @@ pub enum Output {
     LastWord {
         /// Which connection.
         session: SessionId,
-        /// What, written out already.
-        bytes: Vec<u8>,
+        /// What.
+        event: Box<Event>,
         /// The order's head: everything up to here that concerns the connection is in front of this.
         head: u64,
     },
@@ -87,6 +87,13 @@ pub enum Output {
         dialect: usize,
         /// The answer.
         bytes: Vec<u8>,
+    },
+    /// The answer to what a wire asked for, which is the wire's to write.
+    Answer {
+        /// Who asked.
+        session: SessionId,
+        /// The answer: at least one.
+        events: Vec<Event>,
     },
 }
 
@@ -224,9 +231,14 @@ impl Sequencer {
         self.put_behind(session.shard(), |_| Output::Reply { session, dialect, bytes });
     }
 
+    /// Sends the answer to what a wire asked for behind everything that happened before it.
+    pub fn answer(&self, session: SessionId, events: Vec<Event>) {
+        self.put_behind(session.shard(), |_| Output::Answer { session, events });
+    }
+
     /// Sends the last that a connection hears, behind everything that happened before it.
-    pub fn last_word(&self, session: SessionId, bytes: Vec<u8>) {
-        self.put_behind(session.shard(), |head| Output::LastWord { session, bytes, head });
+    pub fn last_word(&self, session: SessionId, event: Event) {
+        self.put_behind(session.shard(), |head| Output::LastWord { session, event: Box::new(event), head });
     }
 
     /// Has `shard` tell `waiter` when it has done everything that happened before this.
@@ -247,7 +259,7 @@ impl Sequencer {
     fn put_behind(&self, shard: usize, output: impl FnOnce(u64) -> Output) {
         let mut state = self.lock();
         let output = output(state.hall.head());
-        if state.failing || (Fault::AckBeforeEffects.is_on() && matches!(output, Output::Reply { .. })) {
+        if state.failing || (Fault::AckBeforeEffects.is_on() && matches!(output, Output::Reply { .. } | Output::Answer { .. })) {
             // Nothing moves until the store works again; whoever asks hears that now. No number is given out that
             // is not committed.
             self.shards.release(shard, Release { outputs: vec![output], head: 0 });
@@ -479,7 +491,7 @@ mod tests {
                     Output::Detach { .. } => "detach",
                     Output::Signal { .. } => "signal",
                     Output::LastWord { .. } => "last word",
-                    Output::Reply { .. } => "reply",
+                    Output::Reply { .. } | Output::Answer { .. } => "reply",
                 };
                 self.0.try_send(what).unwrap();
             }

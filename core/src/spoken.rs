@@ -26,6 +26,12 @@ impl Spoken {
         Spoken { event, seq: None, written: Default::default() }
     }
 
+    /// What happened.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
     /// Its place in the order, if it is kept.
     #[must_use]
     pub fn seq(&self) -> Option<u64> {

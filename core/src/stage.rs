@@ -159,7 +159,7 @@ impl Stage {
             return &mut self.players[at];
         }
         let session = SessionId::new(self.players.len() as u64, 0);
-        let caller = Caller { session, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect: 0, after: None, leaving: None };
+        let caller = Caller { session, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect: 0, wire: None, after: None, leaving: None };
         self.players.push(Player { name: name.to_owned(), caller, user: None });
         self.players.last_mut().expect("one has just been pushed")
     }
@@ -215,7 +215,8 @@ impl Stage {
                     player.user = Some(user);
                 }
             }
-            Output::LastWord { .. } => {}
+            // There are no wires on the stage.
+            Output::LastWord { .. } | Output::Answer { .. } => {}
             Output::Signal { waiter } => drop(waiter.try_send(())),
             Output::Detach { session, .. } => {
                 if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {

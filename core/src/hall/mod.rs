@@ -54,6 +54,12 @@ impl SessionId {
         SessionId(count << 8 | u64::from(shard))
     }
 
+    /// The one with this [`SessionId::number`].
+    #[must_use]
+    pub fn numbered(number: u64) -> SessionId {
+        SessionId(number)
+    }
+
     /// The shard that owns the connection.
     #[must_use]
     pub fn shard(self) -> usize {

@@ -16,6 +16,7 @@ use smol::Async;
 
 use super::census::Place;
 use super::shard::Shard;
+use super::wire::{Seat, talk};
 use crate::ctx::Caller;
 use crate::dispatch::{Answer, dispatch};
 use crate::hall::{Departure, SessionId, UserId};
@@ -23,6 +24,9 @@ use crate::spoken::Spoken;
 
 /// How long a connection that ends may take to read what it was sent last.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The place that every wire has where line-mode dialects have theirs in [`dialect::ALL`]: the run there stays empty.
+pub(super) const WIRE: usize = dialect::ALL.len();
 
 /// Where a connection stands with what others say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,9 @@ pub(super) struct Connection {
     drained: RefCell<Vec<Waker>>,
     /// Who waits for kept mail to have been written.
     pub(super) wait_for_mail: RefCell<Vec<Waker>>,
+    /// Its place in the state machine of a wire, if it speaks one.
+    seat: Option<Box<Seat>>,
+    /// The place of its dialect in [`dialect::ALL`]; one beyond them if it speaks a wire.
     pub(super) dialect: Cell<usize>,
     pub(super) standing: Cell<Standing>,
     pub(super) catch_up: RefCell<Option<Box<CatchUp>>>,
@@ -101,7 +108,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: SessionId, address: IpAddr, stream: TcpStream, place: Place, now: Duration) -> io::Result<Connection> {
+    pub(super) fn new(
+        id: SessionId,
+        address: IpAddr,
+        stream: TcpStream,
+        place: Place,
+        seat: Option<Seat>,
+        now: Duration,
+    ) -> io::Result<Connection> {
         // Small lines in both directions: waiting to fill a packet would cost 40 ms each time.
         stream.set_nodelay(true)?;
         Ok(Connection {
@@ -112,7 +126,8 @@ impl Connection {
             outbox: RefCell::new(Vec::new()),
             drained: RefCell::new(Vec::new()),
             wait_for_mail: RefCell::new(Vec::new()),
-            dialect: Cell::new(0),
+            dialect: Cell::new(if seat.is_some() { WIRE } else { 0 }),
+            seat: seat.map(Box::new),
             standing: Cell::new(Standing::Out),
             catch_up: RefCell::new(None),
             run_from: Cell::new(0),
@@ -133,7 +148,10 @@ impl Connection {
 
     /// Whether what is written to it counts as seen.
     pub(super) fn counts_as_seen(&self) -> bool {
-        !dialect::ALL[self.dialect.get()].acknowledges()
+        match &self.seat {
+            Some(seat) => !seat.wire().acknowledges(),
+            None => !dialect::ALL[self.dialect.get()].acknowledges(),
+        }
     }
 
     /// How many bytes wait for the socket.
@@ -171,6 +189,24 @@ impl Connection {
                 *outbox = super::shard::spare_buffer();
             }
             outbox.extend_from_slice(bytes);
+        }
+    }
+
+    /// Sends one frame, in a write and in a TLS record of its own as far as the socket takes it and a record can.
+    pub(super) fn send(&self, frame: &[u8]) {
+        self.append(frame);
+        self.write(&[]);
+    }
+
+    /// Its place in the state machine of a wire.
+    pub(super) fn seat(&self) -> Option<&Seat> {
+        self.seat.as_deref()
+    }
+
+    /// Wakes its task.
+    pub(super) fn rouse(&self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
         }
     }
 
@@ -329,6 +365,40 @@ impl Connection {
         }
     }
 
+    /// Reads once, if it `may`, unless there is something else to do first: then `None`. `Some(0)` at the end.
+    pub(super) async fn read_unless_roused(&self, shard: &Shard, into: &mut Vec<u8>, may: bool) -> io::Result<Option<usize>> {
+        let is_roused = || self.seat().is_some_and(Seat::is_roused);
+        loop {
+            if self.is_ending() {
+                return Ok(Some(0));
+            }
+            if self.seat().is_some_and(Seat::roused) {
+                return Ok(None);
+            }
+            let wanted = poll_fn(|cx| {
+                if self.is_ending() || is_roused() {
+                    return Poll::Ready(Ok(()));
+                }
+                *self.reader.borrow_mut() = Some(cx.waker().clone());
+                Poll::Pending
+            });
+            if !may {
+                wanted.await?;
+                continue;
+            }
+            match self.read_now(shard, into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.listening.set(true);
+                    let woken = smol::future::or(self.stream.readable(), wanted).await;
+                    self.listening.set(false);
+                    woken?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.map(Some),
+            }
+        }
+    }
+
     /// Waits until something has come, or the connection is to end.
     async fn readable_or_ending(&self) -> io::Result<()> {
         let asked_to_end = poll_fn(|cx| {
@@ -409,13 +479,16 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         // Bounded by the outbox, like everything else that waits.
         tls.set_buffer_limit(None);
         *connection.tls.borrow_mut() = Some(Box::new(tls));
-    } else if !connection.is_ending() && !shard.accepts_plain(connection.address) {
-        let refusal = Refusal::new(code::TLS_REQUIRED, shard.why_not_plain()).hint("connect with TLS");
+    } else if !connection.is_ending() && !shard.accepts_plain(connection) {
+        let refusal = Refusal::new(code::TLS_REQUIRED, shard.why_not_plain(connection)).hint("connect with TLS");
         connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         return Ok(());
     }
+    if let Some(seat) = connection.seat() {
+        return Box::pin(talk(shard, connection, seat)).await;
+    }
     let mut line = LineState {
-        caller: Caller { session: connection.id, address: connection.address, dialect: 0, after: None, leaving: None },
+        caller: Caller { session: connection.id, address: connection.address, dialect: 0, wire: None, after: None, leaving: None },
         partial: Partial::default(),
         allowance: shard.allowance(connection.address),
     };
@@ -483,10 +556,11 @@ async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
         asked_to.unwrap_or(Ending { how: Departure::Disconnected, patience: Duration::ZERO, last_word: None });
     // Nobody else ends it from here on.
     *connection.ending.borrow_mut() = Some(Ending { how, patience, last_word: None });
+    if let Some(other) = connection.seat().and_then(Seat::joined) {
+        shard.end_too(other, how, patience);
+    }
     if let Some(last_word) = last_word {
-        let mut bytes = Vec::new();
-        dialect::ALL[connection.dialect.get()].event(&last_word, &mut bytes);
-        shard.server.sequencer.last_word(connection.id, bytes);
+        shard.server.sequencer.last_word(connection.id, last_word);
         shard.round_trip().await;
     }
     shard.detach(connection);
@@ -537,7 +611,7 @@ async fn linger(connection: &Connection) {
 }
 
 /// How many commands a connection may give: a bucket that fills with time.
-struct Allowance {
+pub(super) struct Allowance {
     per_second: u32,
     burst: u32,
     left: f64,
@@ -546,7 +620,7 @@ struct Allowance {
 
 impl Allowance {
     /// Takes one, waiting for it if there is none.
-    async fn spend(&mut self, clock: &crate::clock::Clock) {
+    pub(super) async fn spend(&mut self, clock: &crate::clock::Clock) {
         loop {
             let now = clock.elapsed();
             let gained = now.saturating_sub(self.filled_at).as_secs_f64() * f64::from(self.per_second);
@@ -564,7 +638,7 @@ impl Allowance {
 }
 
 impl Shard {
-    fn allowance(&self, address: IpAddr) -> Option<Allowance> {
+    pub(super) fn allowance(&self, address: IpAddr) -> Option<Allowance> {
         let limited = self.limit_loopback || !address.is_loopback();
         (limited && self.commands_per_second > 0).then(|| Allowance {
             per_second: self.commands_per_second,

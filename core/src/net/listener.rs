@@ -61,8 +61,17 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// The `listen` entry that a listener belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    /// Its place in the configuration.
+    pub(crate) index: usize,
+    /// The shard that has all its connections, if one has to have them all.
+    pub(crate) only_shard: Option<usize>,
+}
+
 /// Accepts connections for as long as the shards live.
-pub(crate) async fn accept_all(listener: TcpListener, census: Arc<Census>, shards: ShardSenders) {
+pub(crate) async fn accept_all(listener: TcpListener, door: Option<Opened>, census: Arc<Census>, shards: ShardSenders) {
     let listener = match Async::new(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot listen"),
@@ -76,7 +85,7 @@ pub(crate) async fn accept_all(listener: TcpListener, census: Arc<Census>, shard
             match listener.get_ref().accept() {
                 Ok((stream, address)) => {
                     next = (next + 1) % shards.0.len();
-                    admit(stream, address, &census, &shards, next);
+                    admit(stream, address, door, &census, &shards, next);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
@@ -92,7 +101,7 @@ pub(crate) async fn accept_all(listener: TcpListener, census: Arc<Census>, shard
     }
 }
 
-fn admit(stream: TcpStream, address: SocketAddr, census: &Arc<Census>, shards: &ShardSenders, shard: usize) {
+fn admit(stream: TcpStream, address: SocketAddr, door: Option<Opened>, census: &Arc<Census>, shards: &ShardSenders, shard: usize) {
     let ip = address.ip().to_canonical();
     // A cable that was pulled says nothing: the system asks after a minute of silence, and gives up after another.
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
@@ -100,7 +109,11 @@ fn admit(stream: TcpStream, address: SocketAddr, census: &Arc<Census>, shards: &
         tracing::debug!(%error, "cannot ask for keep-alives");
     }
     match census.admit(ip) {
-        Some(place) => shards.tell(shard, Told::Accept(stream, ip, place)),
+        Some(place) => {
+            let shard = door.and_then(|door| door.only_shard).unwrap_or(shard);
+            shards.tell(shard, Told::Accept(stream, ip, place, door.map(|door| door.index)));
+        }
+        None if door.is_some() => tracing::info!(%address, "refused: too many connections"),
         None => {
             tracing::info!(%address, "refused: too many connections");
             // A new socket takes a line without waiting; whoever speaks TLS sees the connection close.

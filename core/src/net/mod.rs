@@ -9,3 +9,4 @@ pub(crate) mod connection;
 pub(crate) mod listener;
 pub(crate) mod shard;
 pub(crate) mod tls;
+mod wire;

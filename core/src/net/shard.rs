@@ -17,7 +17,8 @@ use chinwag_wire::{Event, Refusal, code, dialect};
 use smol::LocalExecutor;
 
 use super::census::Place;
-use super::connection::{CatchUp, Connection, PATIENCE, Standing, serve};
+use super::connection::{CatchUp, Connection, PATIENCE, Standing, WIRE, serve};
+use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
 use crate::fault::Fault;
 use crate::hall::{Act, Departure, Intent, SessionId, UserId};
@@ -75,7 +76,8 @@ pub(crate) enum Told {
     /// To end the turn: somebody has submitted something.
     TurnEnds,
     /// To take a connection.
-    Accept(TcpStream, IpAddr, Place),
+    /// It came in at the `listen` entry with this place, if it speaks a wire.
+    Accept(TcpStream, IpAddr, Place, Option<usize>),
     /// To end all connections, because the server ends.
     ShutDown,
     /// To say when there is nothing left to do, and how much has been done so far.
@@ -121,14 +123,18 @@ pub(super) struct Shard {
     connections: RefCell<HashMap<SessionId, Rc<Connection>>>,
     /// Those that are live, in no order: a connection knows its place.
     live: RefCell<Vec<Rc<Connection>>>,
+    /// Those of them that speak a wire: what goes to everyone is told to each of them.
+    live_on_wires: RefCell<Vec<Rc<Connection>>>,
+    /// The `listen` entries.
+    posts: Vec<Option<Rc<Post>>>,
     /// Those with kept mail on its way.
     catching_up: RefCell<Vec<Rc<Connection>>>,
     /// The live connections of each user, to find those that something is hidden from.
     by_user: RefCell<HashMap<UserId, Vec<Rc<Connection>>>>,
     /// What goes to everyone live, in each dialect, in this turn.
-    runs: RefCell<[Vec<u8>; dialect::ALL.len()]>,
+    runs: RefCell<[Vec<u8>; WIRE + 1]>,
     /// How many live connections speak each dialect.
-    speakers: RefCell<[usize; dialect::ALL.len()]>,
+    speakers: RefCell<[usize; WIRE + 1]>,
     /// Those with something that goes to them alone, in this turn.
     dirty: RefCell<Vec<Rc<Connection>>>,
     /// Those whose socket did not take everything, for whom writing counts as seeing.
@@ -182,6 +188,8 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
         scratch: RefCell::new(vec![0; READ_BYTES].into()),
         connections: RefCell::default(),
         live: RefCell::default(),
+        live_on_wires: RefCell::default(),
+        posts: Post::all(&parts.config),
         catching_up: RefCell::default(),
         by_user: RefCell::default(),
         runs: RefCell::default(),
@@ -202,6 +210,9 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
     let executor = EXECUTOR.with(Rc::clone);
     spawn(also);
     spawn(Rc::clone(&shard).watch_deadlines());
+    for post in shard.posts.iter().flatten() {
+        spawn(Rc::clone(&shard).keep_time(Rc::clone(post)));
+    }
     smol::block_on(executor.run(shard.turns(parts.inbox)));
 }
 
@@ -231,7 +242,7 @@ impl Shard {
                 self.head.set(self.head.get().max(release.head));
             }
             Told::TurnEnds => {}
-            Told::Accept(stream, address, place) => self.accept(stream, address, place),
+            Told::Accept(stream, address, place, door) => self.accept(stream, address, place, door),
             Told::ShutDown => self.shut_down(),
             Told::Calm(waiter) => {
                 let shard = Rc::clone(self);
@@ -256,7 +267,11 @@ impl Shard {
         let _ = done.recv().await;
     }
 
-    pub(super) fn accepts_plain(&self, address: IpAddr) -> bool {
+    pub(super) fn accepts_plain(&self, connection: &Connection) -> bool {
+        if let Some(seat) = connection.seat() {
+            return seat.post.plain;
+        }
+        let address = connection.address;
         match self.plain {
             Plain::Anywhere => true,
             Plain::Loopback => address.is_loopback(),
@@ -265,19 +280,21 @@ impl Shard {
     }
 
     /// What those are told whose plain connection is not accepted.
-    pub(super) fn why_not_plain(&self) -> &'static str {
+    pub(super) fn why_not_plain(&self, connection: &Connection) -> &'static str {
         match self.plain {
+            _ if connection.seat().is_some() => "plain connections are not accepted on this port",
             Plain::Never => "plain connections are not accepted here",
             Plain::Loopback | Plain::Anywhere => "plain connections are accepted from this machine only",
         }
     }
 
-    fn accept(self: &Rc<Shard>, stream: TcpStream, address: IpAddr, place: Place) {
+    fn accept(self: &Rc<Shard>, stream: TcpStream, address: IpAddr, place: Place, door: Option<usize>) {
         let count = self.accepted.get() + 1;
         self.accepted.set(count);
         let id = SessionId::new(count, u8::try_from(self.index).unwrap_or(u8::MAX));
         let now = self.server.clock.elapsed();
-        let connection = match Connection::new(id, address, stream, place, now) {
+        let seat = door.and_then(|index| self.posts.get(index)?.clone()).map(Seat::new);
+        let connection = match Connection::new(id, address, stream, place, seat, now) {
             Ok(connection) => Rc::new(connection),
             Err(error) => return tracing::debug!(%error, "a connection was gone before it was taken"),
         };
@@ -289,7 +306,7 @@ impl Shard {
         spawn(serve(Rc::clone(self), connection));
     }
 
-    fn connection(&self, id: SessionId) -> Option<Rc<Connection>> {
+    pub(super) fn connection(&self, id: SessionId) -> Option<Rc<Connection>> {
         self.connections.borrow().get(&id).cloned()
     }
 
@@ -304,10 +321,25 @@ impl Shard {
                     self.greeted(&connection);
                 }
             }
-            Output::LastWord { session, bytes, head } => {
+            Output::Answer { session, events } => {
+                if let Some(connection) = self.connection(session)
+                    && let Some(seat) = connection.seat()
+                {
+                    self.wire_hears_answer(&connection, seat, &events);
+                    self.greeted(&connection);
+                }
+            }
+            Output::LastWord { session, event, head } => {
                 self.head.set(self.head.get().max(head));
                 if let Some(connection) = self.connection(session) {
-                    self.append(&connection, &bytes);
+                    match connection.seat() {
+                        Some(seat) => self.wire_sees(&connection, seat, &event),
+                        None => {
+                            let mut bytes = Vec::new();
+                            dialect::ALL[connection.dialect.get()].event(&event, &mut bytes);
+                            self.append(&connection, &bytes);
+                        }
+                    }
                     self.detach(&connection);
                 }
             }
@@ -360,10 +392,13 @@ impl Shard {
         }
     }
 
-    fn see(&self, session: SessionId, spoken: &Arc<Spoken>) {
+    fn see(self: &Rc<Shard>, session: SessionId, spoken: &Arc<Spoken>) {
         let Some(connection) = self.connection(session) else { return };
         match connection.standing.get() {
-            Standing::Live(..) => self.append(&connection, spoken.bytes(connection.dialect.get())),
+            Standing::Live(..) => match connection.seat() {
+                Some(seat) => self.wire_sees(&connection, seat, spoken.event()),
+                None => self.append(&connection, spoken.bytes(connection.dialect.get())),
+            },
             Standing::CatchingUp(_) => self.keep_for_later(&connection, spoken),
             Standing::Out => {}
         }
@@ -381,7 +416,7 @@ impl Shard {
         }
     }
 
-    fn everyone_sees(&self, hidden_from: &[UserId], spoken: &Arc<Spoken>) {
+    fn everyone_sees(self: &Rc<Shard>, hidden_from: &[UserId], spoken: &Arc<Spoken>) {
         let hidden_from = if Fault::LeakPresence.is_on() && spoken.seq().is_none() { &[] } else { hidden_from };
         let excused: Vec<Rc<Connection>> = {
             let by_user = self.by_user.borrow();
@@ -397,7 +432,7 @@ impl Shard {
         }
         {
             let (mut runs, speakers) = (self.runs.borrow_mut(), self.speakers.borrow());
-            for (dialect, run) in runs.iter_mut().enumerate() {
+            for (dialect, run) in runs.iter_mut().enumerate().take(dialect::ALL.len()) {
                 if speakers[dialect] > 0 {
                     run.extend_from_slice(spoken.bytes(dialect));
                 }
@@ -405,6 +440,13 @@ impl Shard {
         }
         for connection in &excused {
             connection.run_from.set(self.runs.borrow()[connection.dialect.get()].len());
+        }
+        for connection in &*self.live_on_wires.borrow() {
+            if let (Some(seat), Standing::Live(user, _)) = (connection.seat(), connection.standing.get())
+                && hidden_from.binary_search(&user).is_err()
+            {
+                self.wire_sees(connection, seat, spoken.event());
+            }
         }
         for connection in &*self.catching_up.borrow() {
             if matches!(connection.standing.get(), Standing::CatchingUp(user) if hidden_from.binary_search(&user).is_err()) {
@@ -450,10 +492,16 @@ impl Shard {
     }
 
     /// From here on the connection sees what is said as it is said.
-    fn has_caught_up(&self, connection: &Rc<Connection>, user: UserId, through: Option<u64>) {
+    fn has_caught_up(self: &Rc<Shard>, connection: &Rc<Connection>, user: UserId, through: Option<u64>) {
         let held = connection.catch_up.take().map(|state| state.held).unwrap_or_default();
         for spoken in held {
-            connection.append(spoken.bytes(connection.dialect.get()));
+            match connection.seat() {
+                Some(seat) => self.wire_sees(connection, seat, spoken.event()),
+                None => connection.append(spoken.bytes(connection.dialect.get())),
+            }
+        }
+        if let Some(seat) = connection.seat() {
+            self.wire_has_caught_up(connection, seat);
         }
         self.mark_dirty(connection);
         self.catching_up.borrow_mut().retain(|other| !Rc::ptr_eq(other, connection));
@@ -474,6 +522,9 @@ impl Shard {
         connection.standing.set(Standing::Live(user, live.len()));
         connection.run_from.set(self.runs.borrow()[dialect].len());
         live.push(Rc::clone(connection));
+        if connection.seat().is_some() {
+            self.live_on_wires.borrow_mut().push(Rc::clone(connection));
+        }
         self.by_user.borrow_mut().entry(user).or_default().push(Rc::clone(connection));
         self.speakers.borrow_mut()[dialect] += 1;
     }
@@ -497,7 +548,10 @@ impl Shard {
                 if place == 2 && Fault::DropThirdMail.is_on() {
                     continue;
                 }
-                dialect::ALL[connection.dialect.get()].event(&Event::Message(said), &mut bytes);
+                match connection.seat() {
+                    Some(seat) => self.wire_sees(&connection, seat, &Event::Message(said)),
+                    None => dialect::ALL[connection.dialect.get()].event(&Event::Message(said), &mut bytes),
+                }
             }
             self.append(&connection, &bytes);
             if let Some(state) = connection.catch_up.borrow_mut().as_mut() {
@@ -576,6 +630,9 @@ impl Shard {
                 self.speakers.borrow_mut()[connection.dialect.get()] -= 1;
                 let mut live = self.live.borrow_mut();
                 live.swap_remove(place);
+                if connection.seat().is_some() {
+                    self.live_on_wires.borrow_mut().retain(|other| !Rc::ptr_eq(other, connection));
+                }
                 if let Some(moved) = live.get(place)
                     && let Standing::Live(user, _) = moved.standing.get()
                 {
@@ -606,10 +663,20 @@ impl Shard {
     }
 
     /// The connection is no more.
-    pub(super) fn forget(&self, connection: &Rc<Connection>) {
+    pub(super) fn forget(self: &Rc<Shard>, connection: &Rc<Connection>) {
         self.connections.borrow_mut().remove(&connection.id);
+        if let Some(seat) = connection.seat() {
+            self.wire_is_gone(connection, seat);
+        }
         self.lagging.borrow_mut().retain(|other| !Rc::ptr_eq(other, connection));
         self.deeds.set(self.deeds.get() + 1);
+    }
+
+    /// Ends the connection `id` too, because it is of the same session as one that ends in this way.
+    pub(super) fn end_too(&self, id: SessionId, how: Departure, patience: Duration) {
+        if let Some(connection) = self.connection(id) {
+            connection.end(how, patience, None);
+        }
     }
 
     /// Writes what the turn has brought, to each socket once.
@@ -727,6 +794,9 @@ impl Shard {
         if connection.is_ending() {
             return;
         }
+        if connection.seat().is_some_and(Seat::is_part) {
+            return;
+        }
         if connection.standing.get() == Standing::Out {
             let refusal =
                 Refusal::new(code::REGISTRATION_TIMEOUT, "nobody has logged in here for too long").hint("connect again when you are ready");
@@ -794,7 +864,7 @@ impl Shard {
                 serde_json::json!({
                     "session": connection.id.number(),
                     "shard": self.index,
-                    "dialect": dialect::ALL[connection.dialect.get()].name(),
+                    "dialect": connection.seat().map_or_else(|| dialect::ALL[connection.dialect.get()].name(), |seat| seat.wire().name()),
                     "standing": standing,
                     "name": name,
                     "waiting_bytes": connection.waiting(),

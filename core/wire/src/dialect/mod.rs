@@ -1,7 +1,11 @@
-//! Dialects: how lines come in and events go out as bytes. One file each; all of them drive the same commands.
+//! Dialects: how lines come in and events go out as bytes. One file or folder each; all of them drive the same commands.
+//!
+//! Those in [`ALL`] are line by line and without memory; those in [`WIRES`] are protocols with frames and states of their
+//! own (see [`wire`]).
 
 pub mod json;
 pub mod text;
+pub mod wire;
 
 use std::borrow::Cow;
 
@@ -73,6 +77,15 @@ impl From<Refusal> for Refused {
 
 /// Every dialect a line-mode connection can switch to. The first is spoken from the start.
 pub static ALL: [&dyn Dialect; 2] = [&text::Text, &json::Json];
+
+/// Every wire that an address can be opened for.
+pub static WIRES: [&dyn wire::Wire; 0] = [];
+
+/// The wire called `name`.
+#[must_use]
+pub fn wire_named(name: &str) -> Option<&'static dyn wire::Wire> {
+    WIRES.into_iter().find(|wire| wire.name().eq_ignore_ascii_case(name))
+}
 
 /// The place in [`ALL`] of the dialect called `name`.
 #[must_use]
