@@ -1,16 +1,19 @@
 //! What a prompt and a script have in common: a link that is logged in, and what it needs to become a session.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use async_channel::Receiver;
 use chinwag_wire::Event;
 
+use crate::audience::Audience;
 use crate::connection::Server;
 use crate::failure::Failure;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::LoggedIn;
-use crate::screen::Screen;
+use crate::report::Report;
 use crate::session::{Session, Surroundings, Typed};
 
 /// How many typed lines may wait to be sent: as many as somebody pastes while the link is down.
@@ -45,26 +48,47 @@ impl Chat {
         &self.inside.name
     }
 
-    /// The session: it shows on `screen` what arrives, and sends what comes from `typed`.
+    /// The session of a program: it writes what arrives to `report`, and sends what comes from `typed`, one after the other.
     ///
     /// # Errors
     /// This machine has no randomness.
-    pub(crate) fn session(self, screen: Screen, typed: Receiver<Typed>, one_by_one: bool) -> Result<Ready, Failure> {
+    pub(crate) fn report_session(self, report: Report, typed: Receiver<Typed>) -> Result<Ready, Failure> {
+        self.session(Audience::Report(report), typed, true)
+    }
+
+    /// The session: it shows `audience` what arrives, and sends what comes from `typed`.
+    ///
+    /// # Errors
+    /// This machine has no randomness.
+    pub(crate) fn session(self, audience: Audience, typed: Receiver<Typed>, one_by_one: bool) -> Result<Ready, Failure> {
         let welcome = self.inside.welcome.clone();
         let around = Surroundings {
             server: self.server,
             reconnect_for: self.reconnect_for,
             knowledge: self.knowledge,
-            screen,
+            audience,
             typed,
             leave: self.leave.heard(),
             one_by_one,
+            acknowledges: true,
+            refused: Arc::default(),
         };
         Ok(Ready { session: Session::new(self.inside, &self.greeting, around)?, welcome, leave: self.leave })
     }
 }
 
 impl Ready {
+    /// Nothing that is shown counts as read.
+    pub(crate) fn without_acknowledging(mut self) -> Ready {
+        self.session.acknowledge_nothing();
+        self
+    }
+
+    /// How many lines the server has refused so far.
+    pub(crate) fn refusals(&self) -> Arc<AtomicUsize> {
+        self.session.refusals()
+    }
+
     /// Lives until logout, or until the link is lost for good.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Questions to the one at the keyboard, before the chat begins.
 
-use std::io;
+use std::io::{self, Write};
 
 use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
@@ -34,16 +34,16 @@ pub(crate) fn ask_secretly(question: &str) -> Answer<String> {
         Ok(secret) => Ok(Some(secret)),
         Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof) => {
             // The cursor still stands behind the question.
-            eprintln!();
+            say("");
             Ok(None)
         }
         Err(error) => Err(Failure::usage(format!("cannot ask for a password: {error}"))),
     }
 }
 
-/// Says something on the way to the chat.
+/// Says something beside the chat, on standard error. Who closed that does not want to hear it.
 pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn broken(error: &ReadlineError) -> Failure {

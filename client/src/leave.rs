@@ -19,6 +19,8 @@ pub(crate) struct Leave {
     heard: Receiver<()>,
     /// The session is over: there is nothing left to leave.
     over: Arc<AtomicBool>,
+    /// The wish came from outside, as a signal.
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Leave {
@@ -28,7 +30,7 @@ impl Leave {
     /// The system does not let us listen to signals.
     pub(crate) fn listen() -> io::Result<Leave> {
         let (wish, heard) = async_channel::bounded(1);
-        let leave = Leave { wish, heard, over: Arc::default() };
+        let leave = Leave { wish, heard, over: Arc::default(), interrupted: Arc::default() };
         let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Hup])?;
         let listening = leave.clone();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -38,9 +40,11 @@ impl Leave {
                 }
                 // `close` says whether this was the first time. Who presses Ctrl-C twice does not want to wait for a
                 // goodbye; and since the line editor takes it as a key, there is no terminal to be put in order.
+                // Said before the wish: whoever hears the one can ask for the other.
+                listening.interrupted.store(true, Ordering::SeqCst);
                 let first = listening.wish.close();
                 if !first && matches!(signal, Ok(Signal::Int)) {
-                    process::exit(Exit::NoLink as i32);
+                    process::exit(Exit::Interrupted as i32);
                 }
             }
         })?;
@@ -61,6 +65,11 @@ impl Leave {
     pub(crate) async fn wished(&self) {
         // Nothing is ever sent: that it ends is the message.
         let _ = self.heard.recv().await;
+    }
+
+    /// Whether a signal said it, and not the program's own work that was done.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
     }
 
     /// The session is over; later signals mean nothing.

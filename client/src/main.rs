@@ -7,12 +7,14 @@
 
 mod address;
 mod args;
+mod audience;
 mod backoff;
 mod chat;
 mod complete;
 mod connection;
 mod dialogue;
 mod failure;
+mod generate;
 mod history;
 mod knowledge;
 mod leave;
@@ -20,13 +22,18 @@ mod login;
 mod machinery;
 mod password;
 mod prompt;
+mod report;
 mod screen;
 mod script;
 mod secrets;
+mod send;
 mod session;
+mod tail;
 mod trust;
+mod trusting;
 mod wrap;
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,7 +43,7 @@ use clap::Parser;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use smol::future::or;
 
-use crate::args::Args;
+use crate::args::{Args, Errand};
 use crate::chat::Chat;
 use crate::connection::{Security, Server};
 use crate::failure::Failure;
@@ -53,7 +60,7 @@ fn main() -> ExitCode {
             for (number, line) in failure.message.lines().enumerate() {
                 // What a server had to say is among it.
                 let line = SafeText::new(line);
-                if number == 0 { eprintln!("chinwag: {line}") } else { eprintln!("{line}") }
+                dialogue::say(&if number == 0 { format!("chinwag: {line}") } else { line.to_string() });
             }
             ExitCode::from(failure.exit as u8)
         }
@@ -61,28 +68,56 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
+    match &args.errand {
+        None if args.json && io::stdin().is_terminal() => {
+            Err(Failure::usage("--json is for programs: pipe what to say into it, or say `chinwag tail --json` to read only"))
+        }
+        None => {
+            let chat = arrive(args)?;
+            match chat {
+                Some((chat, history)) if !args.json && prompt::is_possible() => prompt::run(chat, &history),
+                Some((chat, _)) => script::run(chat, args.form()),
+                None => Ok(()),
+            }
+        }
+        Some(Errand::Send(send)) => with_chat(args, |chat| send::run(chat, send, args.form())),
+        Some(Errand::Tail(tail)) => with_chat(args, |chat| tail::run(chat, tail, args.form())),
+        Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, args.port),
+        Some(Errand::Generate(generate)) => generate::run(generate),
+    }
+}
+
+/// Logs in for an errand that has to be done.
+fn with_chat(args: &Args, errand: impl FnOnce(Chat) -> Result<(), Failure>) -> Result<(), Failure> {
+    match arrive(args)? {
+        Some((chat, _)) => errand(chat),
+        None => Err(Failure::interrupted("interrupted before the login")),
+    }
+}
+
+/// Connects and logs in; `None` if the one at the keyboard leaves.
+fn arrive(args: &Args) -> Result<Option<(Chat, HistoryFile)>, Failure> {
     let place = args.place()?;
     let applicant = Applicant::of(args)?;
     let server = Server { security: security(args)?, place };
     let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let knowledge = SharedKnowledge::default();
-    let arrival = arrive(server, applicant, &knowledge);
+    let arrival = enter(server, applicant, &knowledge);
     let left = async {
         leave.wished().await;
         Ok(None)
     };
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
-        return Ok(());
+        return Ok(None);
     };
     let history = HistoryFile::open(history_folder(), &server.place);
-    let chat = Chat { server, inside, greeting, reconnect_for: args.reconnect_for, knowledge, leave };
-    if prompt::is_possible() { prompt::run(chat, &history) } else { script::run(chat) }
+    Ok(Some((Chat { server, inside, greeting, reconnect_for: args.reconnect_for, knowledge, leave }, history)))
 }
 
 type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);
 
 /// Connects and logs in; `None` if the one at the keyboard leaves.
-async fn arrive(mut server: Server, applicant: Applicant, knowledge: &SharedKnowledge) -> Result<Option<Arrived>, Failure> {
+async fn enter(mut server: Server, applicant: Applicant, knowledge: &SharedKnowledge) -> Result<Option<Arrived>, Failure> {
     let opened = connection::open(&server).await?;
     opened.notices.iter().for_each(|notice| dialogue::say(&format!("* {notice}")));
     opened.greeting.iter().for_each(|event| knowledge.lock().learn(event));
@@ -101,10 +136,12 @@ fn security(args: &Args) -> Result<Security, Failure> {
     if let Some(file) = &args.ca {
         return Ok(Security::Vouched(Arc::new(Vouchers::read(file, connection::provider())?)));
     }
+    Ok(Security::Pinned { known: known_hosts()?, accept_new: args.accept_new_fingerprint })
+}
+
+fn known_hosts() -> Result<KnownHosts, Failure> {
     let known = folders().map(|folders| KnownHosts::at(folders.in_config_dir("known-hosts")));
-    let known = known
-        .ok_or_else(|| Failure::usage("there is no home folder to remember the server's fingerprint in: set HOME, or say --ca FILE"))?;
-    Ok(Security::Pinned { known, accept_new: args.accept_new_fingerprint })
+    known.ok_or_else(|| Failure::usage("there is no home folder to remember the server's fingerprint in: set HOME, or say --ca FILE"))
 }
 
 fn history_folder() -> Option<PathBuf> {

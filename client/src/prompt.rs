@@ -14,6 +14,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
 
+use crate::audience::Audience;
 use crate::chat::{Chat, TYPED_MAX};
 use crate::complete::Assistant;
 use crate::failure::Failure;
@@ -59,7 +60,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
         look,
     };
     let reading = Arc::clone(&prompt.reading);
-    let session = chat.session(screen, lines, false)?;
+    let session = chat.session(Audience::Screen(screen), lines, false)?;
     let session = thread::Builder::new()
         .name("session".to_owned())
         .spawn(move || {
@@ -134,7 +135,7 @@ impl Prompt {
     /// Hands a line to the session, and waits a little for its answer.
     fn send(&self, text: String) {
         let (settled, answered) = mpsc::sync_channel(1);
-        match self.typed.try_send(Typed { text, settled: Settled(settled) }) {
+        match self.typed.try_send(Typed { settled: Settled(settled), ..Typed::line(text) }) {
             Ok(()) => {
                 // Whether it came or is late: the next prompt is due.
                 let _ = answered.recv_timeout(ANSWER_PATIENCE);

@@ -2,41 +2,110 @@
 //! and the end of the input is a logout.
 
 use std::io::{self, Read};
-use std::sync::mpsc;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use async_channel::Sender;
-use chinwag_wire::Partial;
 use chinwag_wire::split::{self, Asked};
+use chinwag_wire::{Partial, Refusal};
 
+use crate::audience::Audience;
 use crate::chat::{Chat, TYPED_MAX};
 use crate::connection::sentence;
-use crate::failure::Failure;
-use crate::screen::{Look, Output, Screen, Settled, wants_colours};
+use crate::dialogue;
+use crate::failure::{Exit, Failure};
+use crate::report::{Form, Of, Report};
+use crate::screen::{Look, Output, Screen, wants_colours};
 use crate::session::Typed;
 
 /// The longest line that is read; what the server takes is its own business, and far less.
-const LINE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Sends all that comes in, and logs out.
 ///
 /// # Errors
-/// Why it did not end by a logout.
-pub(crate) fn run(chat: Chat) -> Result<(), Failure> {
+/// Why it did not end by a logout; or that something was refused.
+pub(crate) fn run(chat: Chat, form: Form) -> Result<(), Failure> {
     let cannot = |error: io::Error| Failure::usage(format!("cannot start: {error}"));
-    let (screen, printer) = Screen::start(Output::Pipe, Look::with_colours(wants_colours())).map_err(cannot)?;
+    let (audience, printer) = match form {
+        Form::Text => {
+            let (screen, printer) = Screen::start(Output::Pipe, Look::with_colours(wants_colours())).map_err(cannot)?;
+            (Audience::Screen(screen), printer)
+        }
+        Form::Json => {
+            let (report, writer) = Report::start(form, Of::Everything).map_err(cannot)?;
+            (Audience::Report(report), writer)
+        }
+    };
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
-    let session = chat.session(screen, lines, true)?;
+    let leave = chat.leave.clone();
+    let session = chat.session(audience, lines, true)?;
+    let input = Arc::new(Input::default());
+    let reading = Arc::clone(&input);
     // Nobody waits for this thread: it may sit in a read that never ends.
-    thread::Builder::new().name("input".to_owned()).spawn(move || read(io::stdin().lock(), &typed)).map_err(cannot)?;
+    thread::Builder::new().name("input".to_owned()).spawn(move || reading.read(io::stdin().lock(), &typed)).map_err(cannot)?;
+    let refused = session.refusals();
     let end = session.run_to_end();
     // With the session its way to the screen is gone, and the printer ends when all is printed.
     let _ = printer.join();
-    end
+    if leave.was_interrupted() && !input.ended.load(Ordering::SeqCst) {
+        return Err(Failure::interrupted("interrupted before the input ended"));
+    }
+    end?;
+    match refused.load(Ordering::SeqCst) + input.skipped.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        1 => Err(Failure { exit: Exit::Refused, message: "1 line was refused".to_owned() }),
+        count => Err(Failure { exit: Exit::Refused, message: format!("{count} lines were refused") }),
+    }
 }
 
-/// Hands over lines until the input ends or nobody takes them any more.
-fn read(mut input: impl Read, typed: &Sender<Typed>) {
+/// How far the input is read.
+#[derive(Debug, Default)]
+struct Input {
+    ended: AtomicBool,
+    /// How many lines could not be sent at all.
+    skipped: AtomicUsize,
+}
+
+impl Input {
+    /// Hands over lines until the input ends or nobody takes them any more.
+    fn read(&self, input: impl Read, typed: &Sender<Typed>) {
+        let read = lines(input, |number, line| {
+            match line {
+                Ok(text) if split::line(text) == Asked::Nothing => {}
+                Ok(text) => {
+                    if typed.send_blocking(Typed::line(text.to_owned())).is_err() {
+                        return ControlFlow::Break(());
+                    }
+                }
+                Err(refusal) => {
+                    self.skipped.fetch_add(1, Ordering::SeqCst);
+                    dialogue::say(&format!("* line {number} is skipped: {}", sentence(&refusal)));
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        match read {
+            Ok(ControlFlow::Continue(())) => self.ended.store(true, Ordering::SeqCst),
+            Ok(ControlFlow::Break(())) => {}
+            Err((number, error)) => {
+                self.skipped.fetch_add(1, Ordering::SeqCst);
+                dialogue::say(&format!("* cannot read on after line {number}: {error}"));
+            }
+        }
+    }
+}
+
+/// Reads line after line, each with its number, until the input ends or `take` has enough.
+///
+/// # Errors
+/// The input cannot be read on, after this line.
+pub(crate) fn lines(
+    mut input: impl Read,
+    mut take: impl FnMut(usize, Result<&str, Refusal>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, (usize, io::Error)> {
     let mut partial = Partial::default();
     let mut chunk = [0; 8192];
     let mut number = 0;
@@ -44,10 +113,7 @@ fn read(mut input: impl Read, typed: &Sender<Typed>) {
         let count = match input.read(&mut chunk) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                eprintln!("* cannot read on after line {number}: {error}");
-                0
-            }
+            Err(error) => return Err((number, error)),
         };
         // The last line may have no ending.
         let mut bytes = if count == 0 { b"\n".as_slice() } else { &chunk[..count] };
@@ -56,19 +122,12 @@ fn read(mut input: impl Read, typed: &Sender<Typed>) {
             bytes = &bytes[taken..];
             let Some(line) = line else { continue };
             number += 1;
-            match line {
-                Ok(text) if split::line(text) == Asked::Nothing => {}
-                Ok(text) => {
-                    let settled = Settled(mpsc::sync_channel(1).0);
-                    if typed.send_blocking(Typed { text: text.to_owned(), settled }).is_err() {
-                        return;
-                    }
-                }
-                Err(refusal) => eprintln!("* line {number} is skipped: {}", sentence(&refusal)),
+            if take(number, line).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
         if count == 0 {
-            return;
+            return Ok(ControlFlow::Continue(()));
         }
     }
 }
@@ -80,7 +139,10 @@ mod tests {
     #[test]
     fn lines_are_handed_over_as_they_stand() {
         let (typed, lines) = async_channel::bounded(100);
-        read(b"one\r\n\n  \ntwo  words \n\xff\xfe\nlast".as_slice(), &typed);
+        let input = Input::default();
+        input.read(b"one\r\n\n  \ntwo  words \n\xff\xfe\nlast".as_slice(), &typed);
+        assert!(input.ended.load(Ordering::SeqCst));
+        assert_eq!(input.skipped.load(Ordering::SeqCst), 1, "one line is not text");
         drop(typed);
         let read: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok()).map(|typed| typed.text).collect();
         assert_eq!(read, ["one", "two  words ", "last"]);

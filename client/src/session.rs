@@ -5,22 +5,25 @@
 //! knows a key it has seen, and nothing is said twice.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use async_channel::Receiver;
+use async_channel::{Receiver, Sender};
 use chinwag_wire::dialect::json::ServerLine;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Code, Event, Refusal, code};
 use smol::Timer;
 use smol::future::{or, pending, race};
 
+use crate::audience::Audience;
 use crate::backoff::Backoff;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence, within};
 use crate::failure::{Exit, Failure};
 use crate::knowledge::SharedKnowledge;
 use crate::login::{Credential, LoggedIn, Outcome, attempt};
 use crate::machinery;
-use crate::screen::{Gone, Screen, Settled};
+use crate::screen::{Gone, Settled};
 use crate::secrets;
 
 /// How many lines may be without an answer. The server remembers the last 64 keys of a sender: of more lines than
@@ -51,6 +54,17 @@ pub(crate) struct Typed {
     pub(crate) text: String,
     /// Dropped when its answer is on the screen.
     pub(crate) settled: Settled,
+    /// The key it is said under; without one it gets one of its own.
+    pub(crate) key: Option<String>,
+    /// Who wants to have its last answer.
+    pub(crate) answers: Option<Sender<Event>>,
+}
+
+impl Typed {
+    /// A line that nobody waits for.
+    pub(crate) fn line(text: String) -> Typed {
+        Typed { text, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None }
+    }
 }
 
 /// What a session needs from the rest of the program.
@@ -62,13 +76,17 @@ pub(crate) struct Surroundings {
     /// What is learnt from events.
     pub(crate) knowledge: SharedKnowledge,
     /// Where events are shown.
-    pub(crate) screen: Screen,
+    pub(crate) audience: Audience,
     /// What somebody types. At its end the session waits for all answers and logs out.
     pub(crate) typed: Receiver<Typed>,
     /// Closed when somebody wants to leave now.
     pub(crate) leave: Receiver<()>,
     /// Whether each line waits for the answer to the one before, as a script expects.
     pub(crate) one_by_one: bool,
+    /// Whether what was shown counts as read.
+    pub(crate) acknowledges: bool,
+    /// How many lines were refused.
+    pub(crate) refused: Arc<AtomicUsize>,
 }
 
 /// A line whose last answer has not come.
@@ -79,6 +97,7 @@ struct Unanswered {
     settled: Settled,
     /// It holds a secret, and may be the end of the secrets there were: a changed password ends tokens.
     guarded: bool,
+    answers: Option<Sender<Event>>,
 }
 
 /// A session.
@@ -124,7 +143,7 @@ enum End {
 
 impl From<Gone> for End {
     fn from(Gone: Gone) -> End {
-        End::Failed(Failure::no_link("nobody reads what is printed"))
+        End::Failed(Failure::output_gone())
     }
 }
 
@@ -151,6 +170,16 @@ impl Session {
         })
     }
 
+    /// From here on, nothing that is shown counts as read.
+    pub(crate) fn acknowledge_nothing(&mut self) {
+        self.around.acknowledges = false;
+    }
+
+    /// How many lines were refused so far.
+    pub(crate) fn refusals(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.around.refused)
+    }
+
     /// Lives until logout, or until the link is lost for good.
     ///
     /// # Errors
@@ -160,7 +189,7 @@ impl Session {
             Ok(()) => self.live().await,
             Err(end) => end,
         };
-        self.around.screen.flush().await;
+        self.around.audience.flush().await;
         match end {
             End::Goodbye => Ok(()),
             End::Failed(failure) => Err(failure),
@@ -168,7 +197,7 @@ impl Session {
     }
 
     async fn begin(&mut self, welcome: &Event) -> Result<(), End> {
-        self.around.screen.event(welcome, None).await?;
+        self.around.audience.event(welcome, None).await?;
         self.ask_for_token().await;
         Ok(())
     }
@@ -233,15 +262,16 @@ impl Session {
             && name.eq_ignore_ascii_case(machinery::DIALECT)
         {
             let notice = "not sent: this client and the server have agreed on a dialect already";
-            return Ok(self.around.screen.notice(notice).await?);
+            return Ok(self.around.audience.notice(notice).await?);
         }
         self.lines += 1;
         let line = Unanswered {
             tag: self.lines.to_string(),
-            key: format!("{:016x}-{}", self.salt, self.lines),
+            key: typed.key.unwrap_or_else(|| format!("{:016x}-{}", self.salt, self.lines)),
             guarded: secrets::holds_one(&typed.text, &self.around.knowledge.lock()),
             text: typed.text,
             settled: typed.settled,
+            answers: typed.answers,
         };
         let sent = self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await;
         self.unanswered.push_back(line);
@@ -256,7 +286,7 @@ impl Session {
             Heard::Said(line) => self.take(*line).await,
             Heard::Foreign(text) => {
                 let notice = format!("the server says something that this client does not understand: {text}");
-                Ok(self.around.screen.notice(&notice).await?)
+                Ok(self.around.audience.notice(&notice).await?)
             }
         }
     }
@@ -267,6 +297,15 @@ impl Session {
         let asked = self.asked_by(&line);
         let answered = asked.filter(|_| line.done || line.tag.is_none()).and_then(|index| self.unanswered.remove(index));
         let guarded = answered.as_ref().is_some_and(|line| line.guarded);
+        if let Some(line_answered) = &answered {
+            if matches!(line.event, Event::Refusal(_)) {
+                self.around.refused.fetch_add(1, Ordering::SeqCst);
+            }
+            if let Some(answers) = &line_answered.answers {
+                // There is room for one, and this is the last.
+                let _ = answers.try_send(line.event.clone());
+            }
+        }
         let settled = answered.map(|line| line.settled);
         match &line.event {
             Event::Message(said) => {
@@ -275,7 +314,9 @@ impl Session {
                     return Ok(());
                 }
                 self.seen = Some(said.seq);
-                self.ack_due.get_or_insert_with(|| Instant::now() + ACK_AFTER);
+                if self.around.acknowledges {
+                    self.ack_due.get_or_insert_with(|| Instant::now() + ACK_AFTER);
+                }
             }
             Event::Token { token, .. } if line.tag.as_deref() == Some(TOKEN_TAG) => {
                 self.credential = Credential::Token(token.clone());
@@ -283,7 +324,7 @@ impl Session {
             }
             Event::Goodbye => {
                 self.parting = settled;
-                self.around.screen.event(&line.event, None).await?;
+                self.around.audience.event(&line.event, None).await?;
                 return Err(End::Goodbye);
             }
             Event::Closing(refusal) => return self.sent_away(&line.event, refusal).await,
@@ -294,7 +335,7 @@ impl Session {
         if guarded && !matches!(line.event, Event::Refusal(_)) {
             self.ask_for_token().await;
         }
-        Ok(self.around.screen.event(&line.event, settled).await?)
+        Ok(self.around.audience.event(&line.event, settled).await?)
     }
 
     /// Which of the unanswered lines this is an answer to.
@@ -309,7 +350,7 @@ impl Session {
 
     /// The server ends the connection, and perhaps the session with it.
     async fn sent_away(&mut self, closing: &Event, refusal: &Refusal) -> Result<(), End> {
-        self.around.screen.event(closing, None).await?;
+        self.around.audience.event(closing, None).await?;
         if COMING_BACK.contains(&refusal.code) {
             return self.come_back(Lost("ended the connection".to_owned())).await;
         }
@@ -319,7 +360,7 @@ impl Session {
 
     /// Says what has been shown. What waits for the screen still is acknowledged later.
     async fn acknowledge(&mut self) -> Result<(), End> {
-        let shown = self.around.screen.shown();
+        let shown = self.around.audience.shown();
         let behind = self.seen.is_some_and(|seen| seen > shown);
         self.ack_due = behind.then(|| Instant::now() + ACK_AFTER);
         if shown <= self.acked {
@@ -344,10 +385,10 @@ impl Session {
 
     /// Acknowledges, logs out and waits for the goodbye.
     async fn log_out(&mut self) -> End {
-        self.around.screen.flush().await;
-        let shown = self.around.screen.shown();
+        self.around.audience.flush().await;
+        let shown = self.around.audience.shown();
         let farewell = async {
-            if shown > self.acked {
+            if shown > self.acked && self.around.acknowledges {
                 self.machinery(&machinery::ack(shown), MACHINERY_TAG).await?;
             }
             self.machinery(machinery::LOGOUT, MACHINERY_TAG).await?;
@@ -362,7 +403,7 @@ impl Session {
         };
         // Whether the server answers or not: who wants to leave leaves.
         if let Some(Ok(event)) = within(GOODBYE_PATIENCE, farewell).await
-            && let Err(Gone) = self.around.screen.event(&event, None).await
+            && let Err(Gone) = self.around.audience.event(&event, None).await
         {
             return Gone.into();
         }
@@ -391,7 +432,10 @@ impl Session {
             return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
         }
         if !self.around.reconnect_for.is_zero() {
-            self.around.screen.notice(&format!("the link is lost: {place} {reason}; trying to get it back, lines wait until then")).await?;
+            self.around
+                .audience
+                .notice(&format!("the link is lost: {place} {reason}; trying to get it back, lines wait until then"))
+                .await?;
         }
         loop {
             let wait = backoff.next(getrandom::u32().unwrap_or_default());
@@ -420,7 +464,7 @@ impl Session {
                 }
                 Err(Setback::Final(failure)) => return Err(End::Failed(failure)),
             }
-            self.around.screen.notice("the link is back").await?;
+            self.around.audience.notice("the link is back").await?;
             match self.send_again().await {
                 Ok(()) => return Ok(()),
                 Err(Lost(why)) => reason = why,

@@ -110,6 +110,34 @@ impl KnownHosts {
             .map_err(|error| Failure::certificate(format!("cannot remember the server's fingerprint in {}: {error}", self.path.display())))
     }
 
+    /// Forgets `place`; says whether it was there.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub(crate) fn forget(&self, place: &Place) -> Result<bool, Failure> {
+        let name = place.to_string();
+        let old = self.read()?;
+        let new: String =
+            old.lines().filter(|line| line.split_whitespace().next() != Some(name.as_str())).flat_map(|line| [line, "\n"]).collect();
+        if new.lines().count() == old.lines().count() {
+            return Ok(false);
+        }
+        self.write(&new).map_err(|error| Failure::certificate(format!("cannot write {}: {error}", self.path.display())))?;
+        Ok(true)
+    }
+
+    /// All that is remembered: where, and the fingerprint as it stands there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn all(&self) -> Result<Vec<(String, String)>, Failure> {
+        let entry = |line: &str| {
+            let mut words = line.split_whitespace().filter(|_| !line.trim_start().starts_with('#'));
+            Some((words.next()?.to_owned(), words.next().unwrap_or("(damaged)").to_owned()))
+        };
+        Ok(self.read()?.lines().filter_map(entry).collect())
+    }
+
     fn read(&self) -> Result<String, Failure> {
         let cannot = |why: String| Failure::certificate(format!("cannot read {}: {why}", self.path.display()));
         match fs::metadata(&self.path) {
@@ -273,9 +301,9 @@ pub(crate) fn changed(place: &Place, known: &KnownHosts, line: usize, expected: 
          \x20 remembered: {expected}\n\
          \x20 shown now:  {shown}\n\
          Either the server was set up anew, or somebody is between you and it.\n\
-         Ask whoever runs the server for its fingerprint. If it is the one shown now,\n\
-         say --accept-new-fingerprint once, or edit line {line} of\n\
-         \x20 {file}"
+         Ask whoever runs the server for its fingerprint. If it is the one shown now, say\n\
+         \x20 chinwag trust accept {place} {shown}\n\
+         which replaces line {line} of {file}"
     ))
 }
 
@@ -391,6 +419,20 @@ mod tests {
         assert_eq!(known.find(&place("::1")), Ok(Some((one, 1))));
         let mode = fs::metadata(known.path()).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_and_the_rest_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let known = KnownHosts::at(folder.path().join("known-hosts"));
+        let one = Fingerprint::of(&CertificateDer::from(ONE));
+        assert_eq!((known.forget(&place("a.example")), known.all()), (Ok(false), Ok(Vec::new())));
+        fs::write(known.path(), format!("# mine\na.example:2461 {one}\nb.example:2461\n")).expect("writes");
+        let listed = [("a.example:2461".to_owned(), one.to_string()), ("b.example:2461".to_owned(), "(damaged)".to_owned())];
+        assert_eq!(known.all(), Ok(listed.to_vec()));
+        assert_eq!(known.forget(&place("B.example")), Ok(true));
+        assert_eq!(known.all(), Ok(listed[..1].to_vec()));
+        assert!(fs::read_to_string(known.path()).expect("reads").starts_with("# mine\n"));
     }
 
     #[test]

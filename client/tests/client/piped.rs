@@ -285,7 +285,7 @@ fn something_else_that_listens_there_is_named_as_such() {
 }
 
 #[test]
-fn an_interrupt_is_a_logout() {
+fn an_interrupt_is_a_logout_and_tells_that_the_input_had_not_ended() {
     for signal in ["INT", "TERM"] {
         let server = Server::listen();
         let client = Client::alice(&server, &[]);
@@ -294,8 +294,46 @@ fn an_interrupt_is_a_logout() {
         client.signal(signal);
         link.see_off();
         let ended = client.ends();
-        assert_eq!(ended.exit, Some(0), "{signal}: {ended:?}");
+        assert_eq!(ended.exit, Some(130), "{signal}: {ended:?}");
     }
+}
+
+#[test]
+fn a_script_learns_that_a_line_was_refused() {
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &[]);
+    client.types_last("message bobb hi\nwhoami\n");
+    let mut link = server.accept();
+    link.let_in();
+    let line = link.expect("message bobb hi");
+    link.answer(&line, refusal("no-such-user", "there is no user `bobb`"));
+    let line = link.expect("whoami");
+    link.answer(&line, json!({"type": "done"}));
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(5), "{ended:?}");
+    assert_eq!(ended.err, "chinwag: 1 line was refused\n");
+    assert!(ended.out.contains("error[no-such-user]"), "{}", ended.out);
+}
+
+#[test]
+fn a_program_gets_events() {
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &["--json"]);
+    client.types_last("message bob hi\n");
+    let mut link = server.accept();
+    link.let_in();
+    let line = link.expect("message bob hi");
+    link.say(message(11, "bob", "\u{1b}[2J"));
+    link.answer(&line, json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}));
+    link.see_off();
+    assert_eq!(link.acked, Some(11));
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    let events: Vec<serde_json::Value> = ended.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let types: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(types, ["welcome", "message", "sent", "goodbye"], "{}", ended.out);
+    assert!(!ended.out.contains("tag") && !ended.out.contains("tok-1"), "{}", ended.out);
 }
 
 #[test]
@@ -326,7 +364,7 @@ fn a_line_that_the_server_cannot_read_is_answered_too() {
     link.answer(&next, json!({"type": "done"}));
     link.see_off();
     let ended = client.ends();
-    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert_eq!(ended.exit, Some(5), "{ended:?}");
     assert!(ended.out.contains("error[line-too-long]"), "{}", ended.out);
 }
 

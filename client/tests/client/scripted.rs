@@ -1,7 +1,7 @@
 //! A server that does what a test tells it to, and a client run against it. Nothing here waits for time to pass;
 //! [`LIMIT`] only turns a test that hangs into one that fails.
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -97,6 +97,11 @@ impl Connection {
 
     pub(crate) fn say(&mut self, event: Value) {
         self.say_raw(format!("{event}\n").as_bytes());
+    }
+
+    /// Says it, unless the client is gone.
+    pub(crate) fn could_say(&mut self, event: &Value) -> bool {
+        self.stream.write_all(format!("{event}\n").as_bytes()).is_ok()
     }
 
     pub(crate) fn say_raw(&mut self, bytes: &[u8]) {
@@ -217,9 +222,32 @@ impl Client {
         Client::run(&[&[address.as_str(), "--plain", "--password-command", "echo secret"], more].concat())
     }
 
+    /// Reads no more of what the client prints.
+    pub(crate) fn closes_output(&mut self) {
+        drop(self.child.as_mut().expect("runs").stdout.take());
+    }
+
     /// Types `lines`.
     pub(crate) fn types(&mut self, lines: &str) {
         self.input.as_mut().expect("open").write_all(lines.as_bytes()).expect("takes it");
+    }
+
+    /// Types `bytes` and nothing more.
+    pub(crate) fn types_bytes_last(&mut self, bytes: &[u8]) {
+        self.input.take().expect("open").write_all(bytes).expect("takes it");
+    }
+
+    /// The next line that it prints. What is read here is not in what it said when it ends.
+    pub(crate) fn prints_line(&mut self) -> String {
+        let output = self.child.as_mut().expect("runs").stdout.as_mut().expect("open");
+        let mut line = Vec::new();
+        let mut byte = [0];
+        // One by one: what comes after the line is left where it is.
+        while output.read_exact(&mut byte).is_ok() && byte[0] != b'\n' {
+            line.push(byte[0]);
+        }
+        assert!(byte[0] == b'\n', "it ended instead of printing a line");
+        String::from_utf8(line).expect("UTF-8")
     }
 
     /// Types `lines` and nothing more.

@@ -113,12 +113,31 @@ fn the_first_visit_is_remembered_and_a_changed_certificate_is_refused_until_acce
     assert_eq!(again.err, "");
 
     let changed = turn_away(&entrance, home.path(), two(), &[]);
-    assert!(changed.err.contains("--accept-new-fingerprint") && changed.err.contains("line 1"), "{}", changed.err);
+    assert!(changed.err.contains("line 1"), "{}", changed.err);
 
     let accepted = visit(&server, &entrance, home.path(), two(), &["--accept-new-fingerprint"]);
     assert!(accepted.err.contains("new certificate"), "{}", accepted.err);
     visit(&server, &entrance, home.path(), two(), &[]);
-    turn_away(&entrance, home.path(), one(), &[]);
+
+    let changed_back = turn_away(&entrance, home.path(), one(), &[]);
+    // The explanation names the very command that accepts it.
+    let command = changed_back.err.lines().find_map(|line| line.trim().strip_prefix("chinwag ")).expect("a command");
+    let words: Vec<&str> = command.split(' ').collect();
+    let ended = Client::run_at(home.path(), &words).ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    visit(&server, &entrance, home.path(), one(), &[]);
+    turn_away(&entrance, home.path(), two(), &[]);
+
+    let address = entrance.address.to_string();
+    let listed = Client::run_at(home.path(), &["trust", "list"]).ends();
+    assert!(listed.out.starts_with(&format!("{address} SHA256:")), "{listed:?}");
+    for (exit, said) in [(0, "is forgotten"), (2, "nothing is remembered")] {
+        let forgotten = Client::run_at(home.path(), &["trust", "forget", &address]).ends();
+        assert_eq!(forgotten.exit, Some(exit), "{forgotten:?}");
+        assert!(forgotten.out.contains(said) || forgotten.err.contains(said), "{forgotten:?}");
+    }
+    let wrong = Client::run_at(home.path(), &["trust", "accept", &address, "SHA256:beef"]).ends();
+    assert_eq!(wrong.exit, Some(2), "{wrong:?}");
 }
 
 #[test]
