@@ -15,6 +15,8 @@ mod listing;
 pub mod login;
 pub mod logout;
 pub mod message;
+pub mod operator;
+pub mod operators;
 pub mod passwd;
 pub mod ping;
 pub mod register;
@@ -55,6 +57,8 @@ pub fn stock() -> Registry {
         .with(blocked::Blocked)
         .with(whoami::Whoami)
         .with(history::History)
+        .with(operators::Operators)
+        .with(operator::Operator)
         .with(help::Help)
         .with(logout::Logout)
         .with(ping::Ping)

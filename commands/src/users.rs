@@ -14,6 +14,7 @@ impl Command for Users {
         name: "users",
         aliases: &["displayallusers"],
         summary: "List everyone there is, online or not.",
+        needs: &[Need::LoggedInOrConsole],
         examples: "
             bob> users
             bob | alice: online
@@ -30,6 +31,14 @@ impl Command for Users {
             alice | dave: offline, last seen 2026-01-01 00:00:00Z
             alice | erin: offline
             alice | * 5 users
+
+            console> users
+            console | alice: online
+            console | bob: online
+            console | carol: online
+            console | dave: offline, last seen 2026-01-01 00:00:00Z
+            console | erin: online
+            console | * 5 users
 
             someone> users
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new

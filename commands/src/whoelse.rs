@@ -13,6 +13,7 @@ impl Command for Whoelse {
         name: "whoelse",
         aliases: &["displayusers"],
         summary: "List who else is online.",
+        needs: &[Need::LoggedInOrConsole],
         examples: "
             bob> whoelse
             bob | online: alice, carol, erin

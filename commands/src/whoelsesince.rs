@@ -22,6 +22,7 @@ impl Command for Whoelsesince {
     const SPEC: Spec = Spec {
         name: "whoelsesince",
         summary: "List who else was online at any time within the last while, now gone or not.",
+        needs: &[Need::LoggedInOrConsole],
         examples: "
             bob> whoelsesince 90
             bob | online within the last 1m 30s: alice, carol, dave, erin

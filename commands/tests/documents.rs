@@ -48,7 +48,8 @@ fn the_list_of_commands_is_fresh() {
          `help`. `<so>` must be given, `[so]` may be left out, and what ends in `...` is the rest of the line as it is, \
          spaces and quotes included. `@bob hi` is short for `message bob hi`, `@all hi` for `broadcast hi`.\n\n\
          The examples are chat logs, and each of them is run as a test: `alice>` is what alice types, `bob |` what bob \
-         sees. They play on a small stage: alice, bob, carol and erin are online, dave is away, erin blocks alice, and \
+         sees. They play on a small stage: alice, bob, carol and erin are online, dave is away, erin blocks alice, \
+         carol is an operator, `console` is the server's console, and \
          everyone's password is `secret`. A blank line sets the stage anew.\n\n\
          | what to type | what it does |\n|---|---|\n"
     );
@@ -88,6 +89,9 @@ fn in_words(need: Need) -> &'static str {
         Need::LoggedOut => "Before login",
         Need::GuestsAllowed => "Where guests are allowed",
         Need::RegistrationOpen => "Where registration is not closed",
+        Need::LoggedInOrConsole => "When logged in, or at the server's console",
+        Need::Operator => "For operators, and at the server's console",
+        Need::Console => "At the server's console (`chinwagd ctl`) only",
     }
 }
 

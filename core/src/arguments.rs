@@ -27,6 +27,12 @@ pub trait Arg: Sized + Send + 'static {
     /// A refusal that names the value and says what was expected.
     fn read(word: &str, view: &View<'_>) -> Result<Self, Refusal>;
 
+    /// The word as the audit log has it.
+    #[must_use]
+    fn audited(word: &str) -> Cow<'_, str> {
+        if Self::KIND.secret { Cow::Borrowed("…") } else { Cow::Borrowed(word) }
+    }
+
     /// What it is when it is left out; `None` if it must not be. Only for [`Option`] to override.
     #[must_use]
     fn absent() -> Option<Self> {
@@ -41,6 +47,10 @@ impl<A: Arg> Arg for Option<A> {
 
     fn read(word: &str, view: &View<'_>) -> Result<Self, Refusal> {
         A::read(word, view).map(Some)
+    }
+
+    fn audited(word: &str) -> Cow<'_, str> {
+        A::audited(word)
     }
 
     fn absent() -> Option<Self> {
@@ -72,6 +82,8 @@ pub struct ArgSpec {
     pub kind: Kind,
     /// Whether the field's type is an `Option`.
     pub optional: bool,
+    /// See [`Arg::audited`].
+    pub audited: fn(&str) -> Cow<'_, str>,
 }
 
 impl ArgSpec {
@@ -168,6 +180,7 @@ macro_rules! args {
                 help: $help,
                 kind: <$kind as $crate::arguments::Arg>::KIND,
                 optional: <$kind as $crate::arguments::Arg>::OPTIONAL,
+                audited: <$kind as $crate::arguments::Arg>::audited,
             }),+];
 
             fn read(words: &mut $crate::arguments::WordList<'_>) -> ::core::result::Result<Self, $crate::prelude::Refusal> {

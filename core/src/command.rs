@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
-use chinwag_wire::{Card, Refusal, Shape};
+use chinwag_wire::{Card, Refusal, Shape, split};
 
 use crate::arguments::{ArgSpec, Arguments, WordList};
 use crate::ctx::Ctx;
@@ -78,15 +79,38 @@ pub struct Spec {
     pub examples: &'static str,
     /// Whether giving it counts against the idle timeout; programs give some by themselves.
     pub activity: bool,
+    /// Whether it only looks. What operators do with commands that need one and do more is noted in the audit log.
+    pub only_looks: bool,
+    /// How long it may take.
+    pub deadline: Duration,
     /// Makes `..Spec::DEFAULT` survive new fields.
     #[doc(hidden)]
     pub _more: (),
 }
 
+/// How long a command may take. Hashing a password behind a full queue takes a second; nothing ordinary takes longer.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
 impl Spec {
     /// What most commands are.
-    pub const DEFAULT: Spec =
-        Spec { name: "", aliases: &[], summary: "", needs: &[Need::LoggedIn], offered: &[], examples: "", activity: true, _more: () };
+    pub const DEFAULT: Spec = Spec {
+        name: "",
+        aliases: &[],
+        summary: "",
+        needs: &[Need::LoggedIn],
+        offered: &[],
+        examples: "",
+        activity: true,
+        only_looks: false,
+        deadline: DEADLINE,
+        _more: (),
+    };
+
+    /// Whether it is noted in the audit log.
+    #[must_use]
+    pub fn is_deed(&self) -> bool {
+        !self.only_looks && self.needs.iter().any(|need| matches!(need, Need::Operator | Need::Console))
+    }
 }
 
 /// What has to be so before a command runs.
@@ -102,6 +126,12 @@ pub enum Need {
     GuestsAllowed,
     /// The operator has not closed registration.
     RegistrationOpen,
+    /// Logged in, or at the server's console: for what one looks at.
+    LoggedInOrConsole,
+    /// An operator, or the server's console.
+    Operator,
+    /// The server's console, or `chinwagd ctl`: for what reaches beyond the server.
+    Console,
 }
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
@@ -112,8 +142,13 @@ pub(crate) trait AnyCommand: Send + Sync {
     fn card(&self) -> Card;
     fn type_name(&self) -> &'static str;
     fn read(&self, rest: &str, body: Option<&str>, view: &View<'_>) -> Result<Ready, Refusal>;
+    /// The line as the audit log has it.
+    fn audited(&self, rest: &str, body: Option<&str>) -> String;
     fn start<'a>(&'a self, ctx: &'a mut Ctx, ready: Ready) -> Running<'a>;
 }
+
+/// How much of a line the audit log keeps: who and why, not a page of it.
+const AUDITED_CHARS: usize = 400;
 
 /// Arguments that have been read, on their way to the command they belong to.
 pub(crate) struct Ready(Box<dyn std::any::Any + Send>);
@@ -139,6 +174,28 @@ impl<C: Command> AnyCommand for C {
 
     fn read(&self, rest: &str, body: Option<&str>, view: &View<'_>) -> Result<Ready, Refusal> {
         Ok(Ready(Box::new(WordList::new(rest, body, view).read_all::<C::Args>()?)))
+    }
+
+    fn audited(&self, rest: &str, body: Option<&str>) -> String {
+        let mut line = C::SPEC.name.to_owned();
+        let mut rest = rest;
+        for arg in C::Args::SPECS {
+            let (word, after) = match arg.kind.shape {
+                Shape::Word => split::word(rest),
+                Shape::Rest => (body.unwrap_or(rest).trim(), ""),
+            };
+            if word.is_empty() {
+                break;
+            }
+            rest = after;
+            line.push(' ');
+            line.push_str(&(arg.audited)(word));
+        }
+        if let Some((cut, _)) = line.char_indices().nth(AUDITED_CHARS) {
+            line.truncate(cut);
+            line.push('…');
+        }
+        line
     }
 
     fn start<'a>(&'a self, ctx: &'a mut Ctx, ready: Ready) -> Running<'a> {

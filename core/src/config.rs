@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chinwag_settings::{plain_values, settings};
+use chinwag_settings::{Value, plain_values, settings};
 use chinwag_wire::dialect::{self, wire};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,9 @@ settings! {
     sessions: Sessions = Sessions::One;
     /// Who may make an account: `Open` (everyone), `Invited(["code", ...])` or `Closed` (nobody).
     registration: Registration = Registration::Open;
+    /// The names of operators (separated by commas as a flag). Whoever registers such a name is one; from elsewhere
+    /// than this machine nobody can. `operator add NAME` makes others operators, for good.
+    operators: Names = Names(Vec::new());
     /// Whether one may come in without an account.
     guests: bool = false;
     /// Whether what is said to all is kept for those who are away.
@@ -179,6 +182,21 @@ pub enum LogFormat {
 
 pub use crate::server::Registration;
 
+/// Names of users: in the file a list, as a flag separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Names(pub Vec<String>);
+
+impl Value for Names {
+    const PLACEHOLDER: &'static str = "NAMES";
+    fn from_flag(text: &str) -> Result<Self, String> {
+        Ok(Names(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()))
+    }
+    fn shown(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
 plain_values! {
     Plain: "Loopback|Anywhere|Never", Durability: "Full|Off", Sessions: "One|NewerWins|Several(N)", Registration: "Open|Invited([CODES])|Closed", LogFormat: "Human|Json",
     Doors: "[(wire: NAME, port: NUMBER)]"
@@ -221,6 +239,11 @@ impl Config {
         refuse(self.commands_per_second > 0 && self.command_burst == 0, "`command_burst` is at least 1");
         refuse(self.log.parse::<tracing::Level>().is_err(), "`log` is error, warn, info, debug or trace");
         found.extend(self.listen.0.iter().filter_map(|door| door.mistake(self)));
+        for name in &self.operators.0 {
+            if let Err(refusal) = chinwag_wire::name::check(name) {
+                found.push(format!("`operators`: {}", refusal.text));
+            }
+        }
         found
     }
 }

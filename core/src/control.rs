@@ -89,7 +89,7 @@ fn digest(hall: &Hall) -> String {
     for (id, user) in users {
         let mut blocks: Vec<i64> = user.blocks.iter().map(|other| other.0).collect();
         blocks.sort_unstable();
-        hash.update(format!("{} {} {:?} {} {blocks:?}\n", id.0, user.name, user.password, user.joined));
+        hash.update(format!("{} {} {:?} {} {blocks:?} {}\n", id.0, user.name, user.password, user.joined, user.operator));
     }
     hash.update(hall.head().to_le_bytes());
     hex(&hash.finalize())

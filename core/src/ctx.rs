@@ -1,6 +1,6 @@
 //! What a command can do. Verbs only: no lock, no socket, no store.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use chinwag_wire::dialect::wire::Wire;
@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
-use crate::hall::{Act, Departure, Intent, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
+use crate::hall::{Act, CONSOLE_NAME, Departure, Intent, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
+use crate::spoken::Spoken;
 use crate::store::{Page, Question};
 use crate::view::View;
 
@@ -42,6 +43,12 @@ impl Caller {
     pub(crate) fn is_excused(&self, need: Need) -> bool {
         need == Need::GuestsAllowed && self.wire.is_some_and(Wire::guests)
     }
+
+    /// The server's console, speaking this dialect.
+    #[must_use]
+    pub fn console(dialect: usize) -> Caller {
+        Caller { session: SessionId::CONSOLE, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect, wire: None, after: None, leaving: None }
+    }
 }
 
 /// What a command can do: look, submit, reply.
@@ -52,6 +59,8 @@ pub struct Ctx {
     name: String,
     user: Option<UserId>,
     replies: Vec<Event>,
+    /// What the audit log should know besides the line.
+    note: Option<String>,
 }
 
 impl std::fmt::Debug for Ctx {
@@ -62,15 +71,25 @@ impl std::fmt::Debug for Ctx {
 
 impl Ctx {
     pub(crate) fn new(server: &Arc<Server>, caller: &Caller, marks: &Marks, who: Option<(UserId, String)>) -> Ctx {
-        let (user, name) = who.map_or((None, String::new()), |(user, name)| (Some(user), name));
-        Ctx { server: Arc::clone(server), caller: caller.clone(), marks: marks.clone(), name, user, replies: Vec::new() }
+        let (user, name) = match who {
+            Some((user, name)) => (Some(user), name),
+            None if caller.session == SessionId::CONSOLE => (None, CONSOLE_NAME.to_owned()),
+            None => (None, String::new()),
+        };
+        Ctx { server: Arc::clone(server), caller: caller.clone(), marks: marks.clone(), name, user, replies: Vec::new(), note: None }
     }
 
-    pub(crate) fn finish(self) -> (Caller, Vec<Event>) {
-        (self.caller, self.replies)
+    /// The caller as it is now, the answers, and what the audit log should know.
+    pub(crate) fn finish(self) -> (Caller, Vec<Event>, Option<String>) {
+        (self.caller, self.replies, self.note)
     }
 
-    /// The name of whoever typed the line; empty before login.
+    /// Adds to what the audit log says of this line: what the line itself does not tell. Never a secret.
+    pub fn note(&mut self, what: impl Into<String>) {
+        self.note = Some(what.into());
+    }
+
+    /// The name of whoever typed the line: `console` at the console, empty before login.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -82,6 +101,15 @@ impl Ctx {
     /// `not-logged-in` before login.
     pub fn user(&self) -> Result<UserId, Refusal> {
         self.user.ok_or_else(|| Need::LoggedIn.refusal())
+    }
+
+    /// Sends the cards of what they may run now to all sessions of a user who may do more than before, or less.
+    pub fn refresh_cards(&self, user: UserId) {
+        let sessions = self.view(|view| view.hall().user(user).map(|user| user.sessions.clone()).unwrap_or_default());
+        for session in sessions {
+            let cards = self.server.view(session, |view| self.server.cards_for(view));
+            self.server.sequencer.show(session, Arc::new(Spoken::fleeting(Event::Cards { cards })));
+        }
     }
 
     /// Looks at who exists and who is here.
@@ -183,6 +211,7 @@ impl Ctx {
             let text = format!("this connection speaks {} and nothing else", wire.name());
             return Err(Refusal::new(code::NOT_PERMITTED, text).hint("connect to the port of the line-mode dialects"));
         }
+        self.view(|view| Need::LoggedOut.check_console(view))?;
         let Some(dialect) = dialect::index_of(name) else {
             let known: Vec<&str> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
             let text = format!("there is no dialect `{}`", chinwag_wire::name::shortened(name));
@@ -222,6 +251,7 @@ impl Ctx {
         self.check_password(password)?;
         // Before the work of hashing; the hall looks again when it decides.
         chinwag_wire::name::check(name)?;
+        self.check_may_take(name)?;
         if let Some(taken) = self.view(|view| view.hall().named(name).map(|_| name.to_owned())) {
             return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{taken}` is taken"))
                 .hint("choose another name, or log in if it is yours"));
@@ -237,6 +267,7 @@ impl Ctx {
     /// # Errors
     /// Unknown name, wrong password, locked out (the connection then ends), session exists, `busy`.
     pub async fn log_in(&mut self, name: &str, password: &str) -> Outcome {
+        self.view(|view| Need::LoggedOut.check_console(view))?;
         if self.user.is_some() {
             // A program that registers and then logs in is where it wants to be.
             if self.name.eq_ignore_ascii_case(name) {
@@ -395,6 +426,16 @@ impl Ctx {
         }
     }
 
+    /// Whoever registers the name of an operator to be is one: that has to be done from the server's own machine.
+    fn check_may_take(&self, name: &str) -> Outcome {
+        let is_operators = self.view(|view| view.hall().policy().operators.contains(&chinwag_wire::name::folded(name)));
+        if is_operators && !self.caller.address.is_loopback() {
+            return Err(Refusal::new(code::RESERVED_NAME, format!("the name `{name}` is kept for an operator"))
+                .hint("register it from the machine that the server runs on"));
+        }
+        Ok(())
+    }
+
     fn check_password(&self, password: &str) -> Outcome {
         let least = self.server.settings.password_chars;
         if password.len() > PASSWORD_MAX {
@@ -446,6 +487,9 @@ impl Ctx {
             });
             (Event::Welcome { name, registered, guest, seq }, cards.into_iter().chain(roster))
         });
+        if let Event::Welcome { name, guest, .. } = &welcome {
+            tracing::info!(%name, address = %self.caller.address, guest, "{}", if registered { "registered" } else { "logged in" });
+        }
         self.reply(welcome);
         for event in for_programs {
             self.reply(event);
@@ -458,26 +502,39 @@ impl Need {
         let met = match self {
             Need::LoggedIn => view.me().is_some(),
             Need::Account => view.me().is_some_and(|me| !me.is_guest()),
-            Need::LoggedOut => view.me().is_none(),
+            Need::LoggedOut => view.me().is_none() && !view.is_console(),
             Need::GuestsAllowed => view.settings.guests,
             Need::RegistrationOpen => view.settings.registration != Registration::Closed,
+            Need::LoggedInOrConsole => view.me().is_some() || view.is_console(),
+            Need::Operator => view.is_operator(),
+            Need::Console => view.is_console(),
         };
         match self {
             _ if met => Ok(()),
+            Need::LoggedIn | Need::Account | Need::LoggedOut if view.is_console() => Err(crate::hall::not_for_console()),
+            Need::Operator if view.me().is_none() => Err(Need::LoggedIn.refusal()),
             Need::Account if view.me().is_none() => Err(Need::LoggedIn.refusal()),
             _ => Err(self.refusal()),
         }
     }
 
+    /// Refuses at the console what takes a connection, whatever else is needed.
+    fn check_console(self, view: &View<'_>) -> Result<(), Refusal> {
+        if view.is_console() { self.check(view) } else { Ok(()) }
+    }
+
     fn refusal(self) -> Refusal {
         match self {
-            Need::LoggedIn => Refusal::new(code::NOT_LOGGED_IN, "you are not logged in")
+            Need::LoggedIn | Need::LoggedInOrConsole => Refusal::new(code::NOT_LOGGED_IN, "you are not logged in")
                 .hint("login NAME PASSWORD, or register NAME PASSWORD if you are new"),
             Need::Account => Refusal::new(code::GUESTS, "guests have no account").hint("logout, then register NAME PASSWORD"),
             Need::GuestsAllowed => Refusal::new(code::GUESTS, "guests are not allowed here").hint("register NAME PASSWORD"),
             Need::RegistrationOpen => {
                 Refusal::new(code::REGISTRATION_CLOSED, "registration is closed here").hint("ask the operator for an account")
             }
+            Need::Operator => crate::hall::not_permitted(),
+            Need::Console => Refusal::new(code::NOT_PERMITTED, "only the server's console may do this")
+                .hint("on the server's machine: chinwagd ctl COMMAND"),
             Need::LoggedOut => Refusal::new(code::ALREADY_LOGGED_IN, "you are logged in already").hint("logout first"),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chinwag_wire::dialect::wire::Order;
 use chinwag_wire::dialect::{Line, Marks};
@@ -12,10 +11,8 @@ use smol::future::FutureExt;
 
 use crate::command::AnyCommand;
 use crate::ctx::{Caller, Ctx};
+use crate::hall::{Act, Intent};
 use crate::server::Server;
-
-/// How long a command may take. Hashing a password behind a full queue takes a second; nothing takes longer.
-pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a line is answered with.
 #[derive(Debug)]
@@ -67,18 +64,35 @@ async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: 
         Ok(checked) => checked,
         Err(refusal) => return Some(Answer::refused(with_usage(refusal, command))),
     };
+    let deed = if command.spec().is_deed() {
+        match server.submit(Intent { origin: caller.session, act: Act::NoteDeed { what: command.audited(&rest, body) } }) {
+            Ok(receipt) => Some(receipt.seq),
+            Err(refusal) => return Some(Answer::refused(refusal)),
+        }
+    } else {
+        None
+    };
     let mut ctx = Ctx::new(server, caller, &line.marks, who);
     let run = AssertUnwindSafe(command.start(&mut ctx, ready)).catch_unwind();
     let outcome = run.or(async {
-        server.clock.sleep_until(server.clock.elapsed() + DEADLINE).await;
+        server.clock.sleep_until(server.clock.elapsed() + command.spec().deadline).await;
         Ok(Err(Refusal::new(code::DEADLINE, format!("`{}` took too long", command.spec().name)).hint("try again later")))
     });
     let outcome = outcome.await.unwrap_or_else(|_| {
         tracing::error!(command = command.spec().name, "a command panicked");
         Err(Refusal::new(code::INTERNAL, format!("`{}` broke; sorry", command.spec().name)).hint("tell the operator"))
     });
-    let (after, mut events) = ctx.finish();
+    let (after, mut events, note) = ctx.finish();
     *caller = after;
+    if let Some(deed) = deed {
+        let outcome = match (&outcome, note) {
+            (Ok(()), None) => "done".to_owned(),
+            (Ok(()), Some(note)) => format!("done: {note}"),
+            (Err(refusal), _) => refusal.code.to_string(),
+        };
+        // Never refused: there is always room for what has happened already.
+        let _ = server.submit(Intent { origin: caller.session, act: Act::NoteOutcome { deed, outcome } });
+    }
     match outcome {
         Err(refusal) => events.push(Event::Refusal(with_usage(refusal, command))),
         Ok(()) if events.is_empty() => events.push(Event::Done),

@@ -21,7 +21,9 @@ use smol::stream::StreamExt;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config, Door, Durability, LogFormat, Seconds, Sessions, Setting, Settings as _};
+use crate::console;
 use crate::control;
+use crate::ctl;
 use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
 use crate::net::listener;
@@ -63,6 +65,16 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
             return ExitCode::from(2);
         }
     };
+    if let Some((_, asked)) = matches.subcommand() {
+        let words: Vec<String> = asked.get_many::<String>("COMMAND").into_iter().flatten().cloned().collect();
+        return match data_path(&config) {
+            Ok(folder) => ctl::ask(&folder, &words, asked.get_flag("json")),
+            Err(why) => {
+                eprintln!("error: {why}");
+                ExitCode::from(2)
+            }
+        };
+    }
     if matches.get_flag("check") {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
@@ -93,6 +105,7 @@ fn command_line() -> clap::Command {
             Arg::new("config")
                 .long("config")
                 .value_name("FILE")
+                .global(true)
                 .help("Read the settings below from this file first (RON: `( port: 2461, guests: true )`)"),
         )
         .arg(Arg::new("check").long("check").action(ArgAction::SetTrue).help("Check the configuration, tell every mistake, and end"))
@@ -102,14 +115,24 @@ fn command_line() -> clap::Command {
     for Setting { key, placeholder, default, help } in Config::reference() {
         let flag = key.replace('_', "-");
         let help = if default == "None" { help } else { format!("{help} [default: {default}]") };
-        command =
-            command.arg(Arg::new(key).long(flag).value_name(placeholder).help(help).help_heading("Settings").allow_hyphen_values(true));
+        let setting = Arg::new(key).long(flag).value_name(placeholder).help(help).help_heading("Settings").allow_hyphen_values(true);
+        command = command.arg(setting.global(key == "data"));
     }
     for wire in dialect::WIRES {
         let help = format!("Speak {} on this port", wire.about());
         command = command.arg(Arg::new(wire.name()).long(wire.name()).value_name("PORT").help(help).help_heading("Other wires"));
     }
-    command
+    command.subcommand(
+        clap::Command::new("ctl")
+            .about("Give a command to the server that runs on this machine: `chinwagd ctl help` lists them")
+            .long_about(
+                "Give a command to the server that runs on this machine, with an operator's authority: `chinwagd ctl help` lists \
+                 them. Without one, each line of stdin is a command. Ends with 0 if everything was done, with 1 if not. Which \
+                 server is meant is said as when it was started: with --data or --config.",
+            )
+            .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print the answers as they come, one JSON object a line"))
+            .arg(Arg::new("COMMAND").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).help("The command and its arguments")),
+    )
 }
 
 /// The settings: defaults, then the file, then the flags.
@@ -151,11 +174,16 @@ fn configured(matches: &ArgMatches) -> Result<(Config, Option<TestMode>), String
     if mistakes.is_empty() { Ok((config, test)) } else { Err(mistakes.join("\n\n")) }
 }
 
-fn data_folder(config: &Config) -> Result<PathBuf, String> {
-    let folder = match &config.data {
+/// Where everything is kept.
+fn data_path(config: &Config) -> Result<PathBuf, String> {
+    Ok(match &config.data {
         Some(folder) => folder.clone(),
         None => etcetera::choose_base_strategy().map_err(|error| format!("{error}; say where with --data"))?.data_dir().join("chinwag"),
-    };
+    })
+}
+
+fn data_folder(config: &Config) -> Result<PathBuf, String> {
+    let folder = data_path(config)?;
     // What is said here is nobody else's business. A folder that was there before keeps its mode: it may have other uses.
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(|error| format!("cannot make the data folder {}: {error}", folder.display()))?;
@@ -268,6 +296,13 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     let on_doors = doors.into_iter().enumerate().flat_map(|(index, bound)| bound.into_iter().map(move |listener| (listener, Some(index))));
     let all: Vec<_> = listeners.into_iter().map(|listener| (listener, None)).chain(on_doors).collect();
     let mut listeners = all.into_iter().map(|(listener, index)| (listener, index.map(door_of)));
+    let mut ctl = match ctl::bind(&folder) {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%error, "cannot make {}: `chinwagd ctl` will not reach this server", folder.join(ctl::SOCKET).display());
+            None
+        }
+    };
     let (asked_to_end, end) = async_channel::bounded(1);
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let parts = ShardParts {
@@ -281,11 +316,15 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
         };
         // The first shard accepts for all: accepting is rare, and a shard more would be a thread more.
         let here: Vec<_> = if index == 0 { listeners.by_ref().collect() } else { Vec::new() };
+        let ctl = ctl.take().map(|listener| ctl::serve(listener, Arc::clone(&server)));
         let (census, shards, asked_to_end) = (Arc::clone(&census), shards.clone(), asked_to_end.clone());
         start_thread(format!("shard-{index}"), move || {
             let accept = async move {
                 if index == 0 {
                     shard::spawn(watch_signals(asked_to_end));
+                }
+                if let Some(ctl) = ctl {
+                    shard::spawn(ctl);
                 }
                 for (listener, door) in here {
                     shard::spawn(listener::accept_all(listener, door, Arc::clone(&census), shards.clone()));
@@ -304,6 +343,9 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     if test.is_some() {
         let running = Arc::clone(&running);
         start_thread("control".to_owned(), move || control::obey_stdin(&running))?;
+    } else {
+        let server = Arc::clone(&running.server);
+        start_thread("console".to_owned(), move || console::obey_terminal(&server))?;
     }
     let _ = end.recv_blocking();
     running.end();
@@ -346,6 +388,7 @@ fn policy(config: &Config) -> Policy {
         },
         broadcast_offline: config.broadcast_offline,
         text_bytes: config.text_bytes,
+        operators: config.operators.0.iter().map(|name| chinwag_wire::name::folded(name)).collect(),
     }
 }
 
@@ -381,9 +424,10 @@ fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerpri
              certificate {fingerprint}\n\
              {wires}connect with:  chinwag {host}:{port}\n\
              or, from this machine:  nc {host} {port}   (then: register NAME PASSWORD)\n\
-             Ctrl-C ends it",
+             {}Ctrl-C ends it",
             env!("CARGO_PKG_VERSION"),
             running.data.display(),
+            if io::stdin().is_terminal() { "what you type here is obeyed: `help` lists the commands; " } else { "" },
         )
     };
     let _ = out.flush();
@@ -421,6 +465,7 @@ impl Running {
             }
         };
         smol::block_on(smol::future::or(gone, async { _ = smol::Timer::after(WAITED_FOR).await }));
+        let _ = fs::remove_file(self.data.join(ctl::SOCKET));
         self.server.sequencer.end();
     }
 }

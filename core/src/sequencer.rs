@@ -236,6 +236,11 @@ impl Sequencer {
         self.put_behind(session.shard(), |_| Output::Answer { session, events });
     }
 
+    /// Gives one connection something to see, behind everything that happened before it.
+    pub fn show(&self, session: SessionId, spoken: Arc<Spoken>) {
+        self.put_behind(session.shard(), |_| Output::See { session, spoken });
+    }
+
     /// Sends the last that a connection hears, behind everything that happened before it.
     pub fn last_word(&self, session: SessionId, event: Event) {
         self.put_behind(session.shard(), |head| Output::LastWord { session, event: Box::new(event), head });
@@ -412,17 +417,19 @@ fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> 
 fn asks_to_keep(act: &Act) -> bool {
     match act {
         Act::Register { .. } | Act::Say { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
-        Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } => true,
+        Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } | Act::SetOperator { .. } => true,
         Act::Login { .. } | Act::Guest { .. } => true,
         Act::LoginFailed { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
         Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
+        // What an operator does about the failure is noted when the store works again.
+        Act::NoteDeed { .. } | Act::NoteOutcome { .. } => false,
     }
 }
 
 /// Whether an intent is about what has happened already: a connection is gone whether there is room to note it or
 /// not. There are no more of these than connections.
 fn has_to_be_heard(act: &Act) -> bool {
-    matches!(act, Act::Leave { .. } | Act::Evict { .. } | Act::CaughtUp { .. } | Act::LoginFailed { .. })
+    matches!(act, Act::Leave { .. } | Act::Evict { .. } | Act::CaughtUp { .. } | Act::LoginFailed { .. } | Act::NoteOutcome { .. })
 }
 
 impl State {

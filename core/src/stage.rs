@@ -1,9 +1,10 @@
 //! The stage: the small world in which the examples of commands are run.
 //!
-//! alice, bob and carol are online; dave is away; erin is online and blocks alice. Everyone's password is
-//! `secret`, the clock stands at 2026-01-01 00:00:00Z, and the dice are loaded. In an example,
+//! alice, bob and carol are online; dave is away; erin is online and blocks alice; carol is an operator. Everyone's
+//! password is `secret`, the clock stands at 2026-01-01 00:00:00Z, and the dice are loaded. In an example,
 //!
-//! - `alice> /message bob hi` types a line; any other name is a new connection where nobody is logged in yet;
+//! - `alice> /message bob hi` types a line; any other name is a new connection where nobody is logged in yet,
+//!   but `console`, which is the server's console;
 //! - `alice, bob | text` is what they see, each in the order it is listed, in the dialect `text`;
 //! - a blank line sets a new stage.
 //!
@@ -11,7 +12,6 @@
 //! others still passes; stories of several commands are scenarios.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chinwag_wire::dialect::{Line, Marks};
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::command::AnyCommand;
 use crate::ctx::Caller;
 use crate::dispatch::dispatch;
-use crate::hall::{Act, Departure, Hall, Intent, Loaded, Policy, SessionId, UserId};
+use crate::hall::{Act, CONSOLE_NAME, Departure, Hall, Intent, Loaded, Policy, SessionId, UserId};
 use crate::passwords::{Cost, Passwords};
 use crate::registry::{Registry, unindented};
 use crate::sequencer::{Output, Release, Sequencer, Shards};
@@ -38,6 +38,7 @@ pub const PASSWORD: &str = "secret";
 
 const ONLINE: [&str; 4] = ["alice", "bob", "carol", "erin"];
 const AWAY: &str = "dave";
+const OPERATOR: &str = "carol";
 
 /// Runs every example of every command, each on a stage of its own.
 ///
@@ -150,6 +151,9 @@ impl Stage {
         if let Some(whom) = alice {
             stage.act(session, Act::Block { whom });
         }
+        if let Some(user) = stage.player(OPERATOR).user {
+            stage.act(SessionId::CONSOLE, Act::SetOperator { user, operator: true });
+        }
         stage.seen.clear();
         stage
     }
@@ -158,8 +162,8 @@ impl Stage {
         if let Some(at) = self.players.iter().position(|player| player.name == name) {
             return &mut self.players[at];
         }
-        let session = SessionId::new(self.players.len() as u64, 0);
-        let caller = Caller { session, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect: 0, wire: None, after: None, leaving: None };
+        let session = if name == CONSOLE_NAME { SessionId::CONSOLE } else { SessionId::new(self.players.len() as u64 + 1, 0) };
+        let caller = Caller { session, ..Caller::console(0) };
         self.players.push(Player { name: name.to_owned(), caller, user: None });
         self.players.last_mut().expect("one has just been pushed")
     }

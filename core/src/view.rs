@@ -33,6 +33,18 @@ impl<'a> View<'a> {
         self.hall.session(self.session).map(|session| session.user)
     }
 
+    /// Whether this is the server's console, or `chinwagd ctl`.
+    #[must_use]
+    pub fn is_console(&self) -> bool {
+        self.session == SessionId::CONSOLE
+    }
+
+    /// Whether the one who looks may do what only operators may.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.hall.has_authority(self.session)
+    }
+
     /// The session of the one who looks, if logged in.
     #[must_use]
     pub fn my_session(&self) -> Option<&'a Session> {

@@ -130,6 +130,25 @@ pub enum Act {
         /// Until when.
         expires: Millis,
     },
+    /// Make somebody an operator, or no operator any more.
+    SetOperator {
+        /// Whom.
+        user: UserId,
+        /// Which of the two.
+        operator: bool,
+    },
+    /// Note in the audit log that an operator is about to do something. The receipt's number is the deed's.
+    NoteDeed {
+        /// What, without secrets.
+        what: String,
+    },
+    /// Note what became of it.
+    NoteOutcome {
+        /// The number of the deed.
+        deed: u64,
+        /// `done`, or the code of a refusal.
+        outcome: String,
+    },
 }
 
 /// To whom something is said.
@@ -311,6 +330,31 @@ pub enum Row {
     NotLive {
         /// Which session.
         session: SessionId,
+    },
+    /// Whether this user was made an operator.
+    Operator {
+        /// Who.
+        user: UserId,
+        /// Whether.
+        operator: bool,
+    },
+    /// An operator is about to do something.
+    Deed {
+        /// Its number: its place in the order.
+        deed: u64,
+        /// When.
+        at: Millis,
+        /// The operator's name, or `console`.
+        by: String,
+        /// What.
+        what: String,
+    },
+    /// What became of a deed.
+    DeedOutcome {
+        /// Its number.
+        deed: u64,
+        /// What.
+        outcome: String,
     },
     /// When this user was last online.
     LastSeen {

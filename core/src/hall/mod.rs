@@ -6,16 +6,21 @@
 
 mod accounts;
 mod intent;
+mod operators;
 mod sessions;
 mod speech;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 
 pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
+pub use operators::CONSOLE_NAME;
+use operators::note_outcome;
+pub(crate) use operators::{not_for_console, not_permitted};
 pub(crate) use sessions::{bad_token, locked_out};
 
 /// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a few
@@ -48,7 +53,10 @@ impl UserId {
 pub struct SessionId(u64);
 
 impl SessionId {
-    /// The `count`th connection of this run, on `shard`.
+    /// The server's console, and `chinwagd ctl`: no connection and no account, but an operator's authority.
+    pub const CONSOLE: SessionId = SessionId(0);
+
+    /// The `count`th connection of this run, counted from 1, on `shard`.
     #[must_use]
     pub fn new(count: u64, shard: u8) -> SessionId {
         SessionId(count << 8 | u64::from(shard))
@@ -89,11 +97,20 @@ pub struct Policy {
     pub broadcast_offline: bool,
     /// The longest text of a message, in bytes.
     pub text_bytes: usize,
+    /// The names, folded, of those whom the configuration makes operators.
+    pub operators: BTreeSet<String>,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { attempts: 3, block_duration: Duration::from_secs(60), sessions_per_user: 1, broadcast_offline: true, text_bytes: 4096 }
+        Policy {
+            attempts: 3,
+            block_duration: Duration::from_secs(60),
+            sessions_per_user: 1,
+            broadcast_offline: true,
+            text_bytes: 4096,
+            operators: BTreeSet::new(),
+        }
     }
 }
 
@@ -110,6 +127,8 @@ pub struct User {
     pub blocks: HashSet<UserId>,
     /// Who blocks this user.
     pub blocked_by: HashSet<UserId>,
+    /// Was made an operator, apart from what the configuration says: see [`Hall::is_operator`].
+    pub operator: bool,
     /// When the last session ended.
     pub last_seen: Option<Millis>,
     /// Logged in at some time since the server started.
@@ -185,6 +204,8 @@ pub struct AccountRow {
     pub cursor: u64,
     /// When it was last online.
     pub last_seen: Option<Millis>,
+    /// Whether it was made an operator.
+    pub operator: bool,
 }
 
 /// Everything that the store knows and the hall needs.
@@ -226,6 +247,7 @@ impl Hall {
                 cursor: row.cursor,
                 joined: row.joined,
                 last_seen: row.last_seen,
+                operator: row.operator,
                 // Not known without reading the log: assume the worst, and the first login looks.
                 newest: loaded.head,
                 ..User::new(&row.name, Some(row.password.into()))
@@ -274,6 +296,9 @@ impl Hall {
             Act::ChangePassword { password } => self.change_password(intent.origin, password),
             Act::DeleteAccount => self.delete_account(now, intent.origin),
             Act::IssueToken { hash, expires } => self.issue_token(intent.origin, hash, expires),
+            Act::SetOperator { user, operator } => self.set_operator(intent.origin, user, operator),
+            Act::NoteDeed { what } => Ok(self.note_deed(seq, now, intent.origin, what)),
+            Act::NoteOutcome { deed, outcome } => Ok(note_outcome(deed, outcome)),
         }?;
         if applied.durable {
             self.head = seq;
@@ -379,6 +404,7 @@ impl User {
             sessions: Vec::new(),
             blocks: HashSet::new(),
             blocked_by: HashSet::new(),
+            operator: false,
             last_seen: None,
             seen_this_run: false,
             joined: 0,

@@ -1,7 +1,5 @@
 //! Sessions: coming, going, catching up; wrong passwords.
 
-use std::sync::Arc;
-
 use chinwag_wire::Arrival;
 
 use super::*;
@@ -56,6 +54,9 @@ impl Hall {
     }
 
     pub(super) fn check_not_logged_in(&self, origin: SessionId) -> Result<(), Refusal> {
+        if origin == SessionId::CONSOLE {
+            return Err(not_for_console());
+        }
         match self.sessions.get(&origin).and_then(|session| self.users.get(&session.user)) {
             Some(user) => Err(Refusal::new(code::ALREADY_LOGGED_IN, format!("you are logged in as `{}`", user.name)).hint("logout first")),
             None => Ok(()),

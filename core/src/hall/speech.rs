@@ -1,7 +1,5 @@
 //! What is said and shown: who gets it, who does not, and what the sender learns.
 
-use std::sync::Arc;
-
 use chinwag_wire::{Fact, Said};
 
 use super::*;

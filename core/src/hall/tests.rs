@@ -187,3 +187,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_operators_and_the_console_make_operators() {
+    let mut hall = hall();
+    let make = |hall: &mut Hall, origin: SessionId, user, operator| {
+        let seq = hall.head() + 1;
+        code_of(hall.apply(seq, Millis(0), Intent { origin, act: Act::SetOperator { user: UserId(user), operator } }))
+    };
+    let at = |session| SessionId::new(session, 0);
+    assert_eq!(make(&mut hall, at(1), 1, true), "not-permitted");
+    assert_eq!(make(&mut hall, at(99), 1, true), "not-logged-in");
+    assert_eq!(make(&mut hall, SessionId::CONSOLE, 1, true), "accepted");
+    assert_eq!(make(&mut hall, at(1), 2, true), "accepted");
+    assert_eq!(make(&mut hall, at(2), 1, false), "accepted");
+    assert_eq!(make(&mut hall, at(1), 2, false), "not-permitted");
+    assert_eq!(make(&mut hall, SessionId::CONSOLE, 9, true), "no-such-user");
+}
+
+#[test]
+fn the_console_is_nobody() {
+    let mut hall = hall();
+    for act in
+        [login(1), Act::Say { to: Recipient::Everyone, text: String::new(), key: None }, Act::DeleteAccount, Act::Block { whom: UserId(1) }]
+    {
+        let seq = hall.head() + 1;
+        let result = hall.apply(seq, Millis(0), Intent { origin: SessionId::CONSOLE, act });
+        assert!(["not-permitted", "not-logged-in"].contains(&code_of(result).as_str()));
+    }
+}

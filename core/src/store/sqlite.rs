@@ -23,7 +23,8 @@ pub const FILE: &str = "chinwag.db";
 
 /// Schema migrations: the nth brings a store from version n to n + 1 (`PRAGMA user_version`). Never edited once
 /// released, only added to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE progress (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         log TEXT NOT NULL,
@@ -78,7 +79,34 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (sender, seq)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX said_keys ON said (seq) WHERE key IS NOT NULL;
-"];
+",
+    "
+    ALTER TABLE accounts ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE deeds (
+        deed INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        what TEXT NOT NULL,
+        outcome TEXT
+    ) STRICT;
+    CREATE TABLE bans (
+        whom TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        until INTEGER,
+        by TEXT NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE invites (
+        name TEXT PRIMARY KEY,
+        hash BLOB NOT NULL,
+        by TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        uses INTEGER NOT NULL,
+        used INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// After how many numbers the indexes follow. So many rows a reader may have to look through, a millisecond's work;
 /// and for a few milliseconds each time the store does nothing else.
@@ -272,7 +300,7 @@ const HEAD: &str = "SELECT max(head, (SELECT coalesce(max(seq), 0) FROM said)) F
 fn load(connection: &Connection) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded { head: connection.query_row(HEAD, [], |row| unsigned(row.get(0)?))?, ..Loaded::default() };
     loaded.last_account = connection.query_row("SELECT coalesce(max(id), 0) FROM accounts", [], |row| row.get(0))?;
-    let mut accounts = connection.prepare("SELECT id, name, password, joined, cursor, last_seen FROM accounts WHERE gone = 0")?;
+    let mut accounts = connection.prepare("SELECT id, name, password, joined, cursor, last_seen, operator FROM accounts WHERE gone = 0")?;
     loaded.accounts = accounts
         .query_map([], |row| {
             Ok(AccountRow {
@@ -282,6 +310,7 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
                 joined: unsigned(row.get(3)?)?,
                 cursor: unsigned(row.get(4)?)?,
                 last_seen: row.get::<_, Option<i64>>(5)?.map(Millis),
+                operator: row.get(6)?,
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -344,7 +373,7 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         Row::Password { user, password } => run("UPDATE accounts SET password = ?2 WHERE id = ?1", params![user.0, password])?,
         Row::AccountGone { user } => {
             // The row stays for the name on what was said; the secrets and the ties go.
-            run("UPDATE accounts SET gone = 1, password = NULL WHERE id = ?1", params![user.0])?;
+            run("UPDATE accounts SET gone = 1, password = NULL, operator = 0 WHERE id = ?1", params![user.0])?;
             run("DELETE FROM live WHERE user = ?1", params![user.0])?;
             run("DELETE FROM tokens WHERE user = ?1", params![user.0])?;
             run("DELETE FROM blocks WHERE by = ?1 OR whom = ?1", params![user.0])?
@@ -362,6 +391,11 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
             params![number(session.number()), user.0, i64::try_from(session.shard()).unwrap_or(0)],
         )?,
         Row::NotLive { session } => run("DELETE FROM live WHERE session = ?1", params![number(session.number())])?,
+        Row::Operator { user, operator } => run("UPDATE accounts SET operator = ?2 WHERE id = ?1", params![user.0, operator])?,
+        Row::Deed { deed, at, by, what } => {
+            run("INSERT INTO deeds (deed, at, by, what) VALUES (?1, ?2, ?3, ?4)", params![number(*deed), at.0, by, what])?
+        }
+        Row::DeedOutcome { deed, outcome } => run("UPDATE deeds SET outcome = ?2 WHERE deed = ?1", params![number(*deed), outcome])?,
         Row::LastSeen { user, at } => run("UPDATE accounts SET last_seen = ?2 WHERE id = ?1", params![user.0, at.0])?,
     };
     Ok(())

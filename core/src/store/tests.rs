@@ -104,6 +104,7 @@ fn everything_the_hall_needs_comes_back() {
         Row::Cursor { user: UserId(2), seen: 4 },
         Row::LastSeen { user: UserId(2), at: Millis(5) },
         Row::Password { user: UserId(2), password: "y".to_owned() },
+        Row::Operator { user: UserId(2), operator: true },
         Row::AccountGone { user: UserId(3) },
         Row::Live { session, user: UserId(1) },
     ];
@@ -119,6 +120,7 @@ fn everything_the_hall_needs_comes_back() {
         loaded.accounts.iter().map(|row| (row.user.0, (row.password.clone(), row.cursor, row.last_seen))).collect();
     // User 1 was live on the fourth shard, which had written up to 8.
     assert_eq!(accounts, BTreeMap::from([(1, ("x".to_owned(), 8, None)), (2, ("y".to_owned(), 4, Some(Millis(5))))]));
+    assert_eq!(loaded.accounts.iter().filter(|row| row.operator).map(|row| row.user.0).collect::<Vec<_>>(), [2]);
     assert_eq!(loaded.blocks, [(UserId(1), UserId(2))]);
     assert_eq!(loaded.tokens, [([7; 32], UserId(1), Millis(9))]);
 }

@@ -452,6 +452,8 @@ pub enum PeopleOf {
     Since(u64),
     /// Blocked by the asker.
     Blocked,
+    /// Operators of the server.
+    Operators,
 }
 
 /// One account in the directory.

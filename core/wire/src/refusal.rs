@@ -89,6 +89,8 @@ codes! {
     ALREADY_IN_ROOM = "already-in-room";
     /// This connection is already logged in.
     ALREADY_LOGGED_IN = "already-logged-in";
+    /// They are an operator already.
+    ALREADY_OPERATOR = "already-operator";
     /// The room is archived: it can be read, and nothing can be said in it.
     ARCHIVED = "archived";
     /// The line is not what the dialect expects, for example not a JSON object.
@@ -143,6 +145,8 @@ codes! {
     NOT_LOGGED_IN = "not-logged-in";
     /// The command needs somebody who is online.
     NOT_ONLINE = "not-online";
+    /// They are no operator.
+    NOT_OPERATOR = "not-operator";
     /// You may not do this.
     NOT_PERMITTED = "not-permitted";
     /// The line is not valid UTF-8; it was skipped.

@@ -268,6 +268,7 @@ fn people(of: PeopleOf, names: &[String]) -> String {
             format!("online within the last {}: {}", show_duration(std::time::Duration::from_secs(seconds)), names_or("nobody else"))
         }
         PeopleOf::Blocked => format!("blocked: {}", names_or("nobody")),
+        PeopleOf::Operators => format!("operators: {}", names_or("nobody")),
     }
 }
 
