@@ -44,8 +44,10 @@ fn obey(running: &Running, line: &str) -> Result<Value, String> {
             Ok(json!({ "digest": running.server.sequencer.view(digest) }))
         }
         "dump" => Ok(dump(running)),
+        "metrics" => Ok(metrics(running)),
+        "fault" if rest.trim().is_empty() => crate::fault::names().map(|names| json!({ "faults": names })),
         "fault" => crate::fault::switch(rest.trim()).map(|()| json!({ "ok": true })),
-        other => Err(format!("there is no control command `{other}`; there are now, advance, quiesce, digest, dump and fault")),
+        other => Err(format!("there is no control command `{other}`; there are now, advance, quiesce, digest, dump, metrics and fault")),
     }
 }
 
@@ -95,14 +97,38 @@ fn digest(hall: &Hall) -> String {
     hex(&hash.finalize())
 }
 
+fn connections(running: &Running) -> Vec<Value> {
+    let describe = |shard| {
+        let (waiter, described) = async_channel::bounded(1);
+        running.shards.tell(shard, Told::Describe(waiter));
+        described.recv_blocking().unwrap_or_default()
+    };
+    (0..running.shards.0.len()).flat_map(describe).collect()
+}
+
+/// What there is of everything, as numbers without units: for harnesses, which know what to expect.
+fn metrics(running: &Running) -> Value {
+    let connections = connections(running);
+    let count = |field: &str, value: &str| connections.iter().filter(|connection| connection[field] == value).count();
+    let (head, sessions, users, online) =
+        running.server.sequencer.view(|hall| (hall.head(), hall.session_count(), hall.users().count(), hall.online().count()));
+    json!({
+        "connections": connections.len(),
+        "connections_json": count("dialect", "json"),
+        "connections_live": count("standing", "live"),
+        "waiting_bytes": connections.iter().filter_map(|connection| connection["waiting_bytes"].as_u64()).sum::<u64>(),
+        "open_sockets": running.census.count(),
+        "sessions": sessions,
+        "users": users,
+        "online": online,
+        "head": head,
+        "commits": running.server.sequencer.commits(),
+        "store_failing": u64::from(running.server.sequencer.is_failing()),
+    })
+}
+
 fn dump(running: &Running) -> Value {
-    let connections: Vec<Value> = (0..running.shards.0.len())
-        .flat_map(|shard| {
-            let (waiter, described) = async_channel::bounded(1);
-            running.shards.tell(shard, Told::Describe(waiter));
-            described.recv_blocking().unwrap_or_default()
-        })
-        .collect();
+    let connections = connections(running);
     let (head, sessions, users) = running.server.sequencer.view(|hall| (hall.head(), hall.session_count(), hall.users().count()));
     json!({
         "log": running.log,

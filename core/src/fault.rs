@@ -70,3 +70,21 @@ pub(crate) fn switch(text: &str) -> Result<(), String> {
 pub(crate) fn switch(_: &str) -> Result<(), String> {
     Err("this server was built without faults".to_owned())
 }
+
+/// The names of all faults.
+///
+/// # Errors
+/// When there are none in this build.
+#[cfg(feature = "faults")]
+pub(crate) fn names() -> Result<Vec<&'static str>, String> {
+    Ok(ALL.map(|(name, _)| name).to_vec())
+}
+
+/// The names of all faults.
+///
+/// # Errors
+/// When there are none in this build.
+#[cfg(not(feature = "faults"))]
+pub(crate) fn names() -> Result<Vec<&'static str>, String> {
+    Err("this server was built without faults".to_owned())
+}

@@ -8,8 +8,6 @@
 
 use std::time::{Duration, Instant};
 
-use smol::io::AsyncWriteExt;
-
 use crate::cast::{Cast, TimedOut};
 use crate::server::{Server, Trouble};
 
@@ -38,6 +36,8 @@ impl Barrier {
     async fn phases(&mut self, cast: &mut Cast, server: &mut Server) -> Result<(), Trouble> {
         let unpingable = cast.all.iter().any(|connection| connection.is_open() && !connection.can_ping());
         if std::mem::take(&mut self.ask_server) || unpingable {
+            // What the server has not been sent it cannot have done.
+            cast.flush().await?;
             cast.during(server.ask("quiesce")).await??;
             cast.drain().await;
         }
@@ -45,7 +45,8 @@ impl Barrier {
         let several = dirty.iter().filter(|dirty| **dirty).count() > 1;
         self.ping(cast, |at| dirty[at]).await?;
         self.ping(cast, |at| !dirty[at] || several).await?;
-        cast.all.iter_mut().for_each(|connection| connection.dirty = false);
+        // What somebody said who is cut off has still to be said.
+        cast.all.iter_mut().filter(|connection| !connection.link.cut).for_each(|connection| connection.dirty = false);
         Ok(())
     }
 
@@ -69,10 +70,7 @@ impl Barrier {
             let connection = &mut cast.all[at];
             let line = connection.encoded(&format!("/ping {token}"), None);
             connection.awaited = Some(token);
-            if let Some(stream) = connection.stream() {
-                // A connection that cannot be written to has ended; reading it will say so.
-                let _ = cast.during(async { (&*stream).write_all(&line).await }).await?;
-            }
+            connection.post(line);
         }
         cast.until(|all| all.iter().all(|connection| connection.awaited.is_none())).await
     }

@@ -2,19 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::pin::Pin;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use chinwag_wire::dialect::{Marks, json, text};
 use chinwag_wire::{Event, Line};
 use serde_json::Value;
 use smol::Async;
-use smol::io::AsyncRead;
+use socket2::{Domain, Protocol, Socket, Type};
 
-/// How much is read at once.
-const CHUNK: usize = 16 * 1024;
+use crate::link::{Arrived, Link};
 
 /// One thing that a connection received.
 #[derive(Clone, Debug)]
@@ -68,6 +66,8 @@ pub struct Connection {
     /// Its dialect.
     pub speaks: Speaks,
     stream: Option<Arc<Async<TcpStream>>>,
+    /// The way to the server.
+    pub link: Link,
     /// Half a line.
     partial: Vec<u8>,
     /// What no step has looked at yet.
@@ -87,17 +87,21 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens one. It speaks text until [`Connection::greet`] or the scenario says otherwise.
+    /// Opens one, from an address of this machine if one is given. It speaks text until the scenario says otherwise.
     ///
     /// # Errors
     /// When there is no listener.
-    pub async fn open(name: &str, address: SocketAddr, speaks: Speaks) -> io::Result<Connection> {
-        let stream = Async::<TcpStream>::connect(address).await?;
+    pub async fn open(name: &str, address: SocketAddr, speaks: Speaks, from: Option<IpAddr>, seed: u64) -> io::Result<Connection> {
+        let stream = match from {
+            None => Async::<TcpStream>::connect(address).await?,
+            Some(from) => connect_from(from, address).await?,
+        };
         stream.get_ref().set_nodelay(true)?;
         Ok(Connection {
             name: name.to_owned(),
             speaks,
             stream: Some(Arc::new(stream)),
+            link: Link::new(seed),
             partial: Vec::new(),
             unread: VecDeque::new(),
             fresh: Vec::new(),
@@ -118,13 +122,27 @@ impl Connection {
     /// Whether a ping can be sent and its pong read.
     #[must_use]
     pub fn can_ping(&self) -> bool {
-        self.is_open() && !self.paused && !self.mid_line
+        self.is_open() && !self.paused && !self.mid_line && !self.link.cut
     }
 
-    /// The socket, to write to while it is read.
+    /// Takes bytes to be sent, when the way to the server lets them through.
+    pub fn post(&mut self, bytes: Vec<u8>) {
+        if self.is_open() {
+            self.link.post(bytes);
+        }
+    }
+
+    /// Whether everything posted has been written, or cannot be for now.
     #[must_use]
-    pub fn stream(&self) -> Option<Arc<Async<TcpStream>>> {
-        self.stream.clone()
+    pub fn is_flushed(&self) -> bool {
+        !self.is_open() || self.link.is_flushed()
+    }
+
+    /// Loses the connection without the server being told: what is returned has to be kept, and nothing done with it.
+    pub fn lose(&mut self) -> Option<Arc<Async<TcpStream>>> {
+        let stream = self.stream.take();
+        self.close();
+        stream
     }
 
     /// Closes it from this side, without a word.
@@ -135,7 +153,10 @@ impl Connection {
             let _ = stream.get_ref().shutdown(std::net::Shutdown::Both);
         }
         self.partial.clear();
+        self.link.clear();
         self.awaited = None;
+        self.paused = false;
+        self.mid_line = false;
     }
 
     /// One line as it is sent, with its ending.
@@ -147,18 +168,22 @@ impl Connection {
         }
     }
 
-    /// Reads all there is. Says whether anything came.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Writes what is due and reads all there is. Says whether anything went or came.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let mut any = false;
-        let mut chunk = [0; CHUNK];
-        while let (false, Some(stream)) = (self.paused, self.stream.clone()) {
-            match Pin::new(&mut &*stream).poll_read(cx, &mut chunk) {
-                Poll::Pending => return any,
-                Poll::Ready(Ok(0) | Err(_)) => {
+        while let Some(stream) = self.stream.clone() {
+            // What cannot be written to has ended; reading it will say so.
+            any |= self.link.poll_write(cx, &stream).unwrap_or(true);
+            if self.paused {
+                break;
+            }
+            match self.link.poll_read(cx, &stream) {
+                None => break,
+                Some(Arrived::End) => {
                     self.close();
                     self.hear(Heard::Closed);
                 }
-                Poll::Ready(Ok(count)) => self.take(&chunk[..count]),
+                Some(Arrived::Bytes(bytes)) => self.take(&bytes),
             }
             any = true;
         }
@@ -206,6 +231,15 @@ impl Connection {
         self.unread.clear();
         self.fresh.clear();
     }
+}
+
+/// Connects from an address of this machine that is not the one the system would choose.
+async fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<Async<TcpStream>> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    // To an address of the same machine a connection is there at once, or refused at once.
+    socket.connect(&address.into())?;
+    Async::new(TcpStream::from(socket))
 }
 
 fn event(line: String) -> Heard {

@@ -53,11 +53,19 @@ impl Mistake {
     /// As text, without colours, so that it is the same on a terminal, in CI and in a snapshot.
     #[must_use]
     pub fn render(&self, source: &Source) -> String {
-        let end = self.span.end.clamp(self.span.start, source.text.len());
-        let annotation = AnnotationKind::Primary.span(self.span.start.min(end)..end).label(self.label.as_str());
-        let snippet = Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation);
+        let part = source.part(self.span.start);
+        let start = (self.span.start - part.start).min(part.text.len());
+        let end = (self.span.end.saturating_sub(part.start)).clamp(start, part.text.len());
+        let annotation = AnnotationKind::Primary.span(start..end).label(self.label.as_str());
+        let snippet = Snippet::source(part.text).path(part.name).annotation(annotation);
         let mut group = Group::with_title(Level::ERROR.primary_title(self.title.as_str())).element(snippet);
-        let notes = self.notes.join("\n");
+        let mut notes = self.notes.clone();
+        let mut by = part.by;
+        while let Some(span) = by {
+            notes.push(format!("included in {}", source.place(span.start)));
+            by = source.part(span.start).by;
+        }
+        let notes = notes.join("\n");
         if !notes.is_empty() {
             group = group.element(Level::NOTE.no_name().message(notes.as_str()));
         }

@@ -13,6 +13,8 @@ pub mod cast;
 pub mod connection;
 pub mod diagnostic;
 pub mod holes;
+pub mod link;
+pub mod log;
 pub mod pattern;
 pub mod play;
 pub mod report;

@@ -1,5 +1,6 @@
 //! Whether what was received is what was expected.
 
+use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::connection::Heard;
@@ -132,6 +133,7 @@ pub fn fits(pat: &Pat, heard: &Heard, filling: &Filling) -> bool {
         Op::Has(part) => text(&|said| said.contains(&holes::fill(part, filling))),
         Op::Starts(part) => text(&|said| said.starts_with(&holes::fill(part, filling))),
         Op::Ends(part) => text(&|said| said.ends_with(&holes::fill(part, filling))),
+        Op::Re(expression) => text(&|said| regex(expression, filling).is_some_and(|regex| regex.is_match(said))),
         Op::Like(form) => text(&|said| like(&holes::fill(form, filling), said)),
         Op::Not(inner) => !matches!(heard, Heard::Closed) && !fits(&inner.value, heard, filling),
         Op::OneOf(pats) => pats.0.iter().any(|pat| fits(&pat.value, heard, filling)),
@@ -167,6 +169,13 @@ pub fn field_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// An expression with its holes filled, each with a text that stands for nothing but itself.
+#[must_use]
+pub fn regex(expression: &str, filling: &Filling) -> Option<Regex> {
+    let literal = filling.iter().map(|(name, text)| (name.clone(), regex_lite::escape(text))).collect();
+    Regex::new(&holes::fill(expression, &literal)).ok()
+}
+
 /// Whether `text` has the form: each `*` stands for anything.
 fn like(form: &str, text: &str) -> bool {
     let Some((head, tail)) = form.split_once('*') else { return form == text };
@@ -178,6 +187,22 @@ fn like(form: &str, text: &str) -> bool {
         rest = &rest[at + part.len()..];
     }
     rest.ends_with(last)
+}
+
+/// All texts that an expectation is written with.
+#[must_use]
+pub fn texts(pat: &Pat) -> Vec<&str> {
+    let op = match pat {
+        Pat::Text(text) => return vec![text],
+        Pat::Op(op) => op,
+    };
+    match op {
+        Op::Any | Op::Nothing | Op::Closed | Op::Err(_) => Vec::new(),
+        Op::Has(text) | Op::Starts(text) | Op::Ends(text) | Op::Like(text) | Op::Re(text) => vec![text],
+        Op::Not(inner) | Op::AtLeast(_, inner) => texts(&inner.value),
+        Op::OneOf(pats) | Op::AnyOrder(pats) => pats.0.iter().flat_map(|pat| texts(&pat.value)).collect(),
+        Op::Event(fields) => fields.0.iter().filter_map(|(_, value)| value.value.as_str()).collect(),
+    }
 }
 
 /// An expectation in words.
@@ -195,6 +220,7 @@ fn described(op: &Op, filling: &Filling) -> String {
         Op::Starts(text) => format!("a text that begins with {}", filled(text)),
         Op::Ends(text) => format!("a text that ends with {}", filled(text)),
         Op::Like(text) => format!("a text like {}", filled(text)),
+        Op::Re(expression) => format!("a text that fits {:?}", holes::fill(expression, filling)),
         Op::Not(inner) => format!("not {}", pat_described(&inner.value, filling)),
         Op::OneOf(pats) => format!("one of {}", each(&pats.0)),
         Op::AnyOrder(pats) => format!("in any order {}", each(&pats.0)),
@@ -244,6 +270,14 @@ mod tests {
         ] {
             assert_eq!(like(form, text), fits, "{form} {text}");
         }
+    }
+
+    #[test]
+    fn what_fills_a_hole_of_an_expression_is_taken_literally() {
+        let filling = Filling::from([("n".to_owned(), "1+1".to_owned())]);
+        let found = |expression: &str, text: &str| regex(expression, &filling).unwrap().is_match(text);
+        assert!(found(r"^\d{1,2}: {n}$", "12: 1+1"));
+        assert!(!found(r"^\d{1,2}: {n}$", "12: 11"));
     }
 
     #[test]

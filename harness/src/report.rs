@@ -10,6 +10,8 @@ use crate::source::Source;
 
 /// How many rows of the transcript a failure shows: enough to see what led to it.
 const ROWS: usize = 24;
+/// How many of the last lines of the server's log it shows.
+const LOG_LINES: usize = 30;
 /// How many of the slowest are listed.
 const SLOWEST: usize = 10;
 
@@ -18,7 +20,7 @@ const SLOWEST: usize = 10;
 pub fn failure(source: &Source, scenario: &Scenario, played: &Played) -> String {
     let mut out = headline(source, scenario, played);
     match &played.end {
-        End::Passed => {}
+        End::Passed | End::Skipped(_) => {}
         End::NotStarted(why) => {
             let _ = writeln!(out, "error: the server did not start\n  --> {}\n{why}", source.name);
         }
@@ -46,8 +48,10 @@ fn headline(source: &Source, scenario: &Scenario, played: &Played) -> String {
 
 fn circumstances(source: &Source, played: &Played) -> String {
     let mut out = format!("\nserver: {}\n", played.server);
-    for line in &played.stderr {
-        let _ = writeln!(out, "  | {line}");
+    let lines = &played.log[played.log.len().saturating_sub(LOG_LINES)..];
+    let width = lines.iter().map(|line| line.step.len()).max().unwrap_or(0).max(4);
+    for line in lines {
+        let _ = writeln!(out, "{:>width$} | {}", line.step, line.text);
     }
     if let Some(data) = &played.data {
         let _ = writeln!(out, "data:   {}", data.display());

@@ -1,19 +1,17 @@
 //! The server under test: a process of its own, with its data, its control channel and what it wrote to stderr.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use smol::process::{Child, ChildStdin, ChildStdout, Command};
-use smol::stream::StreamExt;
 
 use crate::cast::TimedOut;
+use crate::log::Log;
 
 /// With this in its environment the harness is the server: scenarios need no other program to be built first.
 pub const SERVE: &str = "CHINWAG_HARNESS_SERVE";
@@ -94,17 +92,13 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// The last lines that a server wrote to stderr.
-pub type Tail = Arc<Mutex<VecDeque<String>>>;
-
 /// A server, running or ended.
 pub struct Server {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    /// Until its end has been waited for.
-    stderr: Option<smol::Task<()>>,
-    tail: Tail,
+    /// What it writes to stderr.
+    pub log: Log,
     status: Option<ExitStatus>,
     /// Where it listens.
     pub address: SocketAddr,
@@ -116,21 +110,29 @@ impl Server {
     /// # Errors
     /// When it does not.
     pub async fn start(launch: &Launch, settings: &Settings<'_>) -> Result<Server, Trouble> {
+        let log = Log::new().map_err(|error| Trouble::NotStarted(format!("a pipe for its log: {error}")))?;
+        Server::start_again(launch, settings, log).await
+    }
+
+    /// The same, for one whose log goes on where another's ended.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_again(launch: &Launch, settings: &Settings<'_>, log: Log) -> Result<Server, Trouble> {
+        let not_started = |why: String| Trouble::NotStarted(why);
         let mut command = Command::new(&launch.program);
         command.args(&launch.args).arg("--test").args(["--host", "127.0.0.1"]);
         command.args(["--port", &settings.port.to_string()]).arg("--data").arg(settings.data);
         command.args(["--seed", &settings.seed.to_string(), "--epoch", &settings.epoch.to_string()]).args(settings.args);
         command.envs(launch.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let not_started = |why: String| Trouble::NotStarted(why);
+        let stderr = log.stdio().map_err(|error| not_started(format!("a pipe for its log: {error}")))?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| not_started(format!("`{}`: {error}", launch.program.display())))?;
-        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(not_started("it has no standard streams".to_owned()));
         };
-        let tail = Tail::default();
-        let reader = smol::spawn(keep_tail(stderr, Arc::clone(&tail)));
         let address = SocketAddr::from(([127, 0, 0, 1], settings.port));
-        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), stderr: Some(reader), tail, status: None, address };
+        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), log, status: None, address };
         match server.ready().await {
             Ok(address) => Ok(Server { address, ..server }),
             Err(why) => {
@@ -227,27 +229,16 @@ impl Server {
     /// Waits for its end and for the last of what it wrote; says how it ended.
     async fn ended(&mut self) -> String {
         self.status = self.child.status().await.ok();
-        if let Some(stderr) = self.stderr.take() {
-            stderr.await;
-        }
+        self.log.sync().await;
         self.status.map_or_else(|| "its end is unknown".to_owned(), |status| status.to_string())
     }
 
     /// The last lines that it wrote to stderr.
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
-        self.tail.lock().map(|tail| tail.iter().cloned().collect()).unwrap_or_default()
-    }
-}
-
-async fn keep_tail(stderr: smol::process::ChildStderr, tail: Tail) {
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Some(Ok(line)) = lines.next().await {
-        let Ok(mut tail) = tail.lock() else { return };
-        if tail.len() == STDERR_LINES {
-            tail.pop_front();
-        }
-        tail.push_back(String::from_utf8_lossy(&line).into_owned());
+        let mut lines = self.log.lines();
+        lines.drain(..lines.len().saturating_sub(STDERR_LINES));
+        lines.into_iter().map(|line| line.text).collect()
     }
 }
 

@@ -34,12 +34,14 @@ pub struct Tried {
     pub timing: Timing,
 }
 
-/// Every file below `path` with this extension, sorted; `path` itself if it is one.
+/// Every file below `path` with this extension, sorted; `path` itself if it is one. Files of steps, which scenarios
+/// include, are none of them.
 ///
 /// # Errors
 /// When there is no such file or folder.
 pub fn find(path: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
-    let is_wanted = |path: &Path| path.extension().is_some_and(|found| found == extension);
+    let is_steps = |path: &Path| path.to_string_lossy().ends_with(scenario::STEPS_EXTENSION);
+    let is_wanted = |path: &Path| path.extension().is_some_and(|found| found == extension) && !is_steps(path);
     if path.is_file() {
         return Ok(if is_wanted(path) { vec![path.to_owned()] } else { Vec::new() });
     }
@@ -67,8 +69,8 @@ pub fn orphans(path: &Path) -> io::Result<Vec<PathBuf>> {
 /// # Errors
 /// All that is wrong with it, for people.
 pub fn load(path: &Path) -> Result<(Source, Scenario), String> {
-    let source = Source::load(path).map_err(|error| format!("error: {}: {error}", path.display()))?;
-    match scenario::load(&source) {
+    let mut source = Source::load(path).map_err(|error| format!("error: {}: {error}", path.display()))?;
+    match scenario::load(&mut source) {
         Ok(scenario) => Ok((source, scenario)),
         Err(mistakes) => Err(diagnostic::render_all(&source, &mistakes)),
     }
@@ -82,6 +84,7 @@ pub fn try_one(path: &Path, source: &Source, scenario: &Scenario, options: &Opti
     }
     let played = play::play(scenario, options);
     let (verdict, text) = match &played.end {
+        End::Skipped(why) => (Verdict::Skipped, why.clone()),
         End::NotStarted(_) => (Verdict::NotStarted, report::failure(source, scenario, &played)),
         End::Failed(_) => (Verdict::Failed, report::failure(source, scenario, &played)),
         End::Passed => match snapshot::check(path, &played.transcript.render(None)) {

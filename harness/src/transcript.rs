@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use chinwag_wire::SafeText;
+use regex_lite::Regex;
 
 use crate::connection::Heard;
 use crate::scenario::{Items, Scenario, Step};
@@ -19,6 +20,9 @@ const COLUMN_MAX: usize = 28;
 const RANDOM_MIN: usize = 16;
 /// More of one line than this nobody reads. What is compared is all of it.
 const SHOWN_MAX: usize = 200;
+
+/// How many of the things said in one step are listed as what may have caused something.
+const CAUSES_SHOWN: usize = 4;
 
 /// One line of the transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub struct Transcript {
     open: Vec<Row>,
     /// What was remembered and differs from seed to seed, with the name it was remembered by.
     named: Vec<(String, String)>,
+    /// What stands in place of what, as the scenario says.
+    redact: Vec<(Regex, String)>,
 }
 
 impl Transcript {
@@ -51,7 +57,9 @@ impl Transcript {
     pub fn new(scenario: &Scenario) -> Transcript {
         let mut names: Vec<String> = scenario.cast.0.iter().map(|(name, _)| name.value.clone()).collect();
         connected(&scenario.steps, &mut names);
-        Transcript { names, rows: Vec::new(), open: Vec::new(), named: Vec::new() }
+        // What is no expression was told when the scenario was checked.
+        let redact = scenario.redact.0.iter().filter_map(|item| Some((Regex::new(&item.value.0).ok()?, item.value.1.clone())));
+        Transcript { names, rows: Vec::new(), open: Vec::new(), named: Vec::new(), redact: redact.collect() }
     }
 
     /// A value was remembered under a name. One that is long enough to be random is shown by that name from here on,
@@ -62,9 +70,16 @@ impl Transcript {
         }
     }
 
+    /// A text with the names of what was remembered in place of what may be random.
+    #[must_use]
+    pub fn with_holes(&self, text: &str) -> String {
+        self.named.iter().fold(text.to_owned(), |text, (value, name)| text.replace(value, name))
+    }
+
     /// A text as the transcript shows it: harmless to a terminal, short enough to read, the same for every seed.
     fn shown(&self, text: &str) -> String {
-        let text = self.named.iter().fold(text.to_owned(), |text, (value, name)| text.replace(value, name));
+        let text = self.with_holes(text);
+        let text = self.redact.iter().fold(text, |text, (regex, shown)| regex.replace_all(&text, shown.as_str()).into_owned());
         let safe = SafeText::new(&text);
         let length = safe.as_str().chars().count();
         if length <= SHOWN_MAX {
@@ -118,6 +133,18 @@ impl Transcript {
         Some((self.names.get(found.column?)?, &found.step))
     }
 
+    /// The last step in which `user` heard exactly `text`, and what others said in it.
+    #[must_use]
+    pub fn cause(&self, user: &str, text: &str) -> Option<(&str, Vec<String>)> {
+        let column = self.column(user);
+        let heard = self.rows.iter().rev().find(|row| row.mark == '<' && row.column == column && row.text == text)?;
+        let said = self.rows.iter().filter(|row| row.step == heard.step && row.mark != '<').filter_map(|row| match row.column {
+            Some(column) => Some(format!("{} {} {}", self.names.get(column)?, row.mark, self.shown(&row.text))),
+            None => Some(row.text.clone()),
+        });
+        Some((&heard.step, said.take(CAUSES_SHOWN).collect()))
+    }
+
     /// As text: all of it, or the last rows.
     #[must_use]
     pub fn render(&self, last: Option<usize>) -> String {
@@ -161,11 +188,12 @@ fn connected(steps: &Items<Step>, names: &mut Vec<String>) {
         match &step.value {
             Step::Connect(new) | Step::Telnet(new) => new.0.iter().for_each(|name| add(&name.value)),
             Step::ConnectAs(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
+            Step::ConnectFrom(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
             _ => {}
         }
     }
     for step in &steps.0 {
-        if let Step::Repeat { steps, .. } = &step.value {
+        if let Step::Repeat { steps, .. } | Step::Each { steps, .. } | Step::Included { steps, .. } = &step.value {
             connected(steps, names);
         }
     }

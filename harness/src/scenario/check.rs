@@ -1,11 +1,12 @@
 //! What can be known to be wrong with a scenario before it runs: it is walked through as if it were played.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chinwag_wire::refusal::code;
 use chinwag_wire::{name, suggest};
 
-use super::{By, Capture, Items, Keyed, Name, OneOrMany, Op, Pat, Scenario, Spanned, Step};
+use super::{By, Capture, Items, Keyed, Length, Name, OneOrMany, Op, Pat, Role, Scenario, Spanned, Step, Weather};
 use crate::diagnostic::Mistake;
 use crate::holes;
 use crate::source::Span;
@@ -15,6 +16,15 @@ const OWN_ARGS: &[&str] = &["--test", "--host", "--port", "--data", "--seed", "-
 
 /// How many times a `Repeat` may repeat, so that a slip of the finger does not run for hours.
 const REPEAT_MAX: u32 = 100_000;
+
+/// How late a connection may be made at most, in real time: more belongs to virtual time.
+const DELAY_MAX: Duration = Duration::from_millis(250);
+
+/// How long an `Until` may wait at most, in real time.
+const WITHIN_MAX: Duration = Duration::from_secs(10);
+
+/// The levels of the server's log.
+pub(super) const LEVELS: &[&str] = &["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 /// Everything wrong with `scenario`.
 pub(super) fn check(scenario: &Scenario) -> Vec<Mistake> {
@@ -32,9 +42,12 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Mistake> {
         if let Err(refusal) = name::check(&user.value) {
             walk.wrong(Mistake::new(user.span.clone(), refusal.text).help(refusal.hint.unwrap_or_default()));
         }
-        let state = if role.value.text { State::Text } else { State::Json };
-        walk.users.insert(user.value.clone(), state);
-        walk.accounts.push(user.value.clone());
+        walk.role(user, role);
+    }
+    for redaction in &scenario.redact.0 {
+        if let Err(why) = regex_lite::Regex::new(&redaction.value.0) {
+            walk.wrong(Mistake::new(redaction.span.clone(), format!("not a regular expression: {why}")));
+        }
     }
     if scenario.steps.0.is_empty() {
         walk.wrong(Mistake::new(0..1, "nothing happens: `steps` is empty"));
@@ -57,6 +70,7 @@ struct Walk {
     users: BTreeMap<String, State>,
     accounts: Vec<String>,
     paused: Vec<String>,
+    cut: Vec<String>,
     holes: Vec<String>,
     stopped: bool,
     mistakes: Vec<Mistake>,
@@ -65,6 +79,25 @@ struct Walk {
 impl Walk {
     fn wrong(&mut self, mistake: Mistake) {
         self.mistakes.push(mistake);
+    }
+
+    fn role(&mut self, user: &Name, role: &Spanned<Role>) {
+        let Role { password, text, account, from } = &role.value;
+        match account {
+            Some(account) if !self.accounts.contains(account) => {
+                let mistake = Mistake::new(role.span.clone(), format!("`{account}` does not stand above in the cast"));
+                let accounts = self.accounts.clone();
+                self.wrong(mistake.meant(account, accounts.iter().map(String::as_str)));
+            }
+            Some(_) if !password.is_empty() => self.wrong(Mistake::new(role.span.clone(), "another device has no password of its own")),
+            None if password.is_empty() => self.wrong(Mistake::new(role.span.clone(), "an account needs a password")),
+            Some(_) => {}
+            None => self.accounts.push(user.value.clone()),
+        }
+        if from.is_some_and(|from| !from.is_loopback()) {
+            self.wrong(Mistake::new(role.span.clone(), "the address must be one of this machine").help("such as 127.0.0.2"));
+        }
+        self.users.insert(user.value.clone(), if *text { State::Text } else { State::Json });
     }
 
     fn steps(&mut self, steps: &Items<Step>) {
@@ -76,7 +109,17 @@ impl Walk {
     fn step(&mut self, step: &Step, span: &Span) {
         let needs_server = !matches!(
             step,
-            Step::See(_) | Step::Hush(_) | Step::Let(_) | Step::Start | Step::File { .. } | Step::Check(_) | Step::Repeat { .. }
+            Step::See(_)
+                | Step::Hush(_)
+                | Step::Let(_)
+                | Step::Start
+                | Step::Wipe
+                | Step::File { .. }
+                | Step::Log { .. }
+                | Step::Check(_)
+                | Step::Repeat { .. }
+                | Step::Each { .. }
+                | Step::Included { .. }
         );
         if self.stopped && needs_server {
             self.wrong(Mistake::new(span.clone(), "the server is not running here").help("`Start` it first"));
@@ -86,6 +129,15 @@ impl Walk {
             Step::Connect(names) => names.0.iter().for_each(|name| self.connect(name, State::Json)),
             Step::Telnet(names) => names.0.iter().for_each(|name| self.connect(name, State::Text)),
             Step::ConnectAs(by) => self.connect_as(by),
+            Step::ConnectFrom(by) => {
+                for (user, from) in &by.0 {
+                    self.connect(user, State::Json);
+                    if !from.value.is_loopback() {
+                        let mistake = Mistake::new(from.span.clone(), "the address must be one of this machine");
+                        self.wrong(mistake.help("such as 127.0.0.2"));
+                    }
+                }
+            }
             Step::Send(by) => by.0.iter().for_each(|(user, lines)| self.send(user, &lines.value)),
             Step::SendKeyed(by) => by.0.iter().for_each(|(user, lines)| self.send_keyed(user, &lines.value)),
             Step::Raw(by) => {
@@ -105,36 +157,160 @@ impl Walk {
                 self.stopped = true;
                 self.users.values_mut().for_each(|state| *state = State::Gone);
                 self.paused.clear();
+                self.cut.clear();
             }
+            Step::Wipe if !self.stopped => {
+                self.wrong(Mistake::new(span.clone(), "the server is running").help("`Crash` or `Stop` it first"));
+            }
+            Step::Wipe => {}
             Step::Start if !self.stopped => {
                 self.wrong(Mistake::new(span.clone(), "the server is running already").help("`Crash` or `Stop` it first"));
             }
             Step::Start => self.stopped = false,
-            Step::Drop(names) => names.0.iter().for_each(|name| self.drop_connection(name)),
+            Step::Drop(names) | Step::HalfOpen(names) => names.0.iter().for_each(|name| self.drop_connection(name)),
+            Step::Partition(names) => names.0.iter().for_each(|name| self.partition(name)),
+            Step::Heal if self.cut.is_empty() => {
+                self.wrong(Mistake::new(span.clone(), "nothing is cut off here").help("`Partition` it first"))
+            }
+            Step::Heal => self.cut.clear(),
+            Step::Net(by) => by.0.iter().for_each(|(user, weather)| self.net(user, weather)),
             Step::Pause(names) => names.0.iter().for_each(|name| self.pause(name)),
             Step::Resume(names) => names.0.iter().for_each(|name| self.resume(name)),
-            Step::All(steps) => {
+            Step::All(steps) | Step::Unsynced(steps) => {
+                let name = if matches!(step, Step::All(_)) { "All" } else { "Unsynced" };
                 for step in &steps.0 {
                     if !matches!(step.value, Step::Send(_) | Step::SendKeyed(_) | Step::Raw(_)) {
-                        self.wrong(Mistake::new(step.span.clone(), "`All` takes `Send`, `SendKeyed` and `Raw` only"));
+                        let title = format!("`{name}` takes `Send`, `SendKeyed` and `Raw` only");
+                        self.wrong(Mistake::new(step.span.clone(), title));
                     }
                 }
                 self.steps(steps);
             }
             Step::Check(steps) => {
                 for step in &steps.0 {
-                    if !matches!(step.value, Step::See(_) | Step::Hush(_) | Step::File { .. } | Step::Digest) {
-                        self.wrong(Mistake::new(step.span.clone(), "`Check` takes `See`, `Hush`, `File` and `Digest` only"));
+                    let looks = matches!(
+                        step.value,
+                        Step::See(_) | Step::Hush(_) | Step::File { .. } | Step::Log { .. } | Step::Metric { .. } | Step::Digest
+                    );
+                    if !looks {
+                        let title = "`Check` takes `See`, `Hush`, `File`, `Log`, `Metric` and `Digest` only";
+                        self.wrong(Mistake::new(step.span.clone(), title));
                     }
                 }
                 self.steps(steps);
             }
-            Step::Repeat { times, var, steps } => self.repeat(*times, var, steps, span),
-            Step::File { path, has, lacks } => {
-                self.file(path);
-                for text in has.iter().chain(lacks).flat_map(|texts| &texts.0) {
+            Step::Repeat { times, var, steps } => {
+                if *times == 0 || *times > REPEAT_MAX {
+                    self.wrong(Mistake::new(span.clone(), format!("`times` is from 1 to {REPEAT_MAX}")));
+                }
+                self.looped(&[var], steps);
+            }
+            Step::Each { var, of, steps } => {
+                for text in &of.0 {
                     self.text(&text.value, &text.span);
                 }
+                if of.0.is_empty() {
+                    self.wrong(Mistake::new(span.clone(), "`of` is empty: nothing happens"));
+                }
+                self.looped(&[var], steps);
+            }
+            Step::Included { vars, steps } => {
+                for (_, text) in &vars.0 {
+                    self.text(&text.value, &text.span);
+                }
+                let names: Vec<&Name> = vars.0.iter().map(|(name, _)| name).collect();
+                self.looped(&names, steps);
+            }
+            // Replaced before this is looked at, or recorded as a mistake.
+            Step::Include(_) | Step::With { .. } => {}
+            Step::File { path, has, lacks, mode } => {
+                self.file(path);
+                self.texts([has, lacks]);
+                if has.is_none() && lacks.is_none() && mode.is_none() {
+                    self.wrong(Mistake::new(span.clone(), "nothing is asked of the file").help("give `has`, `lacks` or `mode`"));
+                }
+            }
+            Step::Log { level, has, lacks } => {
+                self.level(level.as_ref());
+                self.texts([has, lacks]);
+                if has.is_none() && lacks.is_none() {
+                    self.wrong(Mistake::new(span.clone(), "nothing is asked of the log").help("give `has` or `lacks`"));
+                }
+            }
+            Step::Metric { is, at_least, at_most, .. } => self.bounds(*is, *at_least, *at_most, span),
+            Step::Until { within, metric, at_least, at_most, log } => match (metric, log) {
+                (Some(_), None) => {
+                    self.bounds(None, *at_least, *at_most, span);
+                    self.real_time(within, span);
+                }
+                (None, Some(log)) => {
+                    self.text(&log.value, &log.span);
+                    self.real_time(within, span);
+                }
+                _ => self.wrong(Mistake::new(span.clone(), "it waits for one thing").help("give either `metric` or `log`")),
+            },
+            Step::Fault(name) => self.text(&name.value, &name.span),
+        }
+    }
+
+    fn texts(&mut self, lists: [&Option<OneOrMany<String>>; 2]) {
+        for text in lists.into_iter().flatten().flat_map(|texts| &texts.0) {
+            self.text(&text.value, &text.span);
+        }
+    }
+
+    fn level(&mut self, level: Option<&Name>) {
+        if let Some(level) = level
+            && !LEVELS.contains(&level.value.as_str())
+        {
+            let mistake = Mistake::new(level.span.clone(), format!("the log has no level `{}`", level.value));
+            self.wrong(mistake.meant(&level.value, LEVELS.iter().copied()));
+        }
+    }
+
+    fn bounds(&mut self, is: Option<u64>, at_least: Option<u64>, at_most: Option<u64>, span: &Span) {
+        if is.is_none() && at_least.is_none() && at_most.is_none() {
+            self.wrong(Mistake::new(span.clone(), "nothing is asked of the number").help("give `is`, `at_least` or `at_most`"));
+        }
+        if let (Some(least), Some(most)) = (at_least, at_most)
+            && least > most
+        {
+            self.wrong(Mistake::new(span.clone(), "no number is as large as `at_least` and as small as `at_most`"));
+        }
+    }
+
+    fn real_time(&mut self, within: &Length, span: &Span) {
+        if within.length > WITHIN_MAX {
+            self.wrong(Mistake::new(span.clone(), format!("`within` is real time: at most {WITHIN_MAX:?}")));
+        }
+    }
+
+    fn partition(&mut self, user: &Name) {
+        if self.connected(user).is_some() {
+            if self.cut.contains(&user.value) {
+                self.wrong(Mistake::new(user.span.clone(), format!("`{}` is cut off already", user.value)));
+            }
+            self.cut.push(user.value.clone());
+        }
+    }
+
+    fn net(&mut self, user: &Name, weather: &Spanned<Weather>) {
+        self.connected(user);
+        let Weather { delay, jitter, rate, split } = &weather.value;
+        for length in [delay, jitter].into_iter().flatten() {
+            if length.length > DELAY_MAX {
+                self.wrong(
+                    Mistake::new(weather.span.clone(), format!("`{}` is real time: at most {DELAY_MAX:?}", length.written))
+                        .help("virtual time passes with `Advance`"),
+                );
+            }
+        }
+        for (name, span) in [("rate", rate.as_ref().filter(|rate| rate.value == 0).map(|rate| &rate.span))]
+            .into_iter()
+            .chain([("split", split.as_ref().filter(|split| split.value == 0).map(|split| &split.span))])
+        {
+            if let Some(span) = span {
+                self.wrong(Mistake::new(span.clone(), format!("with a `{name}` of 0 nothing gets through")).help("`Partition` does that"));
             }
         }
     }
@@ -205,6 +381,10 @@ impl Walk {
         if self.paused.contains(&user.value) {
             self.wrong(Mistake::new(user.span.clone(), format!("`{}` is paused and sees nothing", user.value)).help("`Resume` it first"));
         }
+        let seen_nothing = matches!(pats.value.0.as_slice(), [Spanned { value: Pat::Op(Op::Nothing), .. }]);
+        if self.cut.contains(&user.value) && !seen_nothing {
+            self.wrong(Mistake::new(user.span.clone(), format!("`{}` is cut off and sees nothing", user.value)).help("`Heal` first"));
+        }
         for pat in &pats.value.0 {
             if matches!(pat.value, Pat::Op(Op::Nothing)) && pats.value.0.len() > 1 {
                 self.wrong(Mistake::new(pat.span.clone(), "`Nothing` stands alone"));
@@ -230,6 +410,10 @@ impl Walk {
         match op {
             Op::Any | Op::Nothing | Op::Closed => {}
             Op::Has(text) | Op::Starts(text) | Op::Ends(text) | Op::Like(text) => self.text(text, &pat.span),
+            Op::Re(expression) => {
+                self.text(expression, &pat.span);
+                self.regex(expression, &pat.span);
+            }
             Op::Not(inner) | Op::AtLeast(_, inner) => self.pat(inner, state, true),
             Op::OneOf(pats) | Op::AnyOrder(pats) => pats.0.iter().for_each(|pat| self.pat(pat, state, true)),
             Op::Err(wanted) => self.code(wanted, &pat.span),
@@ -258,12 +442,24 @@ impl Walk {
 
     fn capture(&mut self, hole: &Name, capture: &Capture, span: &Span) {
         let state = self.looked_at(&capture.from);
-        match (&capture.field, &capture.after) {
-            (None, None) => {
-                self.wrong(Mistake::new(span.clone(), "nothing says what to take").help("give `field`, or `after` and `until`"))
+        match (&capture.field, &capture.after, &capture.re) {
+            (None, None, None) => {
+                self.wrong(Mistake::new(span.clone(), "nothing says what to take").help("give `field`, `re`, or `after` and `until`"));
             }
-            (Some(_), Some(_)) => self.wrong(Mistake::new(span.clone(), "`field` and `after` exclude each other")),
-            (Some(field), None) if state == Some(State::Text) => {
+            (None, None, Some(expression)) => {
+                self.text(&expression.value, &expression.span);
+                if let Some(expression_read) = self.regex(&expression.value, &expression.span)
+                    && !expression_read.capture_names().flatten().any(|group| group == hole.value)
+                    && expression_read.captures_len() != 2
+                {
+                    let title = format!("no group of the expression is called `{}`", hole.value);
+                    self.wrong(Mistake::new(expression.span.clone(), title).help(format!("write it as (?P<{}>…)", hole.value)));
+                }
+            }
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                self.wrong(Mistake::new(span.clone(), "`field`, `after` and `re` exclude each other"));
+            }
+            (Some(field), None, None) if state == Some(State::Text) => {
                 self.wrong(Mistake::new(field.span.clone(), "the text dialect has no fields").help("use `after` and `until`"));
             }
             _ => {}
@@ -277,6 +473,7 @@ impl Walk {
         if self.connected(user).is_some() {
             self.users.insert(user.value.clone(), State::Gone);
             self.paused.retain(|name| *name != user.value);
+            self.cut.retain(|name| *name != user.value);
         }
     }
 
@@ -296,16 +493,28 @@ impl Walk {
         self.paused.retain(|name| *name != user.value);
     }
 
-    fn repeat(&mut self, times: u32, var: &Name, steps: &Items<Step>, span: &Span) {
-        if times == 0 || times > REPEAT_MAX {
-            self.wrong(Mistake::new(span.clone(), format!("`times` is from 1 to {REPEAT_MAX}")));
+    /// Steps in which some holes have a meaning that they have nowhere else.
+    fn looped(&mut self, vars: &[&Name], steps: &Items<Step>) {
+        for var in vars {
+            if self.holes.contains(&var.value) {
+                self.wrong(Mistake::new(var.span.clone(), format!("`{}` has a meaning already", var.value)));
+            }
+            self.holes.push(var.value.clone());
         }
-        if self.holes.contains(&var.value) {
-            self.wrong(Mistake::new(var.span.clone(), format!("`{}` has a meaning already", var.value)));
-        }
-        self.holes.push(var.value.clone());
         self.steps(steps);
-        self.holes.retain(|hole| *hole != var.value);
+        self.holes.retain(|hole| vars.iter().all(|var| var.value != *hole));
+    }
+
+    /// The expression as it is when its holes are filled, if it is one.
+    fn regex(&mut self, expression: &str, span: &Span) -> Option<regex_lite::Regex> {
+        let filling = self.holes.iter().map(|hole| (hole.clone(), "x".to_owned())).collect();
+        match regex_lite::Regex::new(&holes::fill(expression, &filling)) {
+            Ok(read) => Some(read),
+            Err(why) => {
+                self.wrong(Mistake::new(span.clone(), format!("not a regular expression: {why}")));
+                None
+            }
+        }
     }
 
     fn file(&mut self, path: &Name) {

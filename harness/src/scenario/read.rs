@@ -14,7 +14,7 @@ use ron::extensions::Extensions;
 use ron::value::RawValue;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Bytes, FIELDS, Length, Op, Pat, Role, Scenario, ServerSetup, Step};
+use super::{Bytes, FIELDS, FullRole, Length, Op, Pat, Role, Scenario, ServerSetup, Shorthand, Step};
 use crate::diagnostic::Mistake;
 use crate::source::{self, Source, Span};
 
@@ -74,6 +74,14 @@ pub(super) fn read(source: &Source) -> (Option<Scenario>, Vec<Mistake>) {
     let scenario = parse::<Fields<'_>>(&source.text).map(|fields| fields.scenario());
     let reading = READING.replace(Reading { base: 0, length: 0, mistakes: Vec::new() });
     (scenario, reading.mistakes)
+}
+
+/// Reads a list of steps that stands somewhere in a source.
+pub(super) fn read_steps(source: &Source, range: Span) -> (Option<Items<Step>>, Vec<Mistake>) {
+    READING.set(Reading { base: source.text.as_ptr().addr(), length: source.text.len(), mistakes: Vec::new() });
+    let steps = parse::<Items<Step>>(&source.text[range]);
+    let reading = READING.replace(Reading { base: 0, length: 0, mistakes: Vec::new() });
+    (steps, reading.mistakes)
 }
 
 /// The variants of an enum, as serde knows them.
@@ -149,6 +157,8 @@ fn mistake(text: &str, error: &SpannedError) -> Mistake {
         ron::Error::ExpectedDifferentStructName { expected, found } => {
             Mistake::new(span, format!("expected `{expected}(…)`, found `{found}`"))
         }
+        // What stands in place of a value ends a list or a group.
+        ron::Error::ExpectedRawValue => Mistake::new(span, "a value is missing here"),
         other => {
             let text = other.to_string();
             let mut chars = text.chars();
@@ -175,6 +185,7 @@ fn kind(outer: Option<&str>) -> &'static str {
     match outer {
         Some("Step") => "a step",
         Some("Op") => "an expectation",
+        Some("Shorthand") => "a member of the cast",
         _ => "known here",
     }
 }
@@ -245,7 +256,9 @@ impl<'de> Fields<'de> {
             timeout: self.get::<Length>("timeout").map_or(TIMEOUT, |timeout| timeout.length),
             server: self.get::<ServerSetup>("server").unwrap_or_default(),
             cast: self.get::<By<Role>>("cast").unwrap_or_default(),
+            redact: self.get("redact").unwrap_or_default(),
             steps: self.get::<Items<Step>>("steps").unwrap_or_default(),
+            faults: Vec::new(),
         }
     }
 
@@ -332,20 +345,24 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
 
 impl<'de> Deserialize<'de> for Role {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// `Text("pw")`: a member who reads what people read.
-        #[derive(serde::Deserialize)]
-        enum Other {
-            Text(String),
-        }
         let text = raw(deserializer)?;
         if is_string(text) {
-            return Ok(Role { password: parse_in(text)?, text: false });
+            return Ok(Role { password: parse_in(text)?, ..Role::default() });
         }
-        if !text.starts_with("Text") {
-            return Err(de::Error::custom("expected a password such as \"pw\", or Text(\"pw\") for somebody who speaks text"));
+        if text.starts_with('(') {
+            let FullRole { password, text, account, from } = parse_in(text)?;
+            return Ok(Role { password, text, account, from });
         }
-        let Other::Text(password) = parse_in(text)?;
-        Ok(Role { password, text: true })
+        if !text.starts_with(|c: char| c.is_alphabetic()) {
+            return Err(de::Error::custom(
+                "expected a password such as \"pw\", or Text(\"pw\"), As(\"alice\"), From(\"127.0.0.2\", \"pw\")",
+            ));
+        }
+        Ok(match parse_in(text)? {
+            Shorthand::Text(password) => Role { password, text: true, ..Role::default() },
+            Shorthand::As(account) => Role { account: Some(account), ..Role::default() },
+            Shorthand::From(address, password) => Role { password, from: Some(address), ..Role::default() },
+        })
     }
 }
 

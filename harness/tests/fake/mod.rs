@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::exit;
 use std::sync::{Arc, Mutex};
@@ -50,6 +51,7 @@ impl Outbox {
 impl World {
     fn keep(&self) {
         std::fs::write(&self.file, serde_json::to_vec(&self.kept).unwrap()).unwrap();
+        std::fs::set_permissions(&self.file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     fn tell_others(&self, name: &str, event: &Event) {
@@ -213,6 +215,7 @@ fn obey(line: &str, world: &mut World, callers: &mut Callers) {
             println!(r#"{{"quiet":true}}"#);
         }
         "digest" => println!(r#"{{"digest":"{}"}}"#, serde_json::to_string(&world.kept).unwrap().len()),
+        "metrics" => println!(r#"{{"online":{},"seq":{}}}"#, world.online.len(), world.kept.seq),
         "dump" => println!(r#"{{"online":{}}}"#, world.online.len()),
         _ => println!(r#"{{"error":"unknown"}}"#),
     }
@@ -224,6 +227,10 @@ fn command(typed: &str, me: &mut Option<String>, number: u64, outbox: &Arc<Mutex
     let refuse = |code, text: String| vec![Event::Refusal(Refusal::new(code, text))];
     match name {
         "ping" => vec![Event::Pong { token: rest.to_owned() }],
+        "grumble" => {
+            eprintln!("2026-01-01T00:00:00Z  WARN {rest}");
+            vec![Event::Done]
+        }
         "die" => {
             eprintln!("thread 'main' panicked: the fake server was told to die");
             exit(101)
