@@ -474,6 +474,9 @@ pub(super) async fn serve(shard: Rc<Shard>, connection: Rc<Connection>) {
 
 /// Hears the connection until it ends.
 async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> {
+    if let Some(seat) = connection.seat() {
+        shard.wire_opens(connection, seat);
+    }
     if connection.begins_with_tls().await? {
         let mut tls = ServerConnection::new(Arc::clone(&shard.tls)).map_err(io::Error::other)?;
         // Bounded by the outbox, like everything else that waits.

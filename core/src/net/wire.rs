@@ -160,6 +160,11 @@ impl Shard {
         }
     }
 
+    /// Tells the state machine that there is a connection.
+    pub(super) fn wire_opens(self: &Rc<Shard>, connection: &Connection, seat: &Seat) {
+        self.ask(&seat.post, |protocol, out| protocol.opened(peer(connection.id), connection.address, out));
+    }
+
     /// Gives a connection of a wire something to see.
     pub(super) fn wire_sees(self: &Rc<Shard>, connection: &Connection, seat: &Seat, event: &Event) {
         self.ask(&seat.post, |protocol, out| protocol.event(peer(connection.id), event, out));
@@ -202,7 +207,6 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
     let mut caller =
         Caller { session: connection.id, address: connection.address, dialect: 0, wire: Some(seat.wire()), after: None, leaving: None };
     let mut allowance = shard.allowance(connection.address);
-    shard.ask(&post, |protocol, out| protocol.opened(peer(connection.id), connection.address, out));
     let (mut input, mut taken) = (Vec::new(), 0);
     while !connection.is_ending() {
         let order = seat.orders.borrow_mut().pop_front();

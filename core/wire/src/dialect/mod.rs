@@ -4,6 +4,7 @@
 //! own (see [`wire`]).
 
 pub mod json;
+pub mod s4;
 pub mod text;
 pub mod wire;
 
@@ -79,7 +80,7 @@ impl From<Refusal> for Refused {
 pub static ALL: [&dyn Dialect; 2] = [&text::Text, &json::Json];
 
 /// Every wire that an address can be opened for.
-pub static WIRES: [&dyn wire::Wire; 0] = [];
+pub static WIRES: [&dyn wire::Wire; 1] = [&s4::S4];
 
 /// The wire called `name`.
 #[must_use]

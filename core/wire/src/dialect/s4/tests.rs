@@ -1,0 +1,191 @@
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::wire::Order;
+use super::*;
+use crate::refusal::code;
+
+const PEER: Peer = Peer(1);
+
+/// One connection, and what is to be done about it.
+struct Stage {
+    protocol: Box<dyn Protocol>,
+}
+
+impl Stage {
+    fn set() -> Stage {
+        let mut protocol = S4.start(&Setup { text_bytes: 4096, options: BTreeMap::new() }).unwrap();
+        protocol.opened(PEER, Ipv4Addr::LOCALHOST.into(), &mut now());
+        Stage { protocol }
+    }
+
+    /// alice, let in, with bob.
+    fn alice() -> Stage {
+        let mut stage = Stage::set();
+        stage.hears(&json!({"USERNAME": "alice"}));
+        let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: true, seq: 7 };
+        stage.does(|protocol, out| protocol.answer(PEER, &[welcome, Event::Roster { names: vec!["bob".into()], more: false }], out));
+        stage.does(|protocol, out| protocol.caught_up(PEER, out));
+        stage
+    }
+
+    fn does(&mut self, what: impl FnOnce(&mut dyn Protocol, &mut Effects)) -> Vec<Effect> {
+        let mut out = now();
+        what(&mut *self.protocol, &mut out);
+        out.into_list()
+    }
+
+    fn hears(&mut self, object: &Value) -> Vec<Effect> {
+        self.hears_bytes(&frame::encode(object))
+    }
+
+    fn hears_bytes(&mut self, mut bytes: &[u8]) -> Vec<Effect> {
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            let mut out = now();
+            let taken = self.protocol.heard(PEER, bytes, &mut out);
+            bytes = &bytes[taken..];
+            all.extend(out.into_list());
+        }
+        all
+    }
+}
+
+fn now() -> Effects {
+    Effects::new(Duration::ZERO, Millis(1_767_225_600_999))
+}
+
+/// The objects among the effects.
+fn objects(effects: &[Effect]) -> Vec<Value> {
+    let json = |effect: &Effect| match effect {
+        Effect::Frame(_, bytes) => Some(serde_json::from_slice(&bytes[frame::HEADER..]).unwrap()),
+        _ => None,
+    };
+    effects.iter().filter_map(json).collect()
+}
+
+fn order(line: &str, body: Option<&str>) -> Effect {
+    Effect::Order(PEER, Order { line: line.into(), body: body.map(str::to_owned) })
+}
+
+#[test]
+fn an_acceptance_has_everything_in_one_frame() {
+    let mut stage = Stage::set();
+    assert_eq!(stage.hears(&json!({"USERNAME": "alice"})), [order("guest", Some("alice")), Effect::Hold(PEER)]);
+    let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: true, seq: 7 };
+    let roster = Event::Roster { names: vec!["carol".into(), "Bob".into()], more: false };
+    assert_eq!(stage.does(|protocol, out| protocol.answer(PEER, &[welcome, roster], out)), [Effect::Release(PEER)]);
+    let mail =
+        Said { seq: 5, at: Millis(1_000), from: "bob".into(), to: Addressee::User("alice".into()), text: "hi".into(), ..Said::default() };
+    assert_eq!(stage.does(|protocol, out| protocol.event(PEER, &Event::Message(mail), out)), []);
+    let dave = Event::Presence { name: "dave".into(), what: Arrival::LoggedIn, at: Millis(0) };
+    assert_eq!(stage.does(|protocol, out| protocol.event(PEER, &dave, out)), []);
+    let greeted = stage.does(|protocol, out| protocol.caught_up(PEER, out));
+    assert_eq!(
+        objects(&greeted),
+        [
+            json!({"USERNAME_ACCEPTED": true, "INFO": "Welcome!", "USER_LIST": ["alice", "Bob", "carol"], "MESSAGES": [["bob", "alice", 1, "hi"]]}),
+            json!({"USERS_JOINED": ["dave"]}),
+        ]
+    );
+}
+
+#[test]
+fn a_refused_name_may_be_followed_by_another() {
+    let mut stage = Stage::set();
+    stage.hears(&json!({"USERNAME": "a b"}));
+    let refusal = Event::Refusal(Refusal::new(code::BAD_NAME, "`a b` cannot be a name"));
+    let answer = stage.does(|protocol, out| protocol.answer(PEER, &[refusal], out));
+    assert_eq!(objects(&answer), [json!({"USERNAME_ACCEPTED": false, "INFO": "bad-name: `a b` cannot be a name"})]);
+    assert_eq!(answer[1], Effect::Release(PEER));
+    assert_eq!(stage.hears(&json!({"USERNAME": "alice"}))[0], order("guest", Some("alice")));
+}
+
+#[test]
+fn messages_are_orders_and_lies_are_errors() {
+    let mut stage = Stage::alice();
+    let said = stage.hears(&json!({"MESSAGES": [
+        ["alice", "bob", 0, "  two\nlines"], ["ALICE", "all", "now", "hi"], ["bob", "alice", 0, "x"], ["alice", "bob x", 0, "y"],
+        ["alice", "bob"], 7, ["alice", "alice", 0, "/Name"],
+    ]}));
+    let orders: Vec<&Effect> = said.iter().filter(|effect| matches!(effect, Effect::Order(..))).collect();
+    assert_eq!(orders, [&order("message bob", Some("  two\nlines")), &order("broadcast", Some("hi")), &order("/Name", None)]);
+    assert_eq!(objects(&said).iter().filter(|object| object.get("ERROR").is_some()).count(), 4);
+}
+
+#[test]
+fn a_broadcast_comes_back_and_a_command_is_answered_by_oneself() {
+    let mut stage = Stage::alice();
+    stage.hears(&json!({"MESSAGES": [["alice", "ALL", 0, "žofie \u{7f}"], ["alice", "alice", 0, "/name"]]}));
+    let sent = Event::Sent { seq: 8, at: Millis(2_500), to: Addressee::Everyone, kept: false, missed: false, again: false };
+    let echo = stage.does(|protocol, out| protocol.answer(PEER, &[sent], out));
+    let [Effect::Frame(PEER, bytes)] = &echo[..] else { panic!("one frame") };
+    assert_eq!(std::str::from_utf8(&bytes[4..]).unwrap(), r#"{"MESSAGES":[["alice","ALL",2,"\u017eofie \u007f"]]}"#);
+    let answer = stage.does(|protocol, out| protocol.answer(PEER, &[Event::Done, Event::Done], out));
+    assert_eq!(objects(&answer), [json!({"MESSAGES": [["alice", "alice", 1_767_225_600, "ok\nok"]]})]);
+}
+
+#[test]
+fn what_is_no_object_of_the_protocol_is_an_error_and_no_more() {
+    let mut stage = Stage::alice();
+    for wrong in
+        [&b"\0\0\0\0"[..], b"\0\0\0\x02[]", b"\0\0\0\x02{}", b"\0\0\0\x01{", b"\0\0\0\x02\xff\xff", b"\0\0\0\x11{\"MESSAGES\": \"x\"}"]
+    {
+        let heard = stage.hears_bytes(wrong);
+        assert!(objects(&heard).len() == 1 && objects(&heard)[0].get("ERROR").is_some() && heard.len() == 1, "{wrong:?}: {heard:?}");
+    }
+    assert_eq!(stage.hears(&json!({"MESSAGES": [["alice", "bob", 0, "still here"]]})).len(), 1);
+}
+
+#[test]
+fn a_frame_that_claims_too_much_is_the_last() {
+    let mut stage = Stage::alice();
+    let heard = stage.hears_bytes(&[0xff, 0xff, 0xff, 0xff, b'{', b'}']);
+    assert!(objects(&heard)[0]["ERROR"].as_str().unwrap().contains("4294967295"));
+    assert_eq!(heard[1..], [Effect::Close(PEER)]);
+}
+
+#[test]
+fn a_long_roster_a_month_of_mail_and_a_long_answer_come_in_records() {
+    let mut stage = Stage::set();
+    stage.hears(&json!({"USERNAME": "alice", "SINCE": 3}));
+    stage.does(|protocol, out| protocol.answer(PEER, &[Event::Done], out));
+    let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: true, seq: 7 };
+    let names: Vec<String> = (0..1000).map(|n| format!("{n:0>32}")).collect();
+    stage.does(|protocol, out| protocol.answer(PEER, &[welcome, Event::Roster { names, more: false }], out));
+    let mut frames = Vec::new();
+    for seq in 0..50 {
+        let mail = Said { seq, from: "bob".into(), to: Addressee::Everyone, text: "x".repeat(500), ..Said::default() };
+        frames.extend(stage.does(|protocol, out| protocol.event(PEER, &Event::Message(mail), out)));
+    }
+    frames.extend(stage.does(|protocol, out| protocol.caught_up(PEER, out)));
+    let fact = Event::Fact(crate::event::Fact::new("x", "é".repeat(10_000)));
+    frames.extend(stage.does(|protocol, out| protocol.event(PEER, &fact, out)));
+    for frame in &frames {
+        assert!(matches!(frame, Effect::Frame(_, bytes) if bytes.len() <= 16_384), "a record takes it");
+    }
+    let objects = objects(&frames);
+    let of = |key: &str| objects.iter().filter_map(|object| object.get(key)?.as_array()).flatten().count();
+    assert_eq!((of("USER_LIST") + of("USERS_JOINED"), of("SEQ")), (1001, 50));
+    assert_eq!(objects[0]["USERNAME_ACCEPTED"], true);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_in_any_split_are_survived(
+        bytes in prop::collection::vec(prop_oneof![4 => Just(0u8), 2 => 0u8..40, 1 => any::<u8>()], 0..300),
+        objects in prop::collection::vec(prop_oneof![Just(r#"{"USERNAME":"a"}"#), Just(r#"{"MESSAGES":[["alice","ALL",1,"x"]]}"#), Just("{}")], 0..3),
+        chunk in 1usize..50,
+    ) {
+        let mut stage = Stage::alice();
+        let mut all: Vec<u8> = objects.iter().flat_map(|object| frame::encode(&serde_json::from_str::<Value>(object).unwrap())).collect();
+        all.extend(bytes);
+        for chunk in all.chunks(chunk) {
+            stage.hears_bytes(chunk);
+            prop_assert!(stage.protocol.held(PEER) <= 64 * 1024 + 4);
+        }
+    }
+}
