@@ -9,23 +9,17 @@ use chinwag_wire::name;
 /// Where a server listens unless somebody says otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 2461;
 /// Where one looks for a server unless told otherwise.
-const DEFAULT_HOST: &str = "127.0.0.1";
+pub(crate) const DEFAULT_HOST: &str = "127.0.0.1";
 
 /// What the one positional argument says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Address {
     /// Whom to log in as.
     pub(crate) user: Option<String>,
-    /// A name or an IP address, without brackets.
-    pub(crate) host: String,
+    /// A name or an IP address, without brackets, if one was given here.
+    pub(crate) host: Option<String>,
     /// The port, if one was given here.
     pub(crate) port: Option<u16>,
-}
-
-impl Default for Address {
-    fn default() -> Address {
-        Address { user: None, host: DEFAULT_HOST.to_owned(), port: None }
-    }
 }
 
 impl FromStr for Address {
@@ -43,11 +37,10 @@ impl FromStr for Address {
             })?;
         }
         let (host, port) = host_and_port(place)?;
-        let host = if host.is_empty() { DEFAULT_HOST } else { host };
         if let Some(odd) = host.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']')) {
             return Err(format!("`{}` in `{}` cannot be part of a host name", odd.escape_default(), typed.escape_debug()));
         }
-        Ok(Address { user: user.map(str::to_owned), host: host.to_owned(), port })
+        Ok(Address { user: user.map(str::to_owned), host: (!host.is_empty()).then(|| host.to_owned()), port })
     }
 }
 
@@ -110,10 +103,11 @@ mod tests {
             ("[::1]", None, "::1", None),
             ("::1", None, "::1", None),
             ("bob@fe80::1%eth0", Some("bob"), "fe80::1%eth0", None),
-            ("bob@", Some("bob"), "127.0.0.1", None),
-            (":99", None, "127.0.0.1", Some(99)),
+            ("bob@", Some("bob"), "", None),
+            (":99", None, "", Some(99)),
         ] {
-            let expected = Address { user: user.map(str::to_owned), host: host.to_owned(), port };
+            let host = (!host.is_empty()).then(|| host.to_owned());
+            let expected = Address { user: user.map(str::to_owned), host, port };
             assert_eq!(typed.parse(), Ok(expected), "{typed}");
         }
     }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use chinwag_wire::time::read_duration;
 use clap::{Parser, Subcommand};
 
-use crate::address::{Address, DEFAULT_PORT, Place};
-use crate::failure::{Failure, exit_codes_help};
+use crate::address::Address;
+use crate::config::ConfigArgs;
+use crate::failure::exit_codes_help;
 use crate::generate::GenerateArgs;
+use crate::password;
 use crate::report::Form;
 use crate::send::SendArgs;
 use crate::tail::TailArgs;
@@ -44,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub(crate) sign_up: bool,
 
+    /// The invite code, for servers where one is needed to sign up.
+    #[arg(long, value_name = "CODE", global = true, value_parser = read_invite)]
+    pub(crate) invite: Option<String>,
+
     /// Read the password from this file descriptor (its first line), for scripts.
     #[arg(long, value_name = "N", conflicts_with = "password_command", global = true)]
     pub(crate) password_fd: Option<u32>,
@@ -52,9 +58,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COMMAND", global = true)]
     pub(crate) password_command: Option<String>,
 
-    /// How long to try to get a lost link back before giving up: 90s, 15m, 2h, or 0 for not at all.
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = read_duration, global = true)]
-    pub(crate) reconnect_for: Duration,
+    /// How long to try to get a lost link back before giving up: 90s, 15m, 2h, or 0 for not at all [default: 15m].
+    #[arg(long, value_name = "TIME", value_parser = read_duration, global = true)]
+    pub(crate) reconnect_for: Option<Duration>,
+
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 
     /// For programs: print events as JSON, one object a line. Input comes from a pipe, then.
     #[arg(long, global = true)]
@@ -71,34 +81,20 @@ pub(crate) enum Errand {
     Send(SendArgs),
     Tail(TailArgs),
     Trust(TrustArgs),
+    /// Print the settings in force, or tell every mistake in them.
+    Config,
     Generate(GenerateArgs),
 }
 
 impl Args {
-    /// Whom to log in as, if the command line says so.
-    pub(crate) fn user(&self) -> Option<String> {
-        self.address.as_ref().and_then(|address| address.user.clone())
-    }
-
     /// How events are printed where a program reads them.
     pub(crate) fn form(&self) -> Form {
         if self.json { Form::Json } else { Form::Text }
     }
+}
 
-    /// Where the server is.
-    ///
-    /// # Errors
-    /// Two different ports.
-    pub(crate) fn place(&self) -> Result<Place, Failure> {
-        let address = self.address.clone().unwrap_or_default();
-        let port = match (address.port, self.port) {
-            (Some(one), Some(other)) if one != other => {
-                return Err(Failure::usage(format!("the address says port {one}, --port says {other}")));
-            }
-            (one, other) => one.or(other).unwrap_or(DEFAULT_PORT),
-        };
-        Ok(Place { host: address.host, port })
-    }
+fn read_invite(code: &str) -> Result<String, String> {
+    password::check(code).map(|()| code.to_owned()).map_err(|why| why.replace("passwords here are", "a code is"))
 }
 
 #[cfg(test)]
@@ -113,23 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn the_port_comes_from_either_side() {
-        let place = |words: &[&str]| {
-            let args = Args::try_parse_from([&["chinwag"], words].concat()).expect("parses");
-            args.place().map(|place| place.to_string()).map_err(|failure| failure.message)
-        };
-        assert_eq!(place(&[]), Ok("127.0.0.1:2461".into()));
-        assert_eq!(place(&["::1", "-p", "7"]), Ok("[::1]:7".into()));
-        assert_eq!(place(&["x:7", "-p", "7"]), Ok("x:7".into()));
-        assert!(place(&["x:7", "--port", "8"]).is_err());
-    }
-
-    #[test]
     fn an_address_may_stand_before_an_errand() {
         let parse = |words: &[&str]| Args::try_parse_from([&["chinwag"], words].concat()).expect("parses");
         let args = parse(&["alice@x:7", "send", "--plain", "--json", "bob", "hi", "--you", "-1"]);
-        assert_eq!((args.user().as_deref(), args.plain, args.json), (Some("alice"), true, true));
-        assert!(matches!(&args.errand, Some(Errand::Send(send)) if format!("{send:?}").contains(r#"["hi", "--you", "-1"]"#)), "{args:?}");
+        assert_eq!((args.address.and_then(|address| address.user).as_deref(), args.plain, args.json), (Some("alice"), true, true));
+        assert!(matches!(&args.errand, Some(Errand::Send(send)) if format!("{send:?}").contains(r#"["hi", "--you", "-1"]"#)));
         assert!(matches!(parse(&["tail", "--count", "1"]).errand, Some(Errand::Tail(_))));
         // A host that is called like an errand is named with its port.
         assert!(parse(&["send:2461"]).errand.is_none());

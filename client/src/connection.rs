@@ -389,7 +389,7 @@ pub(crate) async fn within<T>(patience: Duration, future: impl Future<Output = T
 }
 
 /// The system's words without its numbers.
-fn in_words(error: &io::Error) -> String {
+pub(crate) fn in_words(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         ErrorKind::TimedOut => "no answer in time".to_owned(),

@@ -3,24 +3,22 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustyline::config::Builder;
+use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Editor, Helper};
 
 use crate::address::Place;
+use crate::connection::in_words;
+use crate::dialogue;
 use crate::knowledge::Knowledge;
 use crate::secrets;
 
-/// How many lines are kept: some weeks of chat.
-const LINES_MAX: usize = 1000;
 /// The longest line that is kept: a page of text pasted into a chat is nothing to scroll through later.
 const LINE_BYTES_MAX: usize = 4096;
-
-/// Sets the rules that the editor itself can keep: no line twice in a row, none that begins with a space.
-pub(crate) fn rules(config: Builder) -> rustyline::Result<Builder> {
-    Ok(config.max_history_size(LINES_MAX)?.history_ignore_dups(true)?.history_ignore_space(true))
-}
 
 /// Whether `line` may be kept.
 pub(crate) fn keeps(line: &str, knowledge: &Knowledge) -> bool {
@@ -31,13 +29,22 @@ pub(crate) fn keeps(line: &str, knowledge: &Knowledge) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct HistoryFile {
     path: Option<PathBuf>,
+    lines: usize,
+    /// Whether a line could not be written.
+    failed: Arc<AtomicBool>,
 }
 
 impl HistoryFile {
     /// The file for `place` in `folder`, which is made if need be.
-    pub(crate) fn open(folder: Option<PathBuf>, place: &Place) -> HistoryFile {
-        let path = folder.filter(|folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).is_ok());
-        HistoryFile { path: path.map(|folder| folder.join(file_name(place))) }
+    /// At most `lines` are kept; 0 is no file at all.
+    pub(crate) fn open(folder: Option<PathBuf>, place: &Place, lines: usize) -> HistoryFile {
+        let path = folder.filter(|_| lines > 0).filter(|folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).is_ok());
+        HistoryFile { path: path.map(|folder| folder.join(file_name(place))), lines, failed: Arc::default() }
+    }
+
+    /// Sets the rules that the editor itself can keep: so many lines, none twice in a row, none that begins with a space.
+    pub(crate) fn rules(&self, config: Builder) -> rustyline::Result<Builder> {
+        Ok(config.max_history_size(self.lines)?.history_ignore_dups(true)?.history_ignore_space(true))
     }
 
     /// Reads what was kept.
@@ -53,9 +60,16 @@ impl HistoryFile {
         if !keeps(line, knowledge) {
             return;
         }
-        if let (Ok(true), Some(path)) = (editor.add_history_entry(line), &self.path) {
-            // A full disk is no reason not to chat.
-            let _ = editor.append_history(path);
+        if let (Ok(true), Some(path)) = (editor.add_history_entry(line), &self.path)
+            && let Err(error) = editor.append_history(path)
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            // A full disk is no reason not to chat. Said once: whoever reads it knows.
+            let why = match error {
+                ReadlineError::Io(error) => in_words(&error),
+                other => other.to_string(),
+            };
+            dialogue::say(&format!("* what you type is not remembered in {} any more ({why}); the chat goes on", path.display()));
         }
     }
 
@@ -85,8 +99,11 @@ mod tests {
         Place { host: host.to_owned(), port: 2461 }
     }
 
-    fn editor() -> Editor<(), FileHistory> {
-        Editor::with_config(rules(Config::builder()).expect("rules").build()).expect("an editor")
+    /// Enough for what a test types.
+    const LINES: usize = 50;
+
+    fn editor_of(file: &HistoryFile) -> Editor<(), FileHistory> {
+        Editor::with_config(file.rules(Config::builder()).expect("rules").build()).expect("an editor")
     }
 
     fn lines(editor: &Editor<(), FileHistory>) -> Vec<String> {
@@ -114,18 +131,18 @@ mod tests {
     #[test]
     fn a_history_survives_in_a_private_file_of_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
-        let open = |host: &str| HistoryFile::open(Some(folder.path().join("history")), &place(host));
+        let open = |host: &str| HistoryFile::open(Some(folder.path().join("history")), &place(host), LINES);
         let (file, knowledge) = (open("a.example"), for_tests());
-        let mut typing = editor();
+        let mut typing = editor_of(&file);
         for line in ["message bob hi", "whoelse", "whoelse", " secret", "passwd a b", "two\nlines"] {
             file.remember(&mut typing, line, &knowledge);
         }
-        let mut later = editor();
+        let mut later = editor_of(&file);
         file.load(&mut later);
         assert_eq!(lines(&later), ["message bob hi", "whoelse", "two\nlines"]);
         let path = file.path().expect("a file");
         assert_eq!(fs::metadata(path).expect("is there").permissions().mode() & 0o777, 0o600);
-        let mut elsewhere = editor();
+        let mut elsewhere = editor_of(&file);
         open("b.example").load(&mut elsewhere);
         assert!(lines(&elsewhere).is_empty());
     }
@@ -133,14 +150,28 @@ mod tests {
     #[test]
     fn the_file_has_a_bound() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = HistoryFile::open(Some(folder.path().to_owned()), &place("a.example"));
-        let (mut typing, knowledge) = (editor(), for_tests());
-        for n in 0..LINES_MAX + 20 {
+        let file = HistoryFile::open(Some(folder.path().to_owned()), &place("a.example"), LINES);
+        let (mut typing, knowledge) = (editor_of(&file), for_tests());
+        for n in 0..LINES + 20 {
             file.remember(&mut typing, &format!("broadcast {n}"), &knowledge);
         }
         let text = fs::read_to_string(file.path().expect("a file")).expect("reads");
-        assert!(text.lines().count() <= LINES_MAX + 1, "{} lines", text.lines().count());
-        assert!(text.ends_with(&format!("broadcast {}\n", LINES_MAX + 19)));
+        assert!(text.lines().count() <= LINES + 1, "{} lines", text.lines().count());
+        assert!(text.ends_with(&format!("broadcast {}\n", LINES + 19)));
+    }
+
+    #[test]
+    fn no_lines_are_no_file_and_a_file_that_cannot_be_written_stops_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let none = HistoryFile::open(Some(folder.path().join("none")), &place("a.example"), 0);
+        assert!(none.path().is_none() && !folder.path().join("none").exists());
+        let file = HistoryFile::open(Some(folder.path().join("history")), &place("a.example"), LINES);
+        // Nothing can be appended to a folder, whoever one is.
+        fs::create_dir(file.path().expect("a file")).expect("makes");
+        let mut typing = editor_of(&file);
+        file.remember(&mut typing, "whoelse", &for_tests());
+        assert!(file.failed.load(Ordering::Relaxed));
+        assert_eq!(lines(&typing), ["whoelse"], "it is remembered until the end");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) struct Applicant {
     pub(crate) source: Source,
     /// Whether a new name is signed up without asking.
     pub(crate) sign_up: bool,
+    /// The invite code to sign up with.
+    pub(crate) invite: Option<String>,
 }
 
 /// What one can log in with again after a lost link. Kept in memory only.
@@ -42,17 +44,16 @@ pub(crate) enum Credential {
 }
 
 impl Applicant {
-    /// The applicant that the command line speaks of.
+    /// The applicant that the command line speaks of, called `name` if that is known.
     ///
     /// # Errors
     /// It leaves something open, and nobody can be asked.
-    pub(crate) fn of(args: &Args) -> Result<Applicant, Failure> {
+    pub(crate) fn of(args: &Args, name: Option<String>) -> Result<Applicant, Failure> {
         let source = Source::of(args)?;
-        let name = args.user();
         if name.is_none() && !io::stdin().is_terminal() {
             return Err(Failure::usage("input is not a terminal, so nobody can be asked for a name: say USER@HOST"));
         }
-        Ok(Applicant { name, source, sign_up: args.sign_up })
+        Ok(Applicant { name, source, sign_up: args.sign_up, invite: args.invite.clone() })
     }
 }
 
@@ -144,7 +145,8 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
                 let safe = SafeText::new(&who);
                 return Err(Failure::login(format!("nobody called `{safe}` has an account at {}; --sign-up makes one", server.place)));
             }
-            match sign_up(&mut door, &who, password, given.is_none(), applicant.sign_up).await? {
+            let papers = Papers { can_ask: given.is_none(), unasked: applicant.sign_up, invite: applicant.invite.clone() };
+            match sign_up(&mut door, &who, password, papers).await? {
                 SignUp::Done { welcome, name, password } => return Ok(Some(door.enter(*welcome, name, password))),
                 SignUp::OtherName => continue,
                 SignUp::Left => return Ok(None),
@@ -166,8 +168,20 @@ enum SignUp {
     Left,
 }
 
-/// Makes the account. `first` is the password typed for the login, to be typed again by somebody who `can_ask`.
-async fn sign_up(door: &mut Door<'_>, name: &str, first: String, can_ask: bool, unasked: bool) -> Result<SignUp, Failure> {
+/// What there is to sign up with, besides name and password.
+struct Papers {
+    /// Whether somebody can be asked for more.
+    can_ask: bool,
+    /// Whether it is done without asking first.
+    unasked: bool,
+    invite: Option<String>,
+}
+
+/// Makes the account. `first` is the password typed for the login, to be typed again by whoever can be asked.
+async fn sign_up(door: &mut Door<'_>, name: &str, first: String, papers: Papers) -> Result<SignUp, Failure> {
+    let Papers { can_ask, unasked, mut invite } = papers;
+    // Once agreed upon, it is not asked for again because the invite code was wrong.
+    let mut agreed: Option<String> = None;
     if !unasked {
         match confirm(&format!("{name} is new here. Sign up?"))? {
             Some(true) => {}
@@ -177,22 +191,37 @@ async fn sign_up(door: &mut Door<'_>, name: &str, first: String, can_ask: bool, 
     }
     let mut first = Some(first);
     loop {
-        let password = if can_ask {
-            match agreed_password(first.take())? {
+        let password = match agreed.take() {
+            Some(password) => password,
+            None if can_ask => match agreed_password(first.take())? {
                 Some(password) => password,
                 None => return Ok(SignUp::Left),
-            }
-        } else {
-            first.take().unwrap_or_default()
+            },
+            None => first.take().unwrap_or_default(),
         };
-        let refusal = match door.knock(&machinery::register(name, &password)).await? {
+        let refusal = match door.knock(&machinery::register(name, &password, invite.as_deref())).await? {
             Ok((welcome, name)) => {
                 return Ok(SignUp::Done { welcome: Box::new(welcome), name, password });
             }
             Err(refusal) => refusal,
         };
-        if !can_ask || !(refusal.code == code::WEAK_PASSWORD || OTHER_NAME.contains(&refusal.code)) {
+        if refusal.code == code::INVITE && !can_ask {
+            let flag = if invite.is_none() { "; --invite CODE says one" } else { "" };
+            return Err(Failure::login(format!("{}{flag}", refusal.text)));
+        }
+        let mendable = [code::WEAK_PASSWORD, code::INVITE].contains(&refusal.code) || OTHER_NAME.contains(&refusal.code);
+        if !can_ask || !mendable {
             return Err(Failure::login(sentence(&refusal)));
+        }
+        if refusal.code == code::INVITE {
+            // What the server says of the missing code is about its own command line, which nobody sees here.
+            say(&SafeText::new(&refusal.text).to_string());
+            invite = ask_invite()?;
+            if invite.is_none() {
+                return Ok(SignUp::Left);
+            }
+            agreed = Some(password);
+            continue;
         }
         say(&sentence(&refusal));
         if refusal.code != code::WEAK_PASSWORD {
@@ -213,6 +242,18 @@ fn ask_name() -> Answer<String> {
             Ok(()) => return Ok(Some(typed)),
             Err(refusal) => say(&sentence(&refusal)),
         }
+    }
+}
+
+fn ask_invite() -> Answer<String> {
+    loop {
+        let Some(typed) = ask("Invite code: ")? else {
+            return Ok(None);
+        };
+        if !typed.is_empty() && !typed.contains(char::is_whitespace) {
+            return Ok(Some(typed));
+        }
+        say("an invite code is one word; Ctrl-D gives up");
     }
 }
 

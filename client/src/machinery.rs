@@ -20,9 +20,12 @@ pub(crate) fn login(name: &str, password: &str) -> String {
     format!("login {name} {password}")
 }
 
-/// Makes an account and logs in.
-pub(crate) fn register(name: &str, password: &str) -> String {
-    format!("register {name} {password}")
+/// Makes an account and logs in, with an invite code where one is needed.
+pub(crate) fn register(name: &str, password: &str, invite: Option<&str>) -> String {
+    match invite {
+        Some(code) => format!("register {name} {password} {code}"),
+        None => format!("register {name} {password}"),
+    }
 }
 
 /// Logs in with a token, and says what was seen so far; without a number the server goes by its own cursor.

@@ -11,6 +11,7 @@ mod audience;
 mod backoff;
 mod chat;
 mod complete;
+mod config;
 mod connection;
 mod dialogue;
 mod failure;
@@ -45,6 +46,7 @@ use smol::future::or;
 
 use crate::args::{Args, Errand};
 use crate::chat::Chat;
+use crate::config::{Config, Destination};
 use crate::connection::{Security, Server};
 use crate::failure::Failure;
 use crate::history::HistoryFile;
@@ -68,37 +70,46 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(Errand::Generate(generate)) = &args.errand {
+        return generate::run(generate);
+    }
+    let folder = folders().map(|folders| folders.config_dir());
+    let config = Config::read(&args.config, folder.as_deref())?;
     match &args.errand {
         None if args.json && io::stdin().is_terminal() => {
             Err(Failure::usage("--json is for programs: pipe what to say into it, or say `chinwag tail --json` to read only"))
         }
         None => {
-            let chat = arrive(args)?;
-            match chat {
-                Some((chat, history)) if !args.json && prompt::is_possible() => prompt::run(chat, &history),
+            let people = !args.json && prompt::is_possible();
+            if people && let Some(file) = config::begin(&args.config, folder.as_deref()) {
+                dialogue::say(&format!("* settings can be changed in {}", file.display()));
+            }
+            match arrive(args, &config)? {
+                Some((chat, history)) if people => prompt::run(chat, &history),
                 Some((chat, _)) => script::run(chat, args.form()),
                 None => Ok(()),
             }
         }
-        Some(Errand::Send(send)) => with_chat(args, |chat| send::run(chat, send, args.form())),
-        Some(Errand::Tail(tail)) => with_chat(args, |chat| tail::run(chat, tail, args.form())),
-        Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, args.port),
+        Some(Errand::Send(send)) => with_chat(args, &config, |chat| send::run(chat, send, args.form())),
+        Some(Errand::Tail(tail)) => with_chat(args, &config, |chat| tail::run(chat, tail, args.form())),
+        Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, |address| config.destination(Some(address), args.port)),
+        Some(Errand::Config) => config::print(&config, &args.config, folder.as_deref()),
         Some(Errand::Generate(generate)) => generate::run(generate),
     }
 }
 
 /// Logs in for an errand that has to be done.
-fn with_chat(args: &Args, errand: impl FnOnce(Chat) -> Result<(), Failure>) -> Result<(), Failure> {
-    match arrive(args)? {
+fn with_chat(args: &Args, config: &Config, errand: impl FnOnce(Chat) -> Result<(), Failure>) -> Result<(), Failure> {
+    match arrive(args, config)? {
         Some((chat, _)) => errand(chat),
         None => Err(Failure::interrupted("interrupted before the login")),
     }
 }
 
 /// Connects and logs in; `None` if the one at the keyboard leaves.
-fn arrive(args: &Args) -> Result<Option<(Chat, HistoryFile)>, Failure> {
-    let place = args.place()?;
-    let applicant = Applicant::of(args)?;
+fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, Failure> {
+    let Destination { user, place } = config.destination(args.address.as_ref(), args.port)?;
+    let applicant = Applicant::of(args, user)?;
     let server = Server { security: security(args)?, place };
     let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let knowledge = SharedKnowledge::default();
@@ -110,8 +121,9 @@ fn arrive(args: &Args) -> Result<Option<(Chat, HistoryFile)>, Failure> {
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
         return Ok(None);
     };
-    let history = HistoryFile::open(history_folder(), &server.place);
-    Ok(Some((Chat { server, inside, greeting, reconnect_for: args.reconnect_for, knowledge, leave }, history)))
+    let history = HistoryFile::open(history_folder(), &server.place, config.history);
+    let reconnect_for = args.reconnect_for.unwrap_or(config.reconnect_for.0);
+    Ok(Some((Chat { server, inside, greeting, reconnect_for, knowledge, leave }, history)))
 }
 
 type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);

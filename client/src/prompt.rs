@@ -18,7 +18,7 @@ use crate::audience::Audience;
 use crate::chat::{Chat, TYPED_MAX};
 use crate::complete::Assistant;
 use crate::failure::Failure;
-use crate::history::{self, HistoryFile};
+use crate::history::HistoryFile;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::screen::{Look, Output, Screen, Settled, wants_colours};
@@ -45,7 +45,7 @@ pub(crate) fn is_possible() -> bool {
 pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
     let look = Look::with_colours(wants_colours());
-    let mut editor = editor(&chat.knowledge, look.has_colours()).map_err(broken)?;
+    let mut editor = editor(&chat.knowledge, look.has_colours(), history).map_err(broken)?;
     history.load(&mut editor);
     let printer = editor.create_external_printer().map_err(broken)?;
     let output = Output::AbovePrompt(Box::new(printer));
@@ -85,8 +85,9 @@ fn prompt_of(name: &str, colours: bool) -> (String, String) {
     (plain, shown)
 }
 
-fn editor(knowledge: &SharedKnowledge, colours: bool) -> rustyline::Result<LineEditor> {
-    let config = history::rules(Config::builder())?
+fn editor(knowledge: &SharedKnowledge, colours: bool, history: &HistoryFile) -> rustyline::Result<LineEditor> {
+    let config = history
+        .rules(Config::builder())?
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)
         .bell_style(BellStyle::None)

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 
-use crate::address::{Address, DEFAULT_PORT, Place};
+use crate::address::Address;
+use crate::config::Destination;
 use crate::failure::Failure;
 use crate::trust::{Fingerprint, KnownHosts};
 
@@ -43,21 +44,21 @@ fn read_fingerprint(word: &str) -> Result<Fingerprint, String> {
     word.parse().map_err(|()| "expected `SHA256:` and 64 hexadecimal digits".to_owned())
 }
 
-/// Does what `args` say with `known`. A port in the address goes before `port`.
+/// Does what `args` say with `known`; `find` knows where an address leads.
 ///
 /// # Errors
 /// The file cannot be read or written, or there is nothing to forget.
-pub(crate) fn run(args: &TrustArgs, known: &KnownHosts, port: Option<u16>) -> Result<(), Failure> {
-    let place = |server: &Address| Place { host: server.host.clone(), port: server.port.or(port).unwrap_or(DEFAULT_PORT) };
+pub(crate) fn run(args: &TrustArgs, known: &KnownHosts, find: impl Fn(&Address) -> Result<Destination, Failure>) -> Result<(), Failure> {
+    let place = |server: &Address| find(server).map(|destination| destination.place);
     let text = match &args.what {
         What::List => known.all()?.into_iter().map(|(place, fingerprint)| format!("{place} {fingerprint}\n")).collect(),
         What::Accept { server, fingerprint } => {
-            let place = place(server);
+            let place = place(server)?;
             known.remember(&place, *fingerprint)?;
             format!("{place} has to show the certificate {fingerprint} from now on\n")
         }
         What::Forget { server } => {
-            let place = place(server);
+            let place = place(server)?;
             if !known.forget(&place)? {
                 return Err(Failure::usage(format!("nothing is remembered of {place}; `chinwag trust list` shows what is")));
             }

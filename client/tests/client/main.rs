@@ -3,4 +3,5 @@
 mod errands;
 mod piped;
 mod scripted;
+mod settings;
 mod tls;

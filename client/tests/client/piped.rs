@@ -57,6 +57,35 @@ fn a_new_name_is_signed_up_when_the_command_line_says_so() {
 }
 
 #[test]
+fn an_invite_code_comes_from_the_command_line() {
+    for (words, register, said) in [
+        (&["--sign-up", "--invite", "sesame"][..], "register alice secret sesame", None),
+        (&["--sign-up"], "register alice secret", Some("--invite CODE")),
+        (&["--sign-up", "--invite", "wrong"], "register alice secret wrong", Some("needs an invite")),
+    ] {
+        let server = Server::listen();
+        let mut client = Client::alice(&server, words);
+        client.types_last("");
+        let mut link = server.accept();
+        let login = link.expect("login alice secret");
+        link.answer(&login, refusal("no-such-user", "nobody called `alice` has an account"));
+        let register = link.expect(register);
+        if let Some(said) = said {
+            link.answer(&register, refusal("invite", "this server needs an invite code"));
+            let ended = client.ends();
+            assert_eq!(ended.exit, Some(3), "{ended:?}");
+            assert!(ended.err.contains(said), "{}", ended.err);
+        } else {
+            link.answer(&register, json!({"type": "welcome", "name": "alice", "registered": true, "seq": 0}));
+            let token = link.expect("/token");
+            link.answer(&token, json!({"type": "token", "token": "tok-1", "expires": 0}));
+            link.see_off();
+            assert_eq!(client.ends().exit, Some(0));
+        }
+    }
+}
+
+#[test]
 fn a_login_that_is_refused_is_exit_3() {
     for (code, text, said) in [
         ("no-such-user", "nobody called `alice` has an account", "--sign-up makes one"),
