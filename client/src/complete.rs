@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use chinwag_wire::split::{self, Spot};
-use chinwag_wire::{ArgCard, Complete, SafeText, Shape};
+use chinwag_wire::{ArgCard, Complete, SafeText, Shape, name};
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
@@ -95,7 +95,7 @@ impl Hint for Remark {
 fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
     let (word, words) = match split::spot(typed, &knowledge.cards) {
         Spot::Name(word) => (word, command_names(word, knowledge)),
-        Spot::Addressee(word) => (word, matching(word, knowledge.seen().chain([ALL]))),
+        Spot::Addressee(word) => (word, people(word, knowledge.seen().chain([ALL]))),
         Spot::Argument { card, index, typed: word } => match card.args.get(index) {
             Some(arg) => (word, argument(arg, word, knowledge)),
             None => (word, Vec::new()),
@@ -107,8 +107,8 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
 
 fn argument(arg: &ArgCard, word: &str, knowledge: &Knowledge) -> Vec<Pair> {
     match &arg.kind.complete {
-        Complete::OnlineUsers => matching(word, knowledge.online()),
-        Complete::KnownUsers => matching(word, knowledge.seen()),
+        Complete::OnlineUsers => people(word, knowledge.online()),
+        Complete::KnownUsers => people(word, knowledge.seen()),
         Complete::Commands => command_names(word, knowledge),
         Complete::Files => files(word, arg.kind.shape),
         Complete::OneOf(words) => matching(word, words.iter().map(AsRef::as_ref)),
@@ -124,10 +124,16 @@ fn command_names(word: &str, knowledge: &Knowledge) -> Vec<Pair> {
 
 /// Those of `all` that begin with `word`, in upper or lower case, each with a space behind it.
 fn matching<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> Vec<Pair> {
-    all.filter(|candidate| begins(candidate, word))
-        .take(CANDIDATES_MAX)
-        .map(|candidate| Pair { display: candidate.to_owned(), replacement: format!("{candidate} ") })
-        .collect()
+    offered(all.filter(|candidate| begins(candidate, word)))
+}
+
+/// Those of `all` that begin with `word` as names are compared: `e` begins no `Émilie`, but `é` does however it is typed.
+fn people<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> Vec<Pair> {
+    offered(all.filter(|candidate| name::begins(candidate, word)))
+}
+
+fn offered<'a>(fitting: impl Iterator<Item = &'a str>) -> Vec<Pair> {
+    fitting.take(CANDIDATES_MAX).map(|candidate| Pair { display: candidate.to_owned(), replacement: format!("{candidate} ") }).collect()
 }
 
 fn begins(candidate: &str, word: &str) -> bool {
@@ -210,12 +216,26 @@ fn masked<'l>(line: &'l str, knowledge: &Knowledge) -> Cow<'l, str> {
 
 #[cfg(test)]
 mod tests {
+    use chinwag_wire::Event;
+
     use super::*;
     use crate::knowledge::for_tests;
 
     fn completed(typed: &str) -> (usize, Vec<String>) {
         let (start, pairs) = candidates(typed, &for_tests());
         (start, pairs.into_iter().map(|pair| pair.replacement).collect())
+    }
+
+    #[test]
+    fn people_are_found_however_they_are_typed() {
+        let mut knowledge = for_tests();
+        knowledge.learn(&Event::Roster { names: vec!["Émilie".into(), "emil".into(), "жанна".into()], more: false });
+        for (typed, start, word) in [("@é", 1, "Émilie "), ("message e\u{301}M", 8, "Émilie "), ("@ЖА", 1, "жанна "), ("@ｅｍ", 1, "emil ")]
+        {
+            let (at, pairs) = candidates(typed, &knowledge);
+            assert_eq!((at, pairs.into_iter().map(|pair| pair.replacement).collect::<Vec<_>>()), (start, vec![word.to_owned()]), "{typed}");
+        }
+        assert!(candidates("ｍｅ", &knowledge).1.is_empty(), "commands are ASCII");
     }
 
     #[test]

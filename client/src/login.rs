@@ -15,7 +15,7 @@ use crate::password::{self, Source};
 /// What marks the answers to the lines of the login.
 const TAG: &str = "login";
 /// Reasons to ask for another name.
-const OTHER_NAME: &[Code] = &[code::BAD_NAME, code::RESERVED_NAME, code::NAME_TAKEN, code::SESSION_EXISTS, code::GUESTS];
+const OTHER_NAME: &[Code] = &[code::BAD_NAME, code::RESERVED_NAME, code::NAME_TAKEN, code::LOOK_ALIKE, code::SESSION_EXISTS, code::GUESTS];
 
 /// Who wants in, as far as the command line says.
 pub(crate) struct Applicant {

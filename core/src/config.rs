@@ -240,7 +240,7 @@ impl Config {
         refuse(self.log.parse::<tracing::Level>().is_err(), "`log` is error, warn, info, debug or trace");
         found.extend(self.listen.0.iter().filter_map(|door| door.mistake(self)));
         for name in &self.operators.0 {
-            if let Err(refusal) = chinwag_wire::name::check(name) {
+            if let Err(refusal) = crate::naming::check(name) {
                 found.push(format!("`operators`: {}", refusal.text));
             }
         }

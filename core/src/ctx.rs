@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
+use chinwag_wire::name::folded;
 use chinwag_wire::{Card, Event, Fact, Millis, Refusal, code};
 use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
-use crate::hall::{Act, CONSOLE_NAME, Departure, Intent, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
+use crate::hall::{Act, CONSOLE_NAME, Departure, Intent, NameOf, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
 use crate::spoken::Spoken;
@@ -250,12 +251,8 @@ impl Ctx {
         }
         self.check_password(password)?;
         // Before the work of hashing; the hall looks again when it decides.
-        chinwag_wire::name::check(name)?;
         self.check_may_take(name)?;
-        if let Some(taken) = self.view(|view| view.hall().named(name).map(|_| name.to_owned())) {
-            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{taken}` is taken"))
-                .hint("choose another name, or log in if it is yours"));
-        }
+        self.view(|view| view.hall().check_free(name, NameOf::Account))?;
         let password = self.server.passwords.hash(password.to_owned()).await?;
         let receipt = self.submit(Act::Register { name: name.to_owned(), password, acknowledges: self.acknowledges() })?;
         self.greet(receipt.seq, true);
@@ -270,7 +267,7 @@ impl Ctx {
         self.view(|view| Need::LoggedOut.check_console(view))?;
         if self.user.is_some() {
             // A program that registers and then logs in is where it wants to be.
-            if self.name.eq_ignore_ascii_case(name) {
+            if folded(&self.name) == folded(name) {
                 self.greet(self.view(|view| view.hall().head()), false);
                 return Ok(());
             }

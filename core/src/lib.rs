@@ -17,6 +17,7 @@ pub mod ctx;
 pub mod dispatch;
 mod fault;
 pub mod hall;
+pub mod naming;
 mod net;
 pub mod passwords;
 pub mod program;

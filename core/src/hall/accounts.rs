@@ -13,28 +13,18 @@ impl Hall {
         acknowledges: bool,
     ) -> Result<Applied, Refusal> {
         self.check_not_logged_in(origin)?;
-        self.check_free(wanted)?;
+        let wanted = self.check_free(wanted, NameOf::Account)?;
         let id = UserId(self.next_account);
         self.next_account += 1;
-        let user = User { joined: seq, cursor: seq, ..User::new(wanted, Some(password.clone().into())) };
-        self.names.insert(name::folded(wanted).into(), id);
+        let user = User { joined: seq, cursor: seq, ..User::new(&wanted, Some(password.clone().into())) };
+        self.names.take(&wanted, Holder::User(id));
         self.users.insert(id, user);
-        let row = Row::Account { user: id, name: wanted.to_owned(), password, joined: seq, at: now };
+        let row = Row::Account { user: id, name: wanted, password, joined: seq, at: now };
         let mut applied = self.enter(now, origin, id, None, None, acknowledges);
         applied.durable = true;
         applied.receipt.seq = seq;
         applied.rows.insert(0, row);
         Ok(applied)
-    }
-
-    /// Whether `wanted` can be the name of a new account or guest.
-    pub(super) fn check_free(&self, wanted: &str) -> Result<(), Refusal> {
-        name::check(wanted)?;
-        if self.named(wanted).is_some() {
-            return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{wanted}` is taken"))
-                .hint("choose another name, or log in if it is yours"));
-        }
-        Ok(())
     }
 
     pub(super) fn change_password(&mut self, origin: SessionId, password: String) -> Result<Applied, Refusal> {
@@ -60,7 +50,7 @@ impl Hall {
         }
         self.forget_tokens(id);
         if let Some(user) = self.users.remove(&id) {
-            self.names.remove(name::folded(&user.name).as_str());
+            self.names.give_back(&user.name, Holder::User(id));
             for other in user.blocks.union(&user.blocked_by) {
                 if let Some(other) = self.users.get_mut(other) {
                     other.blocks.remove(&id);

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod intent;
+mod names;
 mod operators;
 mod sessions;
 mod speech;
@@ -17,7 +18,10 @@ use std::time::Duration;
 
 use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 
+use crate::naming;
+
 pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
+pub use names::{Holder, NameOf};
 pub use operators::CONSOLE_NAME;
 use operators::note_outcome;
 pub(crate) use operators::{not_for_console, not_permitted};
@@ -174,7 +178,7 @@ struct Failures {
 pub struct Hall {
     policy: Policy,
     users: HashMap<UserId, User>,
-    names: HashMap<Box<str>, UserId>,
+    names: names::Names,
     sessions: HashMap<SessionId, Session>,
     online: BTreeSet<UserId>,
     tokens: HashMap<TokenHash, Token>,
@@ -232,7 +236,7 @@ impl Hall {
         let mut hall = Hall {
             policy,
             users: HashMap::with_capacity(loaded.accounts.len()),
-            names: HashMap::with_capacity(loaded.accounts.len()),
+            names: names::Names::with_capacity(loaded.accounts.len()),
             sessions: HashMap::new(),
             online: BTreeSet::new(),
             tokens: HashMap::new(),
@@ -252,7 +256,7 @@ impl Hall {
                 newest: loaded.head,
                 ..User::new(&row.name, Some(row.password.into()))
             };
-            hall.names.insert(name::folded(&row.name).into(), row.user);
+            hall.names.take(&row.name, Holder::User(row.user));
             hall.users.insert(row.user, user);
         }
         for (by, whom) in loaded.blocks {
@@ -324,11 +328,35 @@ impl Hall {
         self.users.get(&id)
     }
 
-    /// Who has this name (in any case), account or guest.
+    /// Who has this name (however it is written, see [`name::folded`]), account or guest.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<(UserId, &User)> {
-        let id = *self.names.get(name::folded(name).as_str())?;
+        let Holder::User(id) = self.names.holder(name)? else { return None };
         Some((id, self.users.get(&id)?))
+    }
+
+    /// Who or what has this name, however it is written.
+    #[must_use]
+    pub fn holder(&self, name: &str) -> Option<Holder> {
+        self.names.holder(name)
+    }
+
+    /// Whether `wanted` is fit for a name, free, and looks like no other, and the form to keep and show it in. Whoever
+    /// takes a name asks this.
+    ///
+    /// # Errors
+    /// `bad-name`, `reserved-name`, `name-taken` or `look-alike`.
+    pub fn check_free(&self, wanted: &str, of: NameOf) -> Result<String, Refusal> {
+        let name = self.names.check_free(wanted, of)?;
+        // A configured operator may not have registered yet.
+        let operators = &self.policy.operators;
+        let looks = naming::skeletons(&name);
+        if !operators.contains(&name::folded(&name))
+            && operators.iter().any(|operator| naming::skeletons(operator).iter().any(|look| looks.contains(look)))
+        {
+            return Err(names::like_a_reserved_one(&name));
+        }
+        Ok(name)
     }
 
     /// The session on this connection, if it is logged in.

@@ -45,11 +45,11 @@ impl Hall {
 
     pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: &str, acknowledges: bool) -> Result<Applied, Refusal> {
         self.check_not_logged_in(origin)?;
-        self.check_free(wanted)?;
+        let wanted = self.check_free(wanted, NameOf::Guest)?;
         let id = UserId(self.next_guest);
         self.next_guest -= 1;
-        self.names.insert(name::folded(wanted).into(), id);
-        self.users.insert(id, User { joined: self.head, cursor: self.head, ..User::new(wanted, None) });
+        self.names.take(&wanted, Holder::User(id));
+        self.users.insert(id, User { joined: self.head, cursor: self.head, ..User::new(&wanted, None) });
         Ok(self.enter(now, origin, id, None, None, acknowledges))
     }
 
@@ -140,7 +140,7 @@ impl Hall {
 
     fn forget_guest(&mut self, id: UserId) {
         let Some(guest) = self.users.remove(&id) else { return };
-        self.names.remove(name::folded(&guest.name).as_str());
+        self.names.give_back(&guest.name, Holder::User(id));
         for other in guest.blocks.union(&guest.blocked_by) {
             if let Some(other) = self.users.get_mut(other) {
                 other.blocks.remove(&id);

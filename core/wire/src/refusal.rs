@@ -95,7 +95,7 @@ codes! {
     ARCHIVED = "archived";
     /// The line is not what the dialect expects, for example not a JSON object.
     BAD_FRAME = "bad-frame";
-    /// The name has characters that names cannot have, or is too long.
+    /// The name has characters that names cannot have, mixes scripts, or is too long.
     BAD_NAME = "bad-name";
     /// The session token is unknown, expired or revoked.
     BAD_TOKEN = "bad-token";
@@ -123,6 +123,8 @@ codes! {
     LINE_TOO_LONG = "line-too-long";
     /// Too many wrong passwords for this name from this address.
     LOCKED_OUT = "locked-out";
+    /// The name looks like one that is taken.
+    LOOK_ALIKE = "look-alike";
     /// You may not say anything in this room for now.
     MUTED = "muted";
     /// Somebody has this name already: an account, or a guest who is here.
