@@ -45,7 +45,7 @@ fn obey(running: &Running, line: &str) -> Result<Value, String> {
         }
         "dump" => Ok(dump(running)),
         "metrics" => Ok(metrics(running)),
-        "fault" if rest.trim().is_empty() => crate::fault::names().map(|names| json!({ "faults": names })),
+        "fault" if rest.trim().is_empty() => crate::fault::names().map(|names| json!({ "faults": names.iter().map(|(name, _)| name).collect::<Vec<_>>(), "what": names.iter().map(|(_, what)| what).collect::<Vec<_>>() })),
         "fault" => crate::fault::switch(rest.trim()).map(|()| json!({ "ok": true })),
         other => Err(format!("there is no control command `{other}`; there are now, advance, quiesce, digest, dump, metrics and fault")),
     }

@@ -11,6 +11,7 @@ use smol::future::FutureExt;
 
 use crate::command::AnyCommand;
 use crate::ctx::{Caller, Ctx};
+use crate::fault::Fault;
 use crate::hall::{Act, Intent};
 use crate::server::Server;
 
@@ -39,6 +40,9 @@ pub(crate) async fn carry_out(server: &Arc<Server>, caller: &mut Caller, order: 
 }
 
 async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: Option<&str>) -> Option<Answer> {
+    if Fault::LogLines.is_on() {
+        tracing::info!(line = &*line.text, "said");
+    }
     let (name, rest) = match split::line(&line.text) {
         Asked::Nothing if line.marks == Marks::default() => return None,
         // Whoever waits for the answer under a tag waits for this one too.
@@ -73,7 +77,15 @@ async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: 
         None
     };
     let mut ctx = Ctx::new(server, caller, &line.marks, who);
-    let run = AssertUnwindSafe(command.start(&mut ctx, ready)).catch_unwind();
+    let run = async {
+        let faulty = command.spec().name == "whoami";
+        assert!(!(faulty && Fault::CommandPanics.is_on()), "a fault that was switched on");
+        if faulty && Fault::CommandStuck.is_on() {
+            smol::future::pending::<()>().await;
+        }
+        command.start(&mut ctx, ready).await
+    };
+    let run = AssertUnwindSafe(run).catch_unwind();
     let outcome = run.or(async {
         server.clock.sleep_until(server.clock.elapsed() + command.spec().deadline).await;
         Ok(Err(Refusal::new(code::DEADLINE, format!("`{}` took too long", command.spec().name)).hint("try again later")))
@@ -105,7 +117,7 @@ impl Answer {
     /// To a line that did not get as far as a command.
     #[must_use]
     pub fn refused(refusal: Refusal) -> Answer {
-        Answer { events: vec![Event::Refusal(refusal)], activity: false }
+        Answer { events: vec![Event::Refusal(refusal)], activity: Fault::NonsenseIsActivity.is_on() }
     }
 
     /// As bytes, in the dialect the caller speaks now.

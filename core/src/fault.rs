@@ -1,64 +1,124 @@
-//! Named faults, for harnesses that prove their scenarios would notice. Only in builds with the feature `faults`, and
+//! Named faults, for harnesses that prove their scenarios would notice. Only in debug builds with the feature `faults`, and
 //! only switched on through the control channel; in all others every fault is off, and costs nothing.
+//!
+//! Each is one mistake that somebody could make, in one line at the place where it would be made.
 
-#[cfg(feature = "faults")]
+#[cfg(all(feature = "faults", debug_assertions))]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A way for the server to be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $fault:ident = $name:literal,)+) => {
+        /// A way for the server to be wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Fault {
+            $($(#[doc = $doc])+ $fault,)+
+        }
+
+        #[cfg(all(feature = "faults", debug_assertions))]
+        const ALL: &[(&str, &str, Fault)] = &[$(($name, concat!($($doc),+), Fault::$fault),)+];
+    };
+}
+
+faults! {
     /// Answers do not wait for what they answer for.
-    AckBeforeEffects,
+    AckBeforeEffects = "ack-before-effects",
+    /// A message to one user gets through to whoever blocks its sender.
+    BlockNotChecked = "block-not-checked",
+    /// A block is not stored.
+    BlockNotKept = "block-not-kept",
+    /// Only who blocks does not see the other; the other still sees them.
+    BlockOneWay = "block-one-way",
+    /// What is said to all reaches those who block its sender.
+    BroadcastToBlockers = "broadcast-to-blockers",
+    /// What is said to all comes back to its sender.
+    BroadcastToSelf = "broadcast-to-self",
+    /// Hashing has too much to do: every password has to wait, and is told so.
+    BusyHashing = "busy-hashing",
+    /// The command `whoami` panics.
+    CommandPanics = "command-panics",
+    /// The command `whoami` never ends.
+    CommandStuck = "command-stuck",
+    /// An acknowledgement counts for everything said so far.
+    CursorTooFar = "cursor-too-far",
     /// The third message of a page of kept mail is lost.
-    DropThirdMail,
-    /// Comings and goings are announced to those they are hidden from.
-    LeakPresence,
-    /// The store refuses every commit, as on a full disk.
-    StoreFull,
+    DropThirdMail = "drop-third-mail",
     /// A resend is taken for a new message.
-    ForgetKeys,
+    ForgetKeys = "forget-keys",
+    /// Wrong passwords are counted, and nothing comes of it.
+    ForgetLockOut = "forget-lock-out",
+    /// A guest who has left keeps the name.
+    GuestStays = "guest-stays",
+    /// The past shows what was hidden when it was said.
+    HistoryShowsHidden = "history-shows-hidden",
+    /// The idle timeout comes a second late.
+    IdleTooLate = "idle-too-late",
+    /// Tokens outlive a change of the password.
+    KeepTokens = "keep-tokens",
+    /// Comings and goings are announced to those they are hidden from.
+    LeakPresence = "leak-presence",
+    /// A lock-out ends a second early.
+    LockTooShort = "lock-too-short",
+    /// Lines are logged as they are.
+    LogLines = "log-lines",
+    /// Kept mail looks as if it had just been said.
+    MailNotMarked = "mail-not-marked",
+    /// The last message that was seen comes again at the next login.
+    MailTwice = "mail-twice",
+    /// A name is only itself in the case in which it was registered.
+    NamesByCase = "names-by-case",
+    /// Lines that are no command keep the idle timeout away.
+    NonsenseIsActivity = "nonsense-is-activity",
+    /// Every session of a user is announced.
+    PresencePerSession = "presence-per-session",
+    /// One session more than allowed.
+    SessionTooMany = "session-too-many",
+    /// Nobody is told that the server ends.
+    ShutdownUnsaid = "shutdown-unsaid",
+    /// What is committed is not.
+    SkipCommit = "skip-commit",
+    /// What was read is taken for whole letters.
+    SplitLetters = "split-letters",
+    /// The store refuses every commit, as on a full disk.
+    StoreFull = "store-full",
+    /// Of two messages to one user that wait, the later one overtakes.
+    SwapMessages = "swap-messages",
+    /// The longest text is one byte shorter.
+    TextTooShort = "text-too-short",
+    /// Tokens are good for ever.
+    TokenForEver = "token-for-ever",
 }
 
 impl Fault {
     /// Whether it is switched on.
-    #[cfg(not(feature = "faults"))]
+    #[cfg(not(all(feature = "faults", debug_assertions)))]
     #[allow(clippy::unused_self, reason = "the same call in both builds")]
     pub(crate) const fn is_on(self) -> bool {
         false
     }
 
     /// Whether it is switched on.
-    #[cfg(feature = "faults")]
+    #[cfg(all(feature = "faults", debug_assertions))]
     pub(crate) fn is_on(self) -> bool {
         ON[self as usize].load(Ordering::Relaxed)
     }
 }
 
-#[cfg(feature = "faults")]
-const ALL: [(&str, Fault); 5] = [
-    ("ack-before-effects", Fault::AckBeforeEffects),
-    ("drop-third-mail", Fault::DropThirdMail),
-    ("leak-presence", Fault::LeakPresence),
-    ("store-full", Fault::StoreFull),
-    ("forget-keys", Fault::ForgetKeys),
-];
-
-#[cfg(feature = "faults")]
+#[cfg(all(feature = "faults", debug_assertions))]
 static ON: [AtomicBool; ALL.len()] = [const { AtomicBool::new(false) }; ALL.len()];
 
 /// Obeys `NAME` or `NAME off`.
 ///
 /// # Errors
 /// When there is no such fault, or there are none in this build.
-#[cfg(feature = "faults")]
+#[cfg(all(feature = "faults", debug_assertions))]
 pub(crate) fn switch(text: &str) -> Result<(), String> {
     let (name, off) = text.split_once(' ').map_or((text, false), |(name, rest)| (name, rest.trim() == "off"));
-    match ALL.iter().find(|(known, _)| *known == name) {
-        Some((_, fault)) => {
+    match ALL.iter().find(|(known, ..)| *known == name) {
+        Some((_, _, fault)) => {
             ON[*fault as usize].store(!off, Ordering::Relaxed);
             Ok(())
         }
-        None => Err(format!("there is no fault `{name}`; there are {}", ALL.map(|(name, _)| name).join(", "))),
+        None => Err(format!("there is no fault `{name}`; there are {}", ALL.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", "))),
     }
 }
 
@@ -66,25 +126,25 @@ pub(crate) fn switch(text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// When there is no such fault, or there are none in this build.
-#[cfg(not(feature = "faults"))]
+#[cfg(not(all(feature = "faults", debug_assertions)))]
 pub(crate) fn switch(_: &str) -> Result<(), String> {
-    Err("this server was built without faults".to_owned())
+    names().map(drop)
 }
 
-/// The names of all faults.
+/// The names of all faults, and what each does.
 ///
 /// # Errors
 /// When there are none in this build.
-#[cfg(feature = "faults")]
-pub(crate) fn names() -> Result<Vec<&'static str>, String> {
-    Ok(ALL.map(|(name, _)| name).to_vec())
+#[cfg(all(feature = "faults", debug_assertions))]
+pub(crate) fn names() -> Result<Vec<(&'static str, &'static str)>, String> {
+    Ok(ALL.iter().map(|(name, what, _)| (*name, what.trim())).collect())
 }
 
-/// The names of all faults.
+/// The names of all faults, and what each does.
 ///
 /// # Errors
 /// When there are none in this build.
-#[cfg(not(feature = "faults"))]
-pub(crate) fn names() -> Result<Vec<&'static str>, String> {
+#[cfg(not(all(feature = "faults", debug_assertions)))]
+pub(crate) fn names() -> Result<Vec<(&'static str, &'static str)>, String> {
     Err("this server was built without faults".to_owned())
 }

@@ -12,6 +12,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chinwag_wire::{Refusal, code};
 
 use crate::chance::Chance;
+use crate::fault::Fault;
 
 /// The longest password, in bytes: longer than any passphrase, short enough not to be a burden.
 pub const PASSWORD_MAX: usize = 256;
@@ -84,6 +85,9 @@ impl Passwords {
     /// # Errors
     /// `busy` when too many wait.
     pub async fn verify(&self, password: String, phc: String) -> Result<bool, Refusal> {
+        if Fault::BusyHashing.is_on() {
+            return Err(busy());
+        }
         let (answer, answered) = async_channel::bounded(1);
         self.jobs.try_send(Job::Verify { password, phc, answer }).map_err(|_| busy())?;
         answered.recv().await.map_err(|_| busy())?

@@ -409,6 +409,9 @@ fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> 
     if Fault::StoreFull.is_on() {
         return Err(StoreError("the disk is full (a fault that was switched on)".to_owned()));
     }
+    if Fault::SkipCommit.is_on() {
+        return Ok(());
+    }
     writer.commit(&batch.rows, batch.head, batch.durable)
 }
 
@@ -461,7 +464,9 @@ impl State {
                 }
                 Reach::Sessions(sessions) => {
                     for session in sessions {
-                        self.outputs[session.shard()].push(Output::See { session, spoken: Arc::clone(&spoken) });
+                        let outputs = &mut self.outputs[session.shard()];
+                        let behind = if Fault::SwapMessages.is_on() { outputs.len().saturating_sub(1) } else { outputs.len() };
+                        outputs.insert(behind, Output::See { session, spoken: Arc::clone(&spoken) });
                     }
                 }
             },

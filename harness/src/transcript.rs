@@ -49,6 +49,8 @@ pub struct Transcript {
     named: Vec<(String, String)>,
     /// What stands in place of what, as the scenario says.
     redact: Vec<(Regex, String)>,
+    /// Whose lines are left out.
+    omit: Vec<String>,
 }
 
 impl Transcript {
@@ -57,9 +59,10 @@ impl Transcript {
     pub fn new(scenario: &Scenario) -> Transcript {
         let mut names: Vec<String> = scenario.cast.0.iter().map(|(name, _)| name.value.clone()).collect();
         connected(&scenario.steps, &mut names);
+        let omit = scenario.omit.0.iter().map(|name| name.value.clone()).collect();
         // What is no expression was told when the scenario was checked.
         let redact = scenario.redact.0.iter().filter_map(|item| Some((Regex::new(&item.value.0).ok()?, item.value.1.clone())));
-        Transcript { names, rows: Vec::new(), open: Vec::new(), named: Vec::new(), redact: redact.collect() }
+        Transcript { names, rows: Vec::new(), open: Vec::new(), named: Vec::new(), redact: redact.collect(), omit }
     }
 
     /// A value was remembered under a name. One that is long enough to be random is shown by that name from here on,
@@ -101,6 +104,9 @@ impl Transcript {
 
     /// A user heard something.
     pub fn heard(&mut self, step: &str, user: &str, heard: &Heard) {
+        if self.omit.iter().any(|name| name == user) {
+            return;
+        }
         self.did(step, user, '<', said(heard));
     }
 

@@ -77,7 +77,7 @@ impl Hall {
     }
 
     fn forget_tokens(&mut self, id: UserId) {
-        self.tokens.retain(|_, token| token.user != id);
+        self.tokens.retain(|_, token| token.user != id || Fault::KeepTokens.is_on());
         for session in self.sessions.values_mut().filter(|session| session.user == id) {
             session.token = None;
         }
@@ -112,7 +112,7 @@ impl Hall {
     #[allow(clippy::unused_self, reason = "reads as one of the hall's verbs")]
     fn kept_if_accounts(&self, id: UserId, whom: UserId, row: Row) -> Applied {
         let kept = !id.is_guest() && !whom.is_guest();
-        Applied { durable: kept, rows: if kept { vec![row] } else { Vec::new() }, ..Applied::default() }
+        Applied { durable: kept, rows: if kept && !Fault::BlockNotKept.is_on() { vec![row] } else { Vec::new() }, ..Applied::default() }
     }
 
     /// The speaker, and the name of somebody else.

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 
+use crate::fault::Fault;
 use crate::naming;
 
 pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
@@ -332,7 +333,7 @@ impl Hall {
     #[must_use]
     pub fn named(&self, name: &str) -> Option<(UserId, &User)> {
         let Holder::User(id) = self.names.holder(name)? else { return None };
-        Some((id, self.users.get(&id)?))
+        self.users.get(&id).filter(|user| !Fault::NamesByCase.is_on() || *user.name == *name).map(|user| (id, user))
     }
 
     /// Who or what has this name, however it is written.
@@ -384,7 +385,7 @@ impl Hall {
     /// Whether one of the two blocks the other: they do not see each other.
     #[must_use]
     pub fn hidden(&self, a: UserId, b: UserId) -> bool {
-        self.users.get(&a).is_some_and(|user| user.blocks.contains(&b) || user.blocked_by.contains(&b))
+        self.users.get(&a).is_some_and(|user| user.blocks.contains(&b) || (user.blocked_by.contains(&b) && !Fault::BlockOneWay.is_on()))
     }
 
     /// For how long this name is locked out from this address, if it is.
@@ -397,7 +398,7 @@ impl Hall {
     /// Whose token this is, if it is valid at `now`.
     #[must_use]
     pub fn token_owner(&self, hash: &TokenHash, now: Millis) -> Option<UserId> {
-        self.tokens.get(hash).filter(|token| token.expires > now).map(|token| token.user)
+        self.tokens.get(hash).filter(|token| token.expires > now || Fault::TokenForEver.is_on()).map(|token| token.user)
     }
 
     /// Who is logged in on `origin`.

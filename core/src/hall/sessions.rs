@@ -35,7 +35,7 @@ impl Hall {
         {
             return Err(bad_token());
         }
-        if user.sessions.len() >= self.policy.sessions_per_user {
+        if user.sessions.len() >= self.policy.sessions_per_user + usize::from(Fault::SessionTooMany.is_on()) {
             return Err(Refusal::new(code::SESSION_EXISTS, format!("`{name}` is logged in already"))
                 .hint("log out there first, or log in with another name"));
         }
@@ -82,12 +82,12 @@ impl Hall {
             // At least since now, if the server ends without seeing them leave.
             applied.rows.push(Row::LastSeen { user: id, at: now });
         }
-        if user.sessions.is_empty() {
+        if user.sessions.is_empty() || Fault::PresencePerSession.is_on() {
             let event = Event::Presence { name: user.name.to_string(), what: Arrival::LoggedIn, at: now };
             applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
         }
         // What was said before the account was made is not for it, whatever number it names.
-        let after = after.unwrap_or(user.cursor).max(user.joined);
+        let after = after.unwrap_or(user.cursor).saturating_sub(u64::from(Fault::MailTwice.is_on())).max(user.joined);
         let owed_after = (after < user.newest.max(newest_to_all)).then_some(after);
         applied.deliveries.push(Delivery::Attach { session: origin, user: id, owed_after });
         user.sessions.push(origin);
@@ -139,6 +139,9 @@ impl Hall {
     }
 
     fn forget_guest(&mut self, id: UserId) {
+        if Fault::GuestStays.is_on() {
+            return;
+        }
         let Some(guest) = self.users.remove(&id) else { return };
         self.names.give_back(&guest.name, Holder::User(id));
         for other in guest.blocks.union(&guest.blocked_by) {
@@ -182,6 +185,7 @@ impl Hall {
             let text = format!("nothing has the number {seq} yet");
             return Err(Refusal::new(code::USAGE, text).hint("acknowledge the `seq` of what you have seen"));
         }
+        let seq = if Fault::CursorTooFar.is_on() { self.head } else { seq };
         let user = self.users.get_mut(&id).ok_or_else(gone)?;
         // An acknowledgement that was overtaken by a later one says nothing new.
         if seq <= user.cursor || id.is_guest() {
@@ -212,7 +216,8 @@ impl Hall {
         {
             self.failures.remove(&oldest);
         }
-        let (attempts, block_duration) = (self.policy.attempts, self.policy.block_duration);
+        let early = Duration::from_secs(u64::from(Fault::LockTooShort.is_on()));
+        let (attempts, block_duration) = (self.policy.attempts, self.policy.block_duration.saturating_sub(early));
         let failures =
             self.failures.entry((name::folded(name).into(), address)).or_insert(Failures { count: 0, last: now, locked_until: None });
         if failures.locked_until.is_some_and(|until| until <= now) {
@@ -220,7 +225,7 @@ impl Hall {
         }
         failures.count += 1;
         failures.last = now;
-        if failures.count >= attempts && failures.locked_until.is_none() {
+        if failures.count >= attempts && failures.locked_until.is_none() && !Fault::ForgetLockOut.is_on() {
             failures.locked_until = Some(now.plus(block_duration));
         }
         match failures.locked_until {

@@ -21,7 +21,7 @@ impl Hall {
         {
             return Ok(Applied { receipt: Receipt { again: true, ..*receipt }, ..Applied::default() });
         }
-        if text.len() > self.policy.text_bytes {
+        if text.len() + usize::from(Fault::TextTooShort.is_on()) > self.policy.text_bytes {
             let text = format!("the text is longer than {} bytes", self.policy.text_bytes);
             return Err(Refusal::new(code::TEXT_TOO_LONG, text).hint("say it in several messages"));
         }
@@ -63,7 +63,8 @@ impl Hall {
         let missed = user.blocked_by.iter().any(|id| self.policy.broadcast_offline || self.online.contains(id));
         let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, ..Said::default() };
         let spoken = Arc::new(Spoken::kept(said));
-        let hidden = self.hidden_from(from);
+        let mut hidden = self.hidden_from(from);
+        hidden.retain(|id| !(Fault::BroadcastToSelf.is_on() && *id == from || Fault::BroadcastToBlockers.is_on() && *id != from));
         let audience = if self.policy.broadcast_offline { UserId::EVERYONE } else { UserId::PRESENT };
         if self.policy.broadcast_offline {
             self.newest_to_all = seq;
@@ -105,7 +106,7 @@ impl Hall {
         if user.blocks.contains(&whom) {
             return Err(Refusal::new(code::BLOCKED, format!("you have blocked `{name}`")).hint(format!("unblock {name} first")));
         }
-        if user.blocked_by.contains(&whom) {
+        if user.blocked_by.contains(&whom) && !Fault::BlockNotChecked.is_on() {
             return Err(Refusal::new(code::BLOCKED, format!("`{name}` does not take messages from you")).hint("the message was not sent"));
         }
         Ok(())

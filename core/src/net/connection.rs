@@ -19,6 +19,7 @@ use super::shard::Shard;
 use super::wire::{Seat, talk};
 use crate::ctx::Caller;
 use crate::dispatch::{Answer, dispatch};
+use crate::fault::Fault;
 use crate::hall::{Departure, SessionId, UserId};
 use crate::spoken::Spoken;
 
@@ -516,6 +517,8 @@ struct LineState {
 
 /// Obeys all lines that end in `input`, one after the other.
 async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineState, input: &[u8]) {
+    let letters = Fault::SplitLetters.is_on().then(|| String::from_utf8_lossy(input).into_owned());
+    let input = letters.as_ref().map_or(input, |letters| letters.as_bytes());
     let mut taken = 0;
     while !connection.is_ending() {
         let (bytes, line) = dialect::ALL[state.caller.dialect].decode(&mut state.partial, &input[taken..], shard.line_bytes);
@@ -526,7 +529,8 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
         }
         let (answer, marks) = match line {
             Ok(line) => {
-                let _under_way = shard.under_way();
+                // Calm is asked for before time is moved, and only time ends a command that is stuck.
+                let _under_way = (!Fault::CommandStuck.is_on()).then(|| shard.under_way());
                 (dispatch(&shard.server, &mut state.caller, &line).await, line.marks)
             }
             Err(refused) => (Some(Answer::refused(refused.refusal)), refused.marks),

@@ -805,7 +805,8 @@ impl Shard {
         if self.timeout == Duration::ZERO {
             return;
         }
-        let deadline = connection.last_active.get() + self.timeout;
+        let late = Duration::from_secs(u64::from(Fault::IdleTooLate.is_on()));
+        let deadline = connection.last_active.get() + self.timeout + late;
         if deadline > now {
             return self.expect_by(connection, deadline);
         }
@@ -830,7 +831,7 @@ impl Shard {
 
     fn end_for_shutdown(&self, connection: &Rc<Connection>) {
         let refusal = Refusal::new(code::SHUTDOWN, "the server is shutting down").hint("nothing is lost; connect again later");
-        connection.end(Departure::Shutdown, PATIENCE, Some(Event::Closing(refusal)));
+        connection.end(Departure::Shutdown, PATIENCE, (!Fault::ShutdownUnsaid.is_on()).then_some(Event::Closing(refusal)));
     }
 
     /// Returns when the sockets had nothing more to read and every task has had its turn; says how much has been

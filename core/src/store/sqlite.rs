@@ -16,6 +16,7 @@ use chinwag_wire::{Addressee, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
 use super::{PAGE_MAX, Page, Question, Reader, StoreError, Writer};
+use crate::fault::Fault;
 use crate::hall::{AccountRow, KEYS_REMEMBERED, Loaded, Receipt, Row, SaidRow, TokenHash, UserId};
 
 /// The name of the file in the data folder.
@@ -462,7 +463,7 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
         looked_at += 1;
         page.through = said.seq;
         if from != user && !hidden.contains(&user.0) {
-            page.said.push(Said { offline: true, ..said });
+            page.said.push(Said { offline: !Fault::MailNotMarked.is_on(), ..said });
         }
     }
     page.more = looked_at == LOOKED_AT_MAX;
@@ -507,7 +508,7 @@ fn past(
     let mut page = Page { through: head, ..Page::default() };
     while let Some(row) = rows.next()? {
         let (said, from, hidden) = said(row)?;
-        if from != user && hidden.contains(&user.0) {
+        if from != user && hidden.contains(&user.0) && !Fault::HistoryShowsHidden.is_on() {
             continue;
         }
         if page.said.len() == count {

@@ -49,6 +49,9 @@ pub struct Scenario {
     /// What the transcript shows of what differs from run to run: regular expressions, and what stands in their place.
     /// `redact: [(r"pid \d+", "pid N")]`
     pub redact: Items<(String, String)>,
+    /// Whose lines the transcript leaves out, because how many come depends on the machine; they are compared all the same.
+    /// `omit: ["bob"]`
+    pub omit: Items<String>,
     /// What happens. Needed.
     /// `steps: [Send(alice: "whoami")]`
     pub steps: Items<Step>,
@@ -467,7 +470,7 @@ pub fn expectation_names() -> &'static [&'static str] {
 }
 
 /// The fields of a scenario.
-pub const FIELDS: &[&str] = &["about", "tags", "skip", "seed", "timeout", "server", "cast", "redact", "steps"];
+pub const FIELDS: &[&str] = &["about", "tags", "skip", "seed", "timeout", "server", "cast", "redact", "omit", "steps"];
 
 #[cfg(test)]
 mod tests {

@@ -257,6 +257,7 @@ impl<'de> Fields<'de> {
             server: self.get::<ServerSetup>("server").unwrap_or_default(),
             cast: self.get::<By<Role>>("cast").unwrap_or_default(),
             redact: self.get("redact").unwrap_or_default(),
+            omit: self.get("omit").unwrap_or_default(),
             steps: self.get::<Items<Step>>("steps").unwrap_or_default(),
             faults: Vec::new(),
         }
