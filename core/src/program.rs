@@ -58,7 +58,7 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    let (config, test) = match configured(&matches) {
+    let (mut config, test) = match configured(&matches) {
         Ok(configured) => configured,
         Err(mistakes) => {
             eprintln!("{mistakes}");
@@ -79,13 +79,50 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
-    match serve(config, test, registry) {
+    let temporary = match matches.get_flag("temporary").then(TemporaryFolder::make).transpose() {
+        Ok(temporary) => temporary,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(TemporaryFolder(path)) = &temporary {
+        config.data = Some(path.clone());
+    }
+    match serve(config, test, temporary.is_some(), registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: {why}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// A data folder that goes, with all that is in it, when the server ends.
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn make() -> Result<TemporaryFolder, String> {
+        let path = std::env::temp_dir().join(format!("chinwagd-{}", Chance::System.hex(8)));
+        // Not recursive: a folder that is there already is somebody else's.
+        let made = fs::DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
+        Ok(TemporaryFolder(path))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "cannot remove the folder {}", self.0.display());
+        }
+    }
+}
+
+/// Returns when nobody can write to stdin any more: whoever started this server has closed it, or is gone.
+fn wait_for_the_end_of_stdin() {
+    // What comes is not for this server.
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
 }
 
 /// What a test harness asks for.
@@ -109,6 +146,10 @@ fn command_line() -> clap::Command {
                 .help("Read the settings below from this file first (RON: `( port: 2461, guests: true )`)"),
         )
         .arg(Arg::new("check").long("check").action(ArgAction::SetTrue).help("Check the configuration, tell every mistake, and end"))
+        .arg(Arg::new("temporary").long("temporary").action(ArgAction::SetTrue).conflicts_with_all(["data", "test"]).help(
+            "For programs that start a server for themselves: keep everything in a folder that goes when the server ends, end when stdin \
+             is closed, and say on stdout when it is ready as one line of JSON (as in docs/protocol.md)",
+        ))
         .arg(Arg::new("test").long("test").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("seed").long("seed").requires("test").value_parser(clap::value_parser!(u64)).hide(true))
         .arg(Arg::new("epoch").long("epoch").requires("test").value_parser(clap::value_parser!(i64)).hide(true));
@@ -214,7 +255,8 @@ pub(crate) struct Running {
     _lock: fs::File,
 }
 
-fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(), String> {
+/// Serves until it is told to end; if it is `held`, until nobody holds its stdin any more.
+fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry) -> Result<(), String> {
     registry.check().map_err(|clashes| clashes.join("\nerror: "))?;
     start_log(&config);
     // Each connection is a file handle; the default is often a thousand.
@@ -339,8 +381,13 @@ fn serve(config: Config, test: Option<TestMode>, registry: Registry) -> Result<(
     if durability_is_less(&config) {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");
     }
-    announce(&addresses, &on_wires, &identity.fingerprint, test.is_some(), &running);
-    if test.is_some() {
+    announce(&addresses, &on_wires, &identity.fingerprint, test.is_some() || held, &running);
+    if held {
+        start_thread("holder".to_owned(), move || {
+            wait_for_the_end_of_stdin();
+            let _ = asked_to_end.try_send(());
+        })?;
+    } else if test.is_some() {
         let running = Arc::clone(&running);
         start_thread("control".to_owned(), move || control::obey_stdin(&running))?;
     } else {
@@ -404,10 +451,10 @@ fn settings(config: &Config) -> Settings {
 }
 
 /// Says on stdout that the server is there, and how to get to it.
-fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerprint: &str, test: bool, running: &Running) {
+fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerprint: &str, to_program: bool, running: &Running) {
     let mut out = io::stdout().lock();
     // A closed stdout is no reason to stop.
-    let _ = if test {
+    let _ = if to_program {
         let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         let wires: Vec<_> =
             on_wires.iter().map(|(wire, address)| serde_json::json!({ "wire": wire, "address": address.to_string() })).collect();
