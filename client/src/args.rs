@@ -14,6 +14,7 @@ use crate::password;
 use crate::report::Form;
 use crate::send::SendArgs;
 use crate::tail::TailArgs;
+use crate::trial::TryArgs;
 use crate::trusting::TrustArgs;
 
 /// Chat in the terminal, with the people of a Chinwag server.
@@ -80,6 +81,7 @@ pub(crate) struct Args {
 pub(crate) enum Errand {
     Send(SendArgs),
     Tail(TailArgs),
+    Try(TryArgs),
     Trust(TrustArgs),
     /// Print the settings in force, or tell every mistake in them.
     Config,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use async_channel::Receiver;
+use async_channel::{Receiver, Sender};
 use chinwag_wire::Event;
 
 use crate::audience::Audience;
@@ -33,6 +33,8 @@ pub(crate) struct Chat {
     pub(crate) knowledge: SharedKnowledge,
     /// How somebody says that they want to leave.
     pub(crate) leave: Leave,
+    /// Who wants to know every last answer to a line.
+    pub(crate) watcher: Option<Sender<Event>>,
 }
 
 /// A session that has not begun.
@@ -71,6 +73,7 @@ impl Chat {
             leave: self.leave.heard(),
             one_by_one,
             acknowledges: true,
+            watcher: self.watcher,
             refused: Arc::default(),
         };
         Ok(Ready { session: Session::new(self.inside, &self.greeting, around)?, welcome, leave: self.leave })

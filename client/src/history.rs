@@ -17,6 +17,8 @@ use crate::dialogue;
 use crate::knowledge::Knowledge;
 use crate::secrets;
 
+/// How many lines are remembered where there is no file: a long visit.
+const LINES_WITHOUT_FILE: usize = 1000;
 /// The longest line that is kept: a page of text pasted into a chat is nothing to scroll through later.
 const LINE_BYTES_MAX: usize = 4096;
 
@@ -40,6 +42,11 @@ impl HistoryFile {
     pub(crate) fn open(folder: Option<PathBuf>, place: &Place, lines: usize) -> HistoryFile {
         let path = folder.filter(|_| lines > 0).filter(|folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).is_ok());
         HistoryFile { path: path.map(|folder| folder.join(file_name(place))), lines, failed: Arc::default() }
+    }
+
+    /// No file: what is typed is remembered until the end.
+    pub(crate) fn none() -> HistoryFile {
+        HistoryFile { path: None, lines: LINES_WITHOUT_FILE, failed: Arc::default() }
     }
 
     /// Sets the rules that the editor itself can keep: so many lines, none twice in a row, none that begins with a space.

@@ -30,6 +30,8 @@ mod secrets;
 mod send;
 mod session;
 mod tail;
+mod tour;
+mod trial;
 mod trust;
 mod trusting;
 mod wrap;
@@ -38,6 +40,8 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use chinwag_wire::SafeText;
 use clap::Parser;
@@ -53,6 +57,9 @@ use crate::history::HistoryFile;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::{Applicant, login};
+use crate::report::Form;
+use crate::tour::Guide;
+use crate::trial::{TrialServer, TryArgs};
 use crate::trust::{KnownHosts, Vouchers};
 
 fn main() -> ExitCode {
@@ -93,6 +100,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         Some(Errand::Send(send)) => with_chat(args, &config, |chat| send::run(chat, send, args.form())),
         Some(Errand::Tail(tail)) => with_chat(args, &config, |chat| tail::run(chat, tail, args.form())),
         Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, |address| config.destination(Some(address), args.port)),
+        Some(Errand::Try(trial)) => try_out(trial, args.form()),
         Some(Errand::Config) => config::print(&config, &args.config, folder.as_deref()),
         Some(Errand::Generate(generate)) => generate::run(generate),
     }
@@ -106,11 +114,18 @@ fn with_chat(args: &Args, config: &Config, errand: impl FnOnce(Chat) -> Result<(
     }
 }
 
-/// Connects and logs in; `None` if the one at the keyboard leaves.
+/// Connects and logs in as the command line says; `None` if the one at the keyboard leaves.
 fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, Failure> {
     let Destination { user, place } = config.destination(args.address.as_ref(), args.port)?;
     let applicant = Applicant::of(args, user)?;
+    let history = HistoryFile::open(history_folder(), &place, config.history);
     let server = Server { security: security(args)?, place };
+    let chat = go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0))?;
+    Ok(chat.map(|chat| (chat, history)))
+}
+
+/// Connects and logs in; `None` if the one at the keyboard leaves.
+fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration) -> Result<Option<Chat>, Failure> {
     let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let knowledge = SharedKnowledge::default();
     let arrival = enter(server, applicant, &knowledge);
@@ -121,9 +136,23 @@ fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, F
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
         return Ok(None);
     };
-    let history = HistoryFile::open(history_folder(), &server.place, config.history);
-    let reconnect_for = args.reconnect_for.unwrap_or(config.reconnect_for.0);
-    Ok(Some((Chat { server, inside, greeting, reconnect_for, knowledge, leave }, history)))
+    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, watcher: None }))
+}
+
+/// `chinwag try`: chats on a server of one's own, shown around by the guide.
+fn try_out(args: &TryArgs, form: Form) -> Result<(), Failure> {
+    let trial = TrialServer::start(args)?;
+    dialogue::say("* this is a server of your own, for this visit: when you leave, it is gone, and so is all that was said on it");
+    let visitor = trial::visitor()?;
+    let guide = smol::block_on(Guide::arrive(&trial.server(), visitor.name.as_deref().unwrap_or_default()))?;
+    let Some(chat) = go_in(trial.server(), visitor, Duration::ZERO)? else {
+        return Ok(());
+    };
+    let (watcher, answers) = async_channel::bounded(tour::ANSWERS_MAX);
+    thread::spawn(move || smol::block_on(guide.show_around(answers)));
+    let chat = Chat { watcher: Some(watcher), ..chat };
+    // The trial server is seen off when this returns.
+    if prompt::is_possible() { prompt::run(chat, &HistoryFile::none()) } else { script::run(chat, form) }
 }
 
 type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);

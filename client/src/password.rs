@@ -19,6 +19,8 @@ pub(crate) enum Source {
     Descriptor(u32),
     /// From the first line that a command prints.
     Command(String),
+    /// Made up by this program itself, for an account that nobody else needs.
+    Given(String),
 }
 
 impl Source {
@@ -44,6 +46,7 @@ impl Source {
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
         let (password, whence) = match self {
             Source::Keyboard => return Ok(None),
+            Source::Given(password) => return Ok(Some(password.clone())),
             Source::Descriptor(fd) => (from_descriptor(*fd), format!("file descriptor {fd}")),
             Source::Command(command) => (from_command(command), "the password command".to_owned()),
         };

@@ -85,6 +85,8 @@ pub(crate) struct Surroundings {
     pub(crate) one_by_one: bool,
     /// Whether what was shown counts as read.
     pub(crate) acknowledges: bool,
+    /// Who wants to know every last answer to a line.
+    pub(crate) watcher: Option<Sender<Event>>,
     /// How many lines were refused.
     pub(crate) refused: Arc<AtomicUsize>,
 }
@@ -301,9 +303,9 @@ impl Session {
             if matches!(line.event, Event::Refusal(_)) {
                 self.around.refused.fetch_add(1, Ordering::SeqCst);
             }
-            if let Some(answers) = &line_answered.answers {
-                // There is room for one, and this is the last.
-                let _ = answers.try_send(line.event.clone());
+            // There is room for one, and this is the last; who only watches may miss some.
+            for wanted in line_answered.answers.iter().chain(&self.around.watcher) {
+                let _ = wanted.try_send(line.event.clone());
             }
         }
         let settled = answered.map(|line| line.settled);

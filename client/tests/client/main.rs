@@ -5,3 +5,4 @@ mod piped;
 mod scripted;
 mod settings;
 mod tls;
+mod trying;

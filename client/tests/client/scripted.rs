@@ -141,7 +141,12 @@ impl Connection {
 
     /// Sees the client off.
     pub(crate) fn see_off(&mut self) {
-        let logout = self.expect("/logout");
+        self.see_off_as("/logout");
+    }
+
+    /// Sees off whoever says goodbye like this.
+    pub(crate) fn see_off_as(&mut self, goodbye: &str) {
+        let logout = self.expect(goodbye);
         self.answer(&logout, json!({"type": "goodbye"}));
     }
 
@@ -205,6 +210,7 @@ impl Client {
         let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
             .args(words)
             .env("HOME", home)
+            .env("USER", "alice")
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_STATE_HOME")
             .stdin(Stdio::piped())
