@@ -346,6 +346,8 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         }
     };
     let (asked_to_end, end) = async_channel::bounded(1);
+    // Before anybody is told that it serves: from then on a signal ends it in order.
+    let mut signals = Some(Signals::new([Signal::Int, Signal::Term]));
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let parts = ShardParts {
             index,
@@ -360,10 +362,11 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         let here: Vec<_> = if index == 0 { listeners.by_ref().collect() } else { Vec::new() };
         let ctl = ctl.take().map(|listener| ctl::serve(listener, Arc::clone(&server)));
         let (census, shards, asked_to_end) = (Arc::clone(&census), shards.clone(), asked_to_end.clone());
+        let signals = signals.take();
         start_thread(format!("shard-{index}"), move || {
             let accept = async move {
-                if index == 0 {
-                    shard::spawn(watch_signals(asked_to_end));
+                if let Some(signals) = signals {
+                    shard::spawn(watch_signals(signals, asked_to_end));
                 }
                 if let Some(ctl) = ctl {
                     shard::spawn(ctl);
@@ -482,8 +485,8 @@ fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerpri
 
 /// Passes the first signal to end on, and ends at once at the second. Lives on a shard: every thread that waits for
 /// something of its own in the reactor would take turns with the shards in waiting for everything.
-async fn watch_signals(asked_to_end: async_channel::Sender<()>) {
-    let mut signals = match Signals::new([Signal::Int, Signal::Term]) {
+async fn watch_signals(signals: std::io::Result<Signals>, asked_to_end: async_channel::Sender<()>) {
+    let mut signals = match signals {
         Ok(signals) => signals,
         Err(error) => return tracing::error!(%error, "cannot wait for signals: a signal ends the server at once"),
     };
