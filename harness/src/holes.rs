@@ -25,6 +25,12 @@ pub fn fill(text: &str, filling: &Filling) -> String {
         .collect()
 }
 
+/// `text` written so that it stands for itself.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
+}
+
 enum Piece<'a> {
     Text(&'a str),
     Hole(&'a str),
@@ -78,6 +84,9 @@ mod tests {
             ("{\"line\":\"{i}\"}", "{\"line\":\"7\"}"),
         ] {
             assert_eq!(fill(text, &filling), filled, "{text}");
+        }
+        for text in ["{i}", "}{", "a } b {} ž{i", "{{i}}"] {
+            assert_eq!(fill(&escaped(text), &filling), text);
         }
         assert_eq!(names("{a} {{b}} {c d} {e}").collect::<Vec<_>>(), ["a", "e"]);
     }

@@ -10,16 +10,20 @@
 
 pub mod barrier;
 pub mod cast;
+pub mod check;
 pub mod connection;
 pub mod diagnostic;
 pub mod holes;
 pub mod link;
 pub mod log;
+pub mod model;
 pub mod pattern;
 pub mod play;
 pub mod report;
+pub mod ron_text;
 pub mod scenario;
 pub mod server;
+pub mod shrink;
 pub mod snapshot;
 pub mod source;
 pub mod suite;

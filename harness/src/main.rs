@@ -1,5 +1,7 @@
 //! `chinwag-harness`: scenarios from the shell.
 
+mod command;
+
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +15,7 @@ use clap::{Parser, Subcommand};
 /// Plays scenarios against a live Chinwag server.
 ///
 /// Exit codes: 0 all passed, 1 wrong usage, 2 a scenario file is wrong, 3 a server did not start,
-/// 4 an expectation failed.
+/// 4 an expectation failed or something was found, 5 not the same every time.
 #[derive(Parser)]
 #[command(name = "chinwag-harness", version)]
 struct Cli {
@@ -27,6 +29,8 @@ enum Task {
     Run(Common),
     /// Plays scenarios and writes what everyone saw to their snapshots.
     Bless(Common),
+    Check(command::check::Check),
+    Model(command::model::Model),
 }
 
 #[derive(clap::Args)]
@@ -51,11 +55,12 @@ struct Common {
 /// What the shell is told.
 #[derive(Clone, Copy)]
 #[repr(u8)]
-enum Exit {
+pub(crate) enum Exit {
     Usage = 1,
     Mistaken = 2,
     NotStarted = 3,
     Failed = 4,
+    Flaky = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -75,15 +80,21 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
-    let (common, update) = match cli.command {
-        Task::Run(common) => (common, None),
-        Task::Bless(common) => (common, Some("always")),
+    let done = match cli.command {
+        Task::Run(common) => compare(&common, None),
+        Task::Bless(common) => compare(&common, Some("always")),
+        Task::Check(check) => check.run(),
+        Task::Model(model) => model.run(),
     };
-    snapshot::prepare(update);
-    run(&common).unwrap_or_else(|error| {
+    done.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         Exit::Usage.into()
     })
+}
+
+fn compare(common: &Common, update: Option<&str>) -> io::Result<ExitCode> {
+    snapshot::prepare(update);
+    run(common)
 }
 
 fn run(common: &Common) -> io::Result<ExitCode> {

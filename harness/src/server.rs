@@ -31,6 +31,8 @@ pub struct Launch {
     pub args: Vec<OsString>,
     /// More environment.
     pub env: Vec<(OsString, OsString)>,
+    /// Named faults to switch on, in a build that has them (feature `faults`). Whoever starts it does, when it is time.
+    pub faults: Vec<String>,
 }
 
 impl Launch {
@@ -39,14 +41,14 @@ impl Launch {
     /// # Errors
     /// When the system does not say where this program is.
     pub fn itself() -> std::io::Result<Launch> {
-        Ok(Launch { program: std::env::current_exe()?, args: Vec::new(), env: vec![(SERVE.into(), "1".into())] })
+        Ok(Launch { program: std::env::current_exe()?, args: Vec::new(), env: vec![(SERVE.into(), "1".into())], faults: Vec::new() })
     }
 
     /// Another program, with arguments separated by spaces.
     #[must_use]
     pub fn command(line: &str) -> Launch {
         let mut words = line.split_whitespace().map(OsString::from);
-        Launch { program: words.next().unwrap_or_default().into(), args: words.collect(), env: Vec::new() }
+        Launch { program: words.next().unwrap_or_default().into(), args: words.collect(), env: Vec::new(), faults: Vec::new() }
     }
 }
 

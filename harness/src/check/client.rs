@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use chinwag_wire::dialect::{Marks, json};
-use chinwag_wire::{Addressee, Event, Line as WireLine};
+use chinwag_wire::{Addressee, Event, Line as WireLine, code};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{Async, channel};
 
@@ -23,6 +24,15 @@ pub(crate) const WINDOW: usize = 32;
 /// How many acknowledged lines a sender may take for unanswered, as if their answers had been lost on the way. With
 /// the window, fewer than the server remembers the keys of.
 const ANSWERS_FORGOTTEN_MAX: usize = 16;
+
+/// How many others a user blocks at the same time at most: few, so that most of what is said arrives.
+const BLOCKED_MAX: usize = 3;
+
+/// After how many messages a user asks to be told when everything has arrived.
+const PING_AFTER: usize = 16;
+
+/// What the tokens of these pings begin with.
+const MARK: &str = "on-the-way-";
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -58,6 +68,21 @@ fn text_of(sender: usize, number: usize) -> String {
     format!("{sender}.{number}{filling}")
 }
 
+/// Where an operation stands in time: one counter for everybody, which grows with everything that is sent or comes.
+/// Taken before the bytes are written and after they are read, so that the interval between the two is never too
+/// short.
+pub(crate) type Tick = u64;
+
+/// The counter of a round.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ticks(Arc<AtomicU64>);
+
+impl Ticks {
+    fn next(&self) -> Tick {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
 /// To whom a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
@@ -72,6 +97,8 @@ pub(crate) enum Fate {
     Unanswered,
     /// It was answered with its number.
     Acknowledged(u64),
+    /// One of the two hides from the other.
+    Refused,
     /// No answer came, and it will not be sent again.
     GivenUp,
 }
@@ -85,6 +112,49 @@ pub(crate) struct Line {
     pub(crate) unanswered_at: Option<usize>,
     /// It was unanswered, and the answer to its resend was that it had been stored before.
     pub(crate) again: bool,
+    /// When it was first sent.
+    pub(crate) invoked: Tick,
+    /// When it was answered.
+    pub(crate) answered: Option<Tick>,
+}
+
+/// A `block` or `unblock` that was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deed {
+    pub(crate) whom: usize,
+    /// Whether they are blocked after it.
+    pub(crate) blocks: bool,
+    pub(crate) invoked: Tick,
+    /// When it was answered: with a yes, or that it is so already, which is the same for what follows.
+    pub(crate) answered: Option<Tick>,
+}
+
+/// A `ping` that was sent in the middle of the talk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ping {
+    pub(crate) connection: usize,
+    pub(crate) invoked: Tick,
+    pub(crate) answered: Option<Tick>,
+}
+
+/// What an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// The message with this number.
+    Line(usize),
+    /// The deed at this place.
+    Deed(usize),
+}
+
+/// How a user talks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Whether it sends.
+    pub(crate) talks: bool,
+    /// One message in so many is to everyone.
+    pub(crate) everyone_in: u32,
+    /// Before one message in so many it blocks or unblocks somebody; `None`: never.
+    pub(crate) blocks_in: Option<u32>,
 }
 
 /// A message that was seen.
@@ -96,6 +166,8 @@ pub(crate) struct Seen {
     pub(crate) number: usize,
     /// Its place in the order, in json.
     pub(crate) seq: Option<u64>,
+    /// When.
+    pub(crate) at: Tick,
 }
 
 /// What is counted to find the moment of a kill.
@@ -148,8 +220,15 @@ pub(crate) struct User {
     chance: fastrand::Rng,
     /// What it sent, by number.
     pub(crate) lines: Vec<Line>,
-    /// The numbers of the lines that no answer has come to on this connection, in the order they were sent.
-    pub(crate) awaiting: VecDeque<usize>,
+    /// What no answer has come to on this connection, in the order it was sent.
+    pub(crate) awaiting: VecDeque<Awaited>,
+    /// Whom it blocked and unblocked, in order.
+    pub(crate) deeds: Vec<Deed>,
+    /// What it asked to know that everything had arrived.
+    pub(crate) pings: Vec<Ping>,
+    /// How much it has seen since the last of them.
+    unpinged: usize,
+    ticks: Ticks,
     /// What it saw, in order.
     pub(crate) seen: Vec<Seen>,
     /// The last place in the order it knows of: a reader of json.
@@ -177,12 +256,16 @@ pub(crate) struct User {
 
 impl User {
     /// The user at this place, before its first connection.
-    pub(crate) fn new(index: usize, chance: fastrand::Rng) -> User {
+    pub(crate) fn new(index: usize, chance: fastrand::Rng, ticks: &Ticks) -> User {
         User {
             index,
             chance,
             lines: Vec::new(),
             awaiting: VecDeque::new(),
+            deeds: Vec::new(),
+            pings: Vec::new(),
+            unpinged: 0,
+            ticks: ticks.clone(),
             seen: Vec::new(),
             last: 0,
             came_with: 0,
@@ -249,10 +332,10 @@ impl User {
     }
 
     /// Sends messages, as many as the window lets it, until it has sent `count` and has all their answers.
-    pub(crate) async fn talk(&mut self, count: usize, everyone_in: u32, moment: &Moment) -> Told<()> {
+    pub(crate) async fn talk(&mut self, count: usize, manner: Manner, moment: &Moment) -> Told<()> {
         let end = self.lines.len() + count;
         loop {
-            self.fill_window(end, everyone_in, moment).await;
+            self.fill_window(end, manner, moment).await;
             if self.awaiting.is_empty() {
                 return Ok(());
             }
@@ -261,14 +344,17 @@ impl User {
     }
 
     /// Reads, and sends if it is to, until the connection ends.
-    pub(crate) async fn until_the_end(&mut self, talks: bool, everyone_in: u32, moment: &Moment) -> Told<()> {
+    pub(crate) async fn until_the_end(&mut self, manner: Manner, moment: &Moment) -> Told<()> {
         loop {
             if self.welcomed && self.closed.is_none() {
                 if let Some(end) = self.resends_after.take() {
                     self.send_again(end).await;
                 }
-                if talks {
-                    self.fill_window(usize::MAX, everyone_in, moment).await;
+                if manner.talks {
+                    self.fill_window(usize::MAX, manner, moment).await;
+                }
+                if self.unpinged >= PING_AFTER {
+                    self.ping_on_the_way().await;
                 }
             }
             if !self.read(moment).await? {
@@ -278,8 +364,8 @@ impl User {
     }
 
     /// The same; if it goes wrong there is no need to wait for the moment any more.
-    pub(crate) async fn live(&mut self, talks: bool, everyone_in: u32, moment: &Moment) -> Told<()> {
-        let lived = self.until_the_end(talks, everyone_in, moment).await;
+    pub(crate) async fn live(&mut self, manner: Manner, moment: &Moment) -> Told<()> {
+        let lived = self.until_the_end(manner, moment).await;
         if lived.is_err() {
             let _ = moment.bell.try_send(());
         }
@@ -287,11 +373,11 @@ impl User {
     }
 
     /// Comes back after the given end of the server, and goes on.
-    pub(crate) async fn come_back(&mut self, address: SocketAddr, end: usize, count: usize, everyone_in: u32, moment: &Moment) -> Told<()> {
+    pub(crate) async fn come_back(&mut self, address: SocketAddr, end: usize, count: usize, manner: Manner, moment: &Moment) -> Told<()> {
         self.enter(address, Entry::Login, moment).await?;
         if self.is_sender() {
             self.resend(end, moment).await?;
-            self.talk(count, everyone_in, moment).await?;
+            self.talk(count, manner, moment).await?;
         }
         Ok(())
     }
@@ -307,8 +393,14 @@ impl User {
 
     /// Sends again what no answer came to; gives up on some of it; takes some answers for lost.
     async fn send_again(&mut self, end: usize) {
-        // What was acknowledged and sent again all the same is no worse off than before.
-        let mut again: Vec<usize> = self.awaiting.drain(..).filter(|number| self.lines[*number].fate == Fate::Unanswered).collect();
+        // What was acknowledged and sent again all the same is no worse off than before; a deed is not repeated, so
+        // that nobody knows what became of it.
+        let lines = self.awaiting.drain(..).filter_map(|awaited| match awaited {
+            Awaited::Line(number) => Some(number),
+            Awaited::Deed(_) => None,
+        });
+        let lines: Vec<usize> = lines.collect();
+        let mut again: Vec<usize> = lines.into_iter().filter(|number| self.lines[*number].fate == Fate::Unanswered).collect();
         for number in &again {
             self.lines[*number].unanswered_at = Some(end);
         }
@@ -322,10 +414,10 @@ impl User {
         }
         let forgotten = self.chance.usize(..=ANSWERS_FORGOTTEN_MAX);
         let acknowledged = |number: &usize| matches!(self.lines[*number].fate, Fate::Acknowledged(_));
-        let again: VecDeque<usize> = (first.saturating_sub(forgotten)..first).filter(acknowledged).chain(again).collect();
+        let again: Vec<usize> = (first.saturating_sub(forgotten)..first).filter(acknowledged).chain(again).collect();
         let bytes: Vec<u8> = again.iter().flat_map(|number| self.encoded_message(*number)).collect();
         self.resent += again.len();
-        self.awaiting = again;
+        self.awaiting = again.into_iter().map(Awaited::Line).collect();
         self.write(&bytes).await;
     }
 
@@ -350,21 +442,62 @@ impl User {
     }
 
     /// Fills the window with messages; up to the one with the number `end`.
-    async fn fill_window(&mut self, end: usize, everyone_in: u32, moment: &Moment) {
+    async fn fill_window(&mut self, end: usize, manner: Manner, moment: &Moment) {
         let mut bytes = Vec::new();
         while self.awaiting.len() < WINDOW && self.lines.len() < end {
+            if manner.blocks_in.is_some_and(|one_in| self.chance.u32(..one_in) == 0) {
+                bytes.extend(self.some_deed());
+            }
             let number = self.lines.len();
-            let to = if self.chance.u32(..everyone_in) == 0 {
+            let to = if self.chance.u32(..manner.everyone_in) == 0 {
                 To::Everyone
             } else {
                 To::User((self.index + self.chance.usize(1..USERS)) % USERS)
             };
-            self.lines.push(Line { to, fate: Fate::Unanswered, unanswered_at: None, again: false });
-            self.awaiting.push_back(number);
+            let invoked = self.ticks.next();
+            self.lines.push(Line { to, fate: Fate::Unanswered, unanswered_at: None, again: false, invoked, answered: None });
+            self.awaiting.push_back(Awaited::Line(number));
             bytes.extend(self.encoded_message(number));
             moment.note(What::Sending);
         }
         self.write(&bytes).await;
+    }
+
+    /// Blocks somebody, or unblocks one of the few it believes to block.
+    fn some_deed(&mut self) -> Vec<u8> {
+        let mut blocked: Vec<usize> = Vec::new();
+        for deed in &self.deeds {
+            blocked.retain(|whom| *whom != deed.whom);
+            if deed.blocks {
+                blocked.push(deed.whom);
+            }
+        }
+        let blocks = blocked.len() < self.chance.usize(..=BLOCKED_MAX);
+        let whom = match self.chance.choice(&blocked) {
+            Some(whom) if !blocks => *whom,
+            _ => (self.index + self.chance.usize(1..USERS)) % USERS,
+        };
+        let place = self.deeds.len();
+        self.deeds.push(Deed { whom, blocks, invoked: self.ticks.next(), answered: None });
+        self.awaiting.push_back(Awaited::Deed(place));
+        let verb = if blocks { "block" } else { "unblock" };
+        encoded(&format!("{verb} {}", name_of(whom)), Some(deed_key(self.index, place)))
+    }
+
+    /// Asks, in the middle of the talk, to be told when everything before has arrived.
+    async fn ping_on_the_way(&mut self) {
+        self.unpinged = 0;
+        let line = self.command(&format!("ping {MARK}{}", self.pings.len()));
+        self.pings.push(Ping { connection: self.connections, invoked: self.ticks.next(), answered: None });
+        self.write(&line).await;
+    }
+
+    fn ponged(&mut self, token: String) {
+        let on_the_way = token.strip_prefix(MARK).and_then(|place| self.pings.get_mut(place.parse::<usize>().ok()?));
+        match on_the_way {
+            Some(ping) => ping.answered = Some(self.ticks.next()),
+            None => self.pong = Some(token),
+        }
     }
 
     /// Writes; a connection that cannot be written to has ended, and reading it says so.
@@ -437,8 +570,13 @@ impl User {
                 self.see(&said.from, &said.text, Some(said.seq), moment);
             }
             Event::Sent { seq, again, .. } => self.answered(said.key.as_deref(), seq, again, moment),
-            Event::Pong { token } => self.pong = Some(token),
+            Event::Pong { token } => self.ponged(token),
+            Event::Fact(_) => self.done(said.key.as_deref()),
             Event::Closing(refusal) => self.closed = Some(refusal.code.to_string()),
+            Event::Refusal(refusal) if refusal.code == code::ALREADY_BLOCKED || refusal.code == code::NOT_BLOCKED => {
+                self.done(said.key.as_deref());
+            }
+            Event::Refusal(refusal) if refusal.code == code::BLOCKED => self.refused(said.key.as_deref(), moment),
             Event::Refusal(refusal) => {
                 return Err(format!("{} is refused: {}: {} (key {:?})", self.name(), refusal.code, refusal.text, said.key));
             }
@@ -458,7 +596,7 @@ impl User {
 
     fn take_text(&mut self, line: &str, moment: &Moment) -> Told<()> {
         if let Some(token) = line.strip_prefix("pong ") {
-            self.pong = Some(token.to_owned());
+            self.ponged(token.to_owned());
         } else if let Some(notice) = line.strip_prefix("* ") {
             self.welcomed |= notice.starts_with("welcome");
             if let Some(because) = notice.strip_prefix("disconnected: error[") {
@@ -489,21 +627,53 @@ impl User {
         let numbers = numbers.and_then(|(sender, number)| Some((sender.parse().ok()?, number.parse().ok()?)));
         match numbers {
             Some((sender, number)) if sender < SENDERS && from == name_of(sender) && text == text_of(sender, number) => {
-                self.seen.push(Seen { connection: self.connections, sender, number, seq });
+                self.unpinged += 1;
+                self.seen.push(Seen { connection: self.connections, sender, number, seq, at: self.ticks.next() });
             }
             _ => self.wrong.push(format!("GARBLED: {} got `{text}` from `{from}`", self.name())),
         }
     }
 
-    fn answered(&mut self, key: Option<&str>, seq: u64, again: bool, moment: &Moment) {
+    /// The next answer is to this line. Says which message it was.
+    fn message_answered(&mut self, key: Option<&str>, moment: &Moment) -> Option<usize> {
         moment.note(What::Acknowledgement);
-        let name = self.name();
-        let Some(number) = self.awaiting.pop_front() else {
-            return self.wrong.push(format!("ANSWER TO NOTHING: {name} got `sent` {seq} with the key {key:?}"));
-        };
-        if key != Some(key_of(self.index, number).as_str()) {
-            self.wrong.push(format!("ANSWER TO ANOTHER: {name} waits for that to {number} and got that to {key:?}"));
+        let awaited = self.awaiting.pop_front();
+        if let Some(Awaited::Line(number)) = awaited
+            && key == Some(key_of(self.index, number).as_str())
+        {
+            return Some(number);
         }
+        self.wrong.push(format!("ANSWER TO ANOTHER: {} waits for that to {awaited:?} and got that to {key:?}", self.name()));
+        None
+    }
+
+    /// The pair hides from each other.
+    fn refused(&mut self, key: Option<&str>, moment: &Moment) {
+        let Some(number) = self.message_answered(key, moment) else { return };
+        let tick = self.ticks.next();
+        let name = self.name();
+        let line = &mut self.lines[number];
+        if let Fate::Acknowledged(seq) = line.fate {
+            return self.wrong.push(format!("TAKEN BACK: {name} had number {number} acknowledged as {seq}, and its resend is refused"));
+        }
+        line.fate = Fate::Refused;
+        line.answered = Some(tick);
+    }
+
+    /// A deed is done, or was before.
+    fn done(&mut self, key: Option<&str>) {
+        let awaited = self.awaiting.pop_front();
+        match awaited {
+            Some(Awaited::Deed(place)) if key == Some(deed_key(self.index, place).as_str()) => {
+                self.deeds[place].answered = Some(self.ticks.next());
+            }
+            _ => self.wrong.push(format!("ANSWER TO ANOTHER: {} waits for that to {awaited:?} and got that to {key:?}", self.name())),
+        }
+    }
+
+    fn answered(&mut self, key: Option<&str>, seq: u64, again: bool, moment: &Moment) {
+        let Some(number) = self.message_answered(key, moment) else { return };
+        let (name, tick) = (self.name(), self.ticks.next());
         let line = &mut self.lines[number];
         match line.fate {
             Fate::Acknowledged(before) if before != seq => {
@@ -519,11 +689,16 @@ impl User {
         }
         line.again |= again && line.fate == Fate::Unanswered;
         line.fate = Fate::Acknowledged(seq);
+        line.answered.get_or_insert(tick);
     }
 }
 
 fn key_of(sender: usize, number: usize) -> String {
     format!("key-{sender}-{number}")
+}
+
+fn deed_key(user: usize, place: usize) -> String {
+    format!("deed-{user}-{place}")
 }
 
 fn encoded(line: &str, key: Option<String>) -> Vec<u8> {

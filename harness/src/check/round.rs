@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use chinwag_harness::server::{Launch, Server, Settings};
 use smol::{LocalExecutor, channel};
 use tempfile::TempDir;
 
-use crate::check;
-use crate::client::{Entry, Fate, Moment, SENDERS, To, Told, USERS, User, WINDOW, What, speaks_json};
-use crate::tally::Tally;
+use super::client::{Entry, Fate, Manner, Moment, SENDERS, Ticks, To, Told, USERS, User, WINDOW, What, speaks_json};
+use super::tally::Tally;
+use super::verdict;
+use crate::play::EPOCH;
+use crate::server::{Launch, Server, Settings};
 
 /// A limit for failures: a round takes less than a second.
 const WATCHDOG: Duration = Duration::from_secs(60);
@@ -36,40 +37,57 @@ const MAIL: usize = 120;
 const EVERYONE_IN: u32 = 6;
 const EVERYONE_IN_MAIL: u32 = 2;
 
+/// Before one message in so many somebody is blocked or unblocked.
+const BLOCKS_IN: u32 = 12;
+
 /// What a reader of text may see again when the server was killed: what was in flight. That is about what all senders
 /// have unanswered; more if a thread of the server had to wait for its turn while others went on.
 const IN_FLIGHT_MAX: usize = 4 * SENDERS * WINDOW;
 
 /// The kinds of rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
     /// Killed while everybody talks and reads.
+    #[value(name = "killed-at-full-speed")]
     FullSpeed,
     /// Killed while the receivers get their kept mail.
+    #[value(name = "killed-while-catching-up")]
     CatchingUp,
     /// Told to end while everybody talks and reads.
+    #[value(name = "told-to-end")]
     ToldToEnd,
+    /// Killed while everybody talks, reads, blocks and unblocks.
+    #[value(name = "killed-while-blocking")]
+    Blocking,
 }
 
 impl Kind {
     /// What a report calls it.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Kind::FullSpeed => "killed-at-full-speed",
             Kind::CatchingUp => "killed-while-catching-up",
             Kind::ToldToEnd => "told-to-end",
+            Kind::Blocking => "killed-while-blocking",
         }
+    }
+
+    /// How its senders talk.
+    fn manner(self) -> Manner {
+        Manner { talks: true, everyone_in: EVERYONE_IN, blocks_in: (self == Kind::Blocking).then_some(BLOCKS_IN) }
     }
 }
 
 /// Plays one round.
-pub(crate) fn play(kind: Kind, number: u64, seed: u64) -> Told<Tally> {
+pub(crate) fn play(kind: Kind, number: u64, seed: u64, launch: &Launch) -> Told<Tally> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
+    let ticks = Ticks::default();
     let mut round = Round {
         kind,
-        users: (0..USERS).map(|index| User::new(index, chance.fork())).collect(),
-        launch: Launch::itself().map_err(|error| error.to_string())?,
+        users: (0..USERS).map(|index| User::new(index, chance.fork(), &ticks)).collect(),
+        launch: launch.clone(),
         data: folder.path().join("data"),
         server: None,
         starts: 0,
@@ -104,6 +122,7 @@ impl Round {
     async fn play(&mut self) -> Told<()> {
         self.start().await?;
         self.enter(Entry::Register).await?;
+        self.switch_faults().await?;
         match self.kind {
             Kind::CatchingUp => {
                 let owed = self.leave_mail().await?;
@@ -116,7 +135,7 @@ impl Round {
                 }
                 self.come_back().await?;
             }
-            Kind::FullSpeed | Kind::ToldToEnd => {
+            Kind::FullSpeed | Kind::ToldToEnd | Kind::Blocking => {
                 for _ in 0..1 + usize::from(self.chance.u8(..3) == 0) {
                     let moment = self.some_moment(1);
                     self.end(moment, true).await?;
@@ -134,8 +153,16 @@ impl Round {
     async fn start(&mut self) -> Told<()> {
         self.starts += 1;
         let args = ["--shards".to_owned(), self.chance.usize(1..=3).to_string()];
-        let settings = Settings { data: &self.data, port: 0, seed: self.starts, epoch: 1_767_225_600_000, args: &args };
+        let settings = Settings { data: &self.data, port: 0, seed: self.starts, epoch: EPOCH, args: &args };
         self.server = Some(Server::start(&self.launch, &settings).await.map_err(|trouble| trouble.to_string())?);
+        // In the first life when everybody has come in: what goes wrong then is what is looked for.
+        if self.starts > 1 { self.switch_faults().await } else { Ok(()) }
+    }
+
+    async fn switch_faults(&mut self) -> Told<()> {
+        for fault in self.launch.faults.clone() {
+            self.server()?.ask(&format!("fault {fault}")).await.map_err(|trouble| trouble.to_string())?;
+        }
         Ok(())
     }
 
@@ -191,7 +218,8 @@ impl Round {
     async fn leave_mail(&mut self) -> Told<Vec<usize>> {
         let (never, _) = Moment::new(What::Sending, usize::MAX);
         together(self.users.iter_mut().filter(|user| !user.is_sender()).map(|user| user.leave(&never))).await?;
-        together(self.users.iter_mut().filter(|user| user.is_sender()).map(|user| user.talk(MAIL, EVERYONE_IN_MAIL, &never))).await?;
+        let manner = Manner { everyone_in: EVERYONE_IN_MAIL, ..self.kind.manner() };
+        together(self.users.iter_mut().filter(|user| user.is_sender()).map(|user| user.talk(MAIL, manner, &never))).await?;
         let mut owed = vec![0; USERS];
         for line in self.users.iter().flat_map(|user| &user.lines) {
             match line.to {
@@ -210,10 +238,11 @@ impl Round {
         let mut server = self.server.take().ok_or("there is no server")?;
         let mut users = std::mem::take(&mut self.users);
         // On a thread of their own: the server must not always be killed when they have just had their turn.
+        let manner = self.kind.manner();
         let lives = smol::unblock(move || {
             let lived = smol::block_on(together(users.iter_mut().map(|user| {
-                let talks = talks && user.is_sender();
-                user.live(talks, EVERYONE_IN, &moment)
+                let manner = Manner { talks: talks && user.is_sender(), ..manner };
+                user.live(manner, &moment)
             })));
             (users, lived)
         });
@@ -247,7 +276,7 @@ impl Round {
         self.tally.indeterminate += in_flight;
         for user in &mut self.users {
             let most = match self.kind {
-                Kind::FullSpeed => IN_FLIGHT_MAX,
+                Kind::FullSpeed | Kind::Blocking => IN_FLIGHT_MAX,
                 // A page of mail is theirs when all of it has been written: a page or two may come again.
                 Kind::CatchingUp => usize::MAX,
                 Kind::ToldToEnd => 0,
@@ -267,8 +296,9 @@ impl Round {
         let address = self.server()?.address;
         let end = self.tally.ends;
         let (never, _) = Moment::new(What::Sending, usize::MAX);
+        let manner = self.kind.manner();
         let afterwards = self.chance.usize(..=AFTERWARDS_MAX);
-        together(self.users.iter_mut().map(|user| user.come_back(address, end, afterwards, EVERYONE_IN, &never))).await?;
+        together(self.users.iter_mut().map(|user| user.come_back(address, end, afterwards, manner, &never))).await?;
         self.settle().await
     }
 
@@ -305,8 +335,9 @@ impl Round {
     async fn stop(&mut self) -> Told<()> {
         let mut server = self.server.take().ok_or("there is no server")?;
         let (never, _) = Moment::new(What::Sending, usize::MAX);
+        let quiet = Manner { talks: false, ..self.kind.manner() };
         let executor = LocalExecutor::new();
-        let lives: Vec<_> = self.users.iter_mut().map(|user| executor.spawn(user.until_the_end(false, 1, &never))).collect();
+        let lives: Vec<_> = self.users.iter_mut().map(|user| executor.spawn(user.until_the_end(quiet, &never))).collect();
         let all = async {
             let status = server.stop().await.map_err(|error| format!("it cannot be told to end: {error}"))?;
             for life in lives {
@@ -324,9 +355,11 @@ impl Round {
     }
 
     fn verdict(&mut self) -> Told<()> {
-        let violations = check::check(&self.users, &mut self.tally);
+        let began = Instant::now();
+        let violations = verdict::check(&self.users, &mut self.tally);
+        self.tally.checking = began.elapsed();
         self.tally.rounds = 1;
-        if violations.is_empty() { Ok(()) } else { Err(check::described(&violations)) }
+        if violations.is_empty() { Ok(()) } else { Err(verdict::described(&violations)) }
     }
 
     /// The words for a round that failed; its data stays.

@@ -2,15 +2,22 @@
 //!
 //! LOST: acknowledged, and not seen by somebody entitled to it. DOUBLED: seen twice. GHOST: seen, and never sent.
 //! ASTRAY: seen by somebody it was not for. REORDERED: another order than the sender's, or than the numbers'.
+//! BREACH: accepted or seen across a block that surely stood the whole time. OVERBLOCKED: refused although surely nobody
+//! blocked. LATE: it was acknowledged, then the reader asked for a pong, and the pong came before the message.
 //! OTHER NUMBER: two numbers for one message, or one for two. TORN: seen by some of those entitled to it. HOLE: an
 //! earlier line of a sender was not stored, a later one was. EARLY: before the welcome. AFTER THE END: behind the
 //! last word. What no answer came to and was not sent again is
 //! indeterminate: it may have been stored or not, but for everybody alike, and once.
+//!
+//! What overlaps in time may have happened in either order, so that only intervals decide: from before the bytes were
+//! written to after the answer was read. A message is *surely blocked* if one of the two had heard that the other is
+//! blocked before it was sent, and had not asked for anything else when it was answered; *free* if the same holds for
+//! not being blocked; else it *races*, and may be refused or accepted, but not refused and seen.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::client::{Fate, SENDERS, Seen, To, User, name_of, speaks_json};
-use crate::tally::Tally;
+use super::client::{Fate, Line, SENDERS, Seen, Tick, To, User, name_of, speaks_json};
+use super::tally::Tally;
 
 /// How many violations are told.
 const TOLD_MAX: usize = 20;
@@ -23,7 +30,7 @@ pub(crate) fn check(users: &[User], tally: &mut Tally) -> Vec<String> {
     let mut wrong: Vec<String> = users.iter().flat_map(|user| user.wrong.clone()).collect();
     let seen: Vec<Vec<Seen>> = users.iter().map(|user| first_seen(user, tally, &mut wrong)).collect();
     for (user, seen) in users.iter().zip(&seen) {
-        in_order(user, seen, &mut wrong);
+        in_order(users, user, seen, &mut wrong);
         sent_to_them(users, user, seen, &mut wrong);
     }
     numbers(users, &seen, &mut wrong);
@@ -32,8 +39,14 @@ pub(crate) fn check(users: &[User], tally: &mut Tally) -> Vec<String> {
         tally.sent += sender.lines.len();
         tally.resent += sender.resent;
         arrived(users, sender, &by_user, tally, &mut wrong);
-        without_holes(sender, &by_user, tally, &mut wrong);
+        without_holes(users, sender, &by_user, tally, &mut wrong);
     }
+    for (user, seen) in users.iter().zip(&seen) {
+        in_time(users, user, seen, tally, &mut wrong);
+        tally.deeds += user.deeds.len();
+        tally.pings += user.pings.len();
+    }
+    in_real_time(users, &mut wrong);
     wrong
 }
 
@@ -103,14 +116,18 @@ fn first_seen(user: &User, tally: &mut Tally, wrong: &mut Vec<String>) -> Vec<Se
 }
 
 /// Each sender's in the order they were sent, and numbers that grow.
-fn in_order(user: &User, seen: &[Seen], wrong: &mut Vec<String>) {
+fn in_order(users: &[User], user: &User, seen: &[Seen], wrong: &mut Vec<String>) {
     let mut last_of = [None; SENDERS];
     let mut last_seq = None;
     for one in seen {
-        if last_of[one.sender] >= Some(one.number) {
+        // Refused before an end of the server, unheard, and accepted when it was sent again: its place is that of a resend.
+        let may_be_behind = users[one.sender].lines.get(one.number).is_some_and(|line| {
+            line.unanswered_at.is_some() && matches!(line.to, To::User(to) if while_said(users, one.sender, to, line) != Between::Free)
+        });
+        if last_of[one.sender] >= Some(one.number) && !may_be_behind {
             wrong.push(format!("REORDERED: {} saw {} after number {:?}", user.name(), shown(mark(one)), last_of[one.sender]));
         }
-        last_of[one.sender] = Some(one.number);
+        last_of[one.sender] = last_of[one.sender].max(Some(one.number));
         if one.seq.is_some() && last_seq >= one.seq {
             wrong.push(format!("REORDERED: {} saw {} at {:?} after {last_seq:?}", user.name(), shown(mark(one)), one.seq));
         }
@@ -160,24 +177,101 @@ fn numbers(users: &[User], seen: &[Vec<Seen>], wrong: &mut Vec<String>) {
     }
 }
 
-/// What was acknowledged has arrived everywhere; what was not, everywhere or nowhere.
+/// Whether two users hid from each other while something was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// All the time.
+    Blocked,
+    /// It may be either.
+    Racing,
+    /// At no time.
+    Free,
+}
+
+/// Whether `a` and `b` hid from each other from `from` to `to`.
+fn between(users: &[User], a: usize, b: usize, from: Tick, to: Tick) -> Between {
+    let one_way = |by: usize, whom: usize| {
+        // What was asked for last counts: an earlier one that no answer came to died with the server, or was overtaken.
+        let last = users[by].deeds.iter().rfind(|deed| deed.whom == whom && deed.invoked <= to);
+        match last {
+            None => Between::Free,
+            Some(deed) if deed.answered.is_some_and(|answered| answered <= from) => {
+                if deed.blocks {
+                    Between::Blocked
+                } else {
+                    Between::Free
+                }
+            }
+            Some(_) => Between::Racing,
+        }
+    };
+    match (one_way(a, b), one_way(b, a)) {
+        (Between::Blocked, _) | (_, Between::Blocked) => Between::Blocked,
+        (Between::Free, Between::Free) => Between::Free,
+        _ => Between::Racing,
+    }
+}
+
+/// The same for a message: until it was answered, or for ever.
+fn while_said(users: &[User], sender: usize, reader: usize, line: &Line) -> Between {
+    between(users, sender, reader, line.invoked, line.answered.unwrap_or(Tick::MAX))
+}
+
+/// What was acknowledged has arrived everywhere; what was not, everywhere or nowhere; across a block, nowhere.
 fn arrived(users: &[User], sender: &User, by_user: &[HashSet<Mark>], tally: &mut Tally, wrong: &mut Vec<String>) {
     for (number, line) in sender.lines.iter().enumerate() {
         let mark = (sender.index, number);
-        let (with, without): (Vec<usize>, Vec<usize>) =
-            (0..users.len()).filter(|user| entitled(line.to, sender.index, *user)).partition(|user| by_user[*user].contains(&mark));
+        let (mut free_with, mut free_without, mut seen_by, mut blocked_with) = (vec![], vec![], vec![], vec![]);
+        for user in (0..users.len()).filter(|user| entitled(line.to, sender.index, *user)) {
+            let seen = by_user[user].contains(&mark);
+            let state = while_said(users, sender.index, user, line);
+            tally.note_between(state == Between::Blocked, state == Between::Free);
+            match state {
+                Between::Free if seen => free_with.push(user),
+                Between::Free => free_without.push(user),
+                Between::Blocked if seen => blocked_with.push(user),
+                _ => {}
+            }
+            if seen {
+                seen_by.push(user);
+            }
+        }
         let names = |of: &[usize]| of.iter().map(|user| name_of(*user)).collect::<Vec<_>>().join(", ");
+        if !blocked_with.is_empty() {
+            wrong.push(format!("BREACH: {} was seen by {} across a block", shown(mark), names(&blocked_with)));
+        }
         match line.fate {
             Fate::Acknowledged(seq) => {
                 tally.acknowledged += 1;
-                if !without.is_empty() {
-                    wrong.push(format!("LOST: {} was acknowledged as {seq} and not seen by {}", shown(mark), names(&without)));
+                if !free_without.is_empty() {
+                    wrong.push(format!("LOST: {} was acknowledged as {seq} and not seen by {}", shown(mark), names(&free_without)));
+                }
+                if let To::User(to) = line.to {
+                    match while_said(users, sender.index, to, line) {
+                        Between::Blocked => {
+                            wrong.push(format!("BREACH: {} was acknowledged as {seq} across a block with {}", shown(mark), name_of(to)));
+                        }
+                        Between::Racing if !seen_by.contains(&to) => {
+                            wrong.push(format!("LOST: {} was acknowledged as {seq} and not seen by {}", shown(mark), name_of(to)));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Fate::Refused => {
+                tally.refused += 1;
+                if !seen_by.is_empty() {
+                    wrong.push(format!("GHOST: {} was refused and seen by {}", shown(mark), names(&seen_by)));
+                }
+                let free = matches!(line.to, To::User(to) if while_said(users, sender.index, to, line) == Between::Free);
+                if free || line.to == To::Everyone {
+                    wrong.push(format!("OVERBLOCKED: {} to {:?} was refused, and nobody blocks", shown(mark), line.to));
                 }
             }
             Fate::GivenUp => {
                 tally.given_up += 1;
-                if !with.is_empty() && !without.is_empty() {
-                    wrong.push(format!("TORN: {} was seen by {} and not by {}", shown(mark), names(&with), names(&without)));
+                if !seen_by.is_empty() && !free_without.is_empty() {
+                    wrong.push(format!("TORN: {} was seen by {} and not by {}", shown(mark), names(&seen_by), names(&free_without)));
                 }
             }
             Fate::Unanswered => wrong.push(format!("UNANSWERED: {} has no answer at the end of the round", shown(mark))),
@@ -186,19 +280,73 @@ fn arrived(users: &[User], sender: &User, by_user: &[HashSet<Mark>], tally: &mut
 }
 
 /// What was stored of the lines that an end of the server left unanswered is the beginning of them.
-fn without_holes(sender: &User, by_user: &[HashSet<Mark>], tally: &mut Tally, wrong: &mut Vec<String>) {
+fn without_holes(users: &[User], sender: &User, by_user: &[HashSet<Mark>], tally: &mut Tally, wrong: &mut Vec<String>) {
     let mut missing: Option<(usize, usize)> = None;
     for (number, line) in sender.lines.iter().enumerate() {
         let Some(end) = line.unanswered_at else { continue };
         let mark = (sender.index, number);
         let stored = line.again || (line.fate == Fate::GivenUp && by_user.iter().any(|seen| seen.contains(&mark)));
         tally.indeterminate_stored += usize::from(stored);
+        // What may have been refused is no hole.
+        let may_be_refused = |to: usize| between(users, sender.index, to, line.invoked, Tick::MAX) != Between::Free;
         match missing {
             Some((at, before)) if at == end && stored => {
                 wrong.push(format!("HOLE: {} was stored when the server ended, and not number {before} before it", shown(mark)));
             }
             Some((at, _)) if at == end => {}
+            _ if matches!(line.to, To::User(to) if may_be_refused(to)) => {}
+            _ if line.to == To::Everyone && line.fate == Fate::GivenUp && (0..users.len()).any(may_be_refused) => {}
             _ => missing = (!stored).then_some((end, number)),
         }
     }
 }
+
+/// Nothing comes after the pong of a ping that was sent after its sender had heard `sent`.
+fn in_time(users: &[User], user: &User, seen: &[Seen], tally: &mut Tally, wrong: &mut Vec<String>) {
+    for one in seen {
+        let Some(acknowledged) = users[one.sender].lines.get(one.number).and_then(|line| line.answered) else { continue };
+        let on_this = |connection: usize| connection == one.connection;
+        let late = user.pings.iter().filter(|ping| on_this(ping.connection) && ping.invoked > acknowledged);
+        let proofs = late.filter_map(|ping| ping.answered);
+        match proofs.min() {
+            Some(pong) if pong < one.at => {
+                wrong.push(format!("LATE: {} saw {} after a pong that says that it had come", user.name(), shown(mark(one))));
+            }
+            // It could not have been late and not be noticed.
+            Some(_) => tally.in_time += 1,
+            None => {}
+        }
+    }
+}
+
+/// What was acknowledged before something else was sent has the lower number.
+fn in_real_time(users: &[User], wrong: &mut Vec<String>) {
+    let mut acknowledged: Vec<(u64, Tick, Tick, Mark)> = Vec::new();
+    for sender in &users[..SENDERS] {
+        for (number, line) in sender.lines.iter().enumerate() {
+            if let (Fate::Acknowledged(seq), Some(answered)) = (line.fate, line.answered) {
+                acknowledged.push((seq, line.invoked, answered, (sender.index, number)));
+            }
+        }
+    }
+    acknowledged.sort_unstable();
+    let mut latest: Option<(Tick, Mark)> = None;
+    for (seq, invoked, answered, mark) in acknowledged {
+        if let Some((sent, before)) = latest
+            && answered < sent
+        {
+            wrong.push(format!(
+                "REORDERED: {} is number {seq}, behind {}, which was sent only after the other was acknowledged",
+                shown(mark),
+                shown(before)
+            ));
+        }
+        if latest.is_none_or(|(sent, _)| sent < invoked) {
+            latest = Some((invoked, mark));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::round::Kind;
+use super::round::Kind;
 
 /// After so many ends chance is no excuse.
 const ENDS_ENOUGH: usize = 10;
+
+/// So many of each class there must be at least; a round has hundreds.
+const ENOUGH: usize = 10;
 
 /// Of what readers of text see, at most one message in so many may be one they have seen before: a hundredth is usual.
 const AGAIN_AT_MOST_ONE_IN: usize = 12;
@@ -47,6 +50,22 @@ pub(crate) struct Tally {
     pub(crate) text_again_ends: usize,
     /// How long the server took to end when it was told to.
     pub(crate) slowest_end: Duration,
+    /// Messages that were refused because of a block.
+    pub(crate) refused: usize,
+    /// `block` and `unblock`.
+    pub(crate) deeds: usize,
+    /// Pings in the middle of the talk.
+    pub(crate) pings: usize,
+    /// Pairs of a message and a reader: surely across a block, at the same time as one, surely without one.
+    pub(crate) blocked: usize,
+    /// See [`Tally::blocked`].
+    pub(crate) racing: usize,
+    /// See [`Tally::blocked`].
+    pub(crate) free: usize,
+    /// Messages that would have been known to be late if they had been.
+    pub(crate) in_time: usize,
+    /// How long it took to go through it all.
+    pub(crate) checking: Duration,
 }
 
 impl Tally {
@@ -69,6 +88,26 @@ impl Tally {
         self.text_again_most = self.text_again_most.max(one.text_again_most);
         self.text_again_ends += one.text_again_ends;
         self.slowest_end = self.slowest_end.max(one.slowest_end);
+        self.refused += one.refused;
+        self.deeds += one.deeds;
+        self.pings += one.pings;
+        self.blocked += one.blocked;
+        self.racing += one.racing;
+        self.free += one.free;
+        self.in_time += one.in_time;
+        self.checking += one.checking;
+    }
+
+    /// Counts one reader of one message.
+    pub(crate) fn note_between(&mut self, surely_blocked: bool, surely_free: bool) {
+        self.blocked += usize::from(surely_blocked);
+        self.free += usize::from(surely_free);
+        self.racing += usize::from(!surely_blocked && !surely_free);
+    }
+
+    /// Everything that anybody asked the server to do.
+    fn operations(&self) -> usize {
+        self.sent + self.resent + self.deeds + self.pings
     }
 
     /// The figures. Only rounds that found nothing wrong are counted: lost and doubled are as many as they found.
@@ -77,8 +116,10 @@ impl Tally {
             "\n{}: {} rounds in {:.1} s\n  \
              {} ends of the server: {} after messages were acknowledged, {} with lines in flight, {} in the middle of kept mail\n  \
              {} messages sent, {} acknowledged, {} indeterminate at an end ({} of them stored, {} given up), {} lines sent again\n  \
-             {} seen in json and {} in text: 0 lost, 0 doubled in json; in text {} seen again after {} ends (at most {} at once); slowest end when told {:.2} s\n",
-            kind.name(),
+             {} seen in json and {} in text: 0 lost, 0 doubled in json; in text {} seen again after {} ends (at most {} at once); slowest end when told {:.2} s\n  \
+             readers across a block {}, at the same time as one {}, free {}; {} refused, {} blocks and unblocks; {} proved to be in time\n  \
+             {} operations, {:.0} a second; checked in {:.0} ms\n",
+            kind.word(),
             self.rounds,
             took.as_secs_f64(),
             self.ends,
@@ -97,6 +138,15 @@ impl Tally {
             self.text_again_ends,
             self.text_again_most,
             self.slowest_end.as_secs_f64(),
+            self.blocked,
+            self.racing,
+            self.free,
+            self.refused,
+            self.deeds,
+            self.in_time,
+            self.operations(),
+            self.operations() as f64 / took.as_secs_f64(),
+            self.checking.as_secs_f64() * 1000.0,
         )
     }
 
@@ -110,6 +160,19 @@ impl Tally {
                 "only {} of {} ends came after a message was acknowledged: this proves nothing",
                 self.ends_after_acks, self.ends
             ));
+        }
+        if kind == Kind::Blocking {
+            for (count, what) in [
+                (self.blocked, "reader was surely across a block"),
+                (self.racing, "message raced with a block"),
+                (self.free, "reader was surely free"),
+                (self.refused, "message was refused"),
+                (self.in_time, "message could have been known to be late"),
+            ] {
+                if count < ENOUGH {
+                    return Err(format!("only {count} times a {what}: this proves nothing"));
+                }
+            }
         }
         if kind == Kind::FullSpeed && self.ends_in_flight == 0 {
             return Err(format!("none of {} ends came with lines in flight: this proves nothing", self.ends));
