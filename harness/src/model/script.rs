@@ -22,6 +22,10 @@ pub fn scenario(about: &str, seed: u64, sessions: Sessions, args: &[String], fau
         if needed(op).into_iter().any(|name| !given.contains(&name)) {
             continue;
         }
+        // The text dialect has no keys.
+        if matches!(op, Op::Say { at, key: Some(_), .. } if model.is_text(at)) {
+            continue;
+        }
         let say = said(op, &model);
         let (json, before) = (op.at().is_some_and(|at| !model.is_text(at)), model.known());
         let Ok(mut seen) = model.apply(op) else { continue };
