@@ -27,6 +27,7 @@ impl Command for Ack {
             someone> ack 6
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 0,
         activity: false,
         ..Spec::DEFAULT
     };

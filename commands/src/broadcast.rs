@@ -30,6 +30,7 @@ impl Command for Broadcast {
             someone> broadcast tea is ready
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 5,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -43,6 +43,7 @@ impl Command for Dialect {
             someone> dialect
             someone | error[usage]: `name` is missing: a dialect; usage: dialect <name>
         ",
+        cost: 0,
         activity: false,
         ..Spec::DEFAULT
     };

@@ -29,6 +29,7 @@ impl Command for Guest {
             alice> guest fred
             alice | error[already-logged-in]: you are logged in already; logout first
         ",
+        cost: 5,
         ..Spec::DEFAULT
     };
     type Args = Args;

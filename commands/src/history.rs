@@ -80,6 +80,7 @@ impl Command for History {
             someone> history
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 5,
         ..Spec::DEFAULT
     };
     type Args = Args;

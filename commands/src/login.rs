@@ -45,6 +45,7 @@ impl Command for Login {
             someone> login dave 12345
             someone | error[locked-out]: too many wrong passwords: `dave` is locked out for 60 seconds from here; wait, or log in from where you usually do
         ",
+        cost: 20,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -20,6 +20,7 @@ impl Command for Logout {
             someone> quit
             someone | * goodbye
         ",
+        cost: 0,
         ..Spec::DEFAULT
     };
     type Args = NoArgs;

@@ -32,6 +32,7 @@ impl Command for Passwd {
             someone> passwd secret better-secret
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 20,
         ..Spec::DEFAULT
     };
     type Args = Args;

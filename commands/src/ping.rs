@@ -25,6 +25,7 @@ impl Command for Ping {
             someone | pong
         ",
         // Programs send it by themselves.
+        cost: 0,
         activity: false,
         ..Spec::DEFAULT
     };

@@ -40,6 +40,7 @@ impl Command for Register {
             alice> register fred secret
             alice | error[already-logged-in]: you are logged in already; logout first
         ",
+        cost: 20,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -30,6 +30,7 @@ impl Command for Resume {
             alice> resume 5d41402abc4b2a76b9719d911017c592
             alice | error[already-logged-in]: you are logged in already; logout first
         ",
+        cost: 0,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -26,6 +26,7 @@ impl Command for Since {
             alice> since 6
             alice | error[already-logged-in]: you are logged in already; logout first
         ",
+        cost: 0,
         ..Spec::DEFAULT
     };
     type Args = Args;

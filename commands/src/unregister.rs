@@ -29,6 +29,7 @@ impl Command for Unregister {
             someone> unregister secret
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 20,
         ..Spec::DEFAULT
     };
     type Args = Args;

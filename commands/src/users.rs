@@ -43,6 +43,7 @@ impl Command for Users {
             someone> users
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 5,
         ..Spec::DEFAULT
     };
     type Args = NoArgs;

@@ -37,6 +37,7 @@ impl Command for Whoelsesince {
             someone> whoelsesince 90
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        cost: 5,
         ..Spec::DEFAULT
     };
     type Args = Args;

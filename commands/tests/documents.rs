@@ -72,6 +72,13 @@ fn tell(card: &Card, spec: &Spec, text: &mut String) {
         let also: Vec<String> = card.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let _ = write!(text, " Also called {}.", also.join(", "));
     }
+    match spec.cost {
+        0 => text.push_str(" Ten of it count as one command."),
+        1 => {}
+        cost => {
+            let _ = write!(text, " Counts as {cost} commands.");
+        }
+    }
     text.push('\n');
     if !card.args.is_empty() {
         text.push('\n');

@@ -77,6 +77,9 @@ pub struct Spec {
     /// A chat log on the stage (see [`crate::stage`]): shown in help, and run as a test. What is not listed must not
     /// be seen.
     pub examples: &'static str,
+    /// How many ordinary commands it counts as against `commands_per_second`. 0 for what programs say by themselves to
+    /// stay in step: ten of them count as one.
+    pub cost: u32,
     /// Whether giving it counts against the idle timeout; programs give some by themselves.
     pub activity: bool,
     /// Whether it only looks. What operators do with commands that need one and do more is noted in the audit log.
@@ -100,6 +103,7 @@ impl Spec {
         needs: &[Need::LoggedIn],
         offered: &[],
         examples: "",
+        cost: 1,
         activity: true,
         only_looks: false,
         deadline: DEADLINE,

@@ -67,10 +67,14 @@ settings! {
     login_deadline: Seconds = Seconds(Duration::from_secs(120));
     /// How many bytes wait for a connection that does not read before it is cut off: half a minute of a busy room.
     outbox_bytes: usize = 1024 * 1024;
-    /// How many commands a second a connection may give for long; more are read later, not refused. 0: any number.
+    /// How many commands a second a user, and a connection, may give for long; more are read later, not refused. Some
+    /// count as several (docs/protocol.md). 0: any number.
     commands_per_second: u32 = 50;
     /// How many commands it may give at once before that counts: a paste, a script's beginning.
     command_burst: u32 = 500;
+    /// How long a connection may be behind with its commands before it is cut off: a script of three thousand lines at
+    /// the usual speed. 0: any time.
+    command_delay_max: Seconds = Seconds(Duration::from_secs(60));
     /// Whether the limits on connections of one address and on commands a second hold for this machine's own
     /// addresses too: what runs here is the operator's, or came through the operator's proxy.
     limit_loopback: bool = false;

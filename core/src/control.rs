@@ -123,6 +123,8 @@ fn metrics(running: &Running) -> Value {
         "online": online,
         "head": head,
         "commits": running.server.sequencer.commits(),
+        "lines_delayed": running.flood.as_ref().map_or(0, |flood| flood.delayed()),
+        "flooders_cut_off": running.flood.as_ref().map_or(0, |flood| flood.cut_off()),
         "store_failing": u64::from(running.server.sequencer.is_failing()),
     })
 }

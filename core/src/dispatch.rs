@@ -29,6 +29,14 @@ pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>
     obey(server, caller, line, None).await
 }
 
+/// How many commands a line counts as (see [`crate::command::Spec::cost`]).
+pub(crate) fn cost(server: &Server, line: &str) -> u32 {
+    match split::line(line) {
+        Asked::Command { name, .. } => server.registry.known(name).map_or(1, |command| command.spec().cost),
+        Asked::Nothing | Asked::Say(_) => 1,
+    }
+}
+
 /// Obeys what a wire asks for. There is always an answer.
 pub(crate) async fn carry_out(server: &Arc<Server>, caller: &mut Caller, order: Order) -> Answer {
     if order.line.contains('\0') || order.body.as_ref().is_some_and(|body| body.contains('\0')) {

@@ -26,6 +26,7 @@ use crate::control;
 use crate::ctl;
 use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
+use crate::net::flood::Flood;
 use crate::net::listener;
 use crate::net::shard::{self, ShardParts, ShardSenders, Told};
 use crate::net::tls;
@@ -249,6 +250,7 @@ pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
     pub(crate) shards: ShardSenders,
     pub(crate) census: Arc<Census>,
+    pub(crate) flood: Option<Arc<Flood>>,
     pub(crate) log: String,
     ending: AtomicBool,
     data: PathBuf,
@@ -329,6 +331,7 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         writer.finish();
     })?;
     let census = Arc::new(Census::new(config.connections, config.connections_per_address, config.limit_loopback));
+    let flood = Flood::new(config.commands_per_second, config.command_burst, config.command_delay_max.0).map(Arc::new);
     let written = Arc::new(written);
     // Those of one wire that have to do with one another are on one shard: each entry has its turn of the shards.
     let door_of = |index: usize| {
@@ -356,6 +359,7 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
             inbox,
             tls: Arc::clone(&identity.config),
             written: Arc::clone(&written),
+            flood: flood.clone(),
             config: config.clone(),
         };
         // The first shard accepts for all: accepting is rare, and a shard more would be a thread more.
@@ -379,7 +383,8 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         })?;
     }
 
-    let running = Arc::new(Running { server, shards, census, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
+    let running =
+        Arc::new(Running { server, shards, census, flood, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
     tracing::info!(?addresses, accounts, head, shards = shard_count, durability = ?config.durability, "serving");
     if durability_is_less(&config) {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");

@@ -92,12 +92,17 @@ impl Registry {
 
     /// The command that answers to `name`, in any case.
     pub(crate) fn find(&self, name: &str) -> Result<&dyn AnyCommand, chinwag_wire::Refusal> {
-        let names = |command: &dyn AnyCommand| std::iter::once(command.spec().name).chain(command.spec().aliases.iter().copied());
-        match self.commands().find(|command| names(*command).any(|known| known.eq_ignore_ascii_case(name))) {
-            Some(command) => Ok(command),
-            None => Err(CommandName::unknown(name, self.commands().flat_map(names))),
-        }
+        self.known(name).ok_or_else(|| CommandName::unknown(name, self.commands().flat_map(names_of)))
     }
+
+    /// The same, for whom it is no mistake if there is none.
+    pub(crate) fn known(&self, name: &str) -> Option<&dyn AnyCommand> {
+        self.commands().find(|command| names_of(*command).any(|known| known.eq_ignore_ascii_case(name)))
+    }
+}
+
+fn names_of(command: &dyn AnyCommand) -> impl Iterator<Item = &'static str> {
+    std::iter::once(command.spec().name).chain(command.spec().aliases.iter().copied())
 }
 
 /// Examples without the indentation of the source they stand in.

@@ -10,15 +10,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use chinwag_wire::dialect::{self, Partial};
-use chinwag_wire::{Event, Refusal, code};
+use chinwag_wire::{Event, Fact, Refusal, code};
 use rustls::ServerConnection;
 use smol::Async;
 
 use super::census::Place;
+use super::flood::{Allowance, Turn};
 use super::shard::Shard;
 use super::wire::{Seat, talk};
 use crate::ctx::Caller;
-use crate::dispatch::{Answer, dispatch};
+use crate::dispatch::{Answer, cost, dispatch};
 use crate::fault::Fault;
 use crate::hall::{Departure, SessionId, UserId};
 use crate::spoken::Spoken;
@@ -165,6 +166,11 @@ impl Connection {
         // Bytes, the end, or a reset: all of them have to be acted on.
         let came = || !matches!(self.stream.get_ref().peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         self.listening.get() && !self.is_ending() && came()
+    }
+
+    /// Whether there is something to read, or the end, without waiting.
+    fn has_more_to_say(&self) -> bool {
+        self.may_have_more.get() || !matches!(self.stream.get_ref().peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Whether the socket failed: what it was offered last may not have arrived.
@@ -498,6 +504,7 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
     };
     let mut input = Vec::new();
     while !connection.is_ending() {
+        note_if_heard_out(connection, &mut line.allowance);
         if connection.read(shard, &mut input).await? == 0 {
             break;
         }
@@ -525,7 +532,10 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
         taken += bytes;
         let Some(line) = line else { return };
         if let Some(allowance) = &mut state.allowance {
-            allowance.spend(&shard.server.clock).await;
+            let cost = line.as_ref().map_or(1, |line| cost(&shard.server, &line.text));
+            if !has_its_turn(shard, connection, allowance, cost).await {
+                return;
+            }
         }
         let (answer, marks) = match line {
             Ok(line) => {
@@ -617,41 +627,65 @@ async fn linger(connection: &Connection) {
     smol::future::or(read_to_end, async { _ = smol::Timer::after(LINGER).await }).await;
 }
 
-/// How many commands a connection may give: a bucket that fills with time.
-pub(super) struct Allowance {
-    per_second: u32,
-    burst: u32,
-    left: f64,
-    filled_at: Duration,
+/// Waits until a line that costs `cost` has its turn. `false` if it never has one: the connection is to end, or it
+/// has ended meanwhile.
+pub(super) async fn has_its_turn(shard: &Rc<Shard>, connection: &Rc<Connection>, allowance: &mut Allowance, cost: u32) -> bool {
+    let user = match connection.standing.get() {
+        Standing::Out => None,
+        Standing::CatchingUp(user) | Standing::Live(user, _) => Some(user),
+    };
+    let clock = &shard.server.clock;
+    match allowance.take(user, cost, clock.elapsed()) {
+        Turn::Now => return true,
+        Turn::At { then, tell } => {
+            if tell {
+                shard.told_to_slow_down(connection);
+            }
+            let ended = poll_fn(|cx| {
+                if connection.is_ending() {
+                    return Poll::Ready(());
+                }
+                *connection.reader.borrow_mut() = Some(cx.waker().clone());
+                Poll::Pending
+            });
+            smol::future::or(clock.sleep_until(then), ended).await;
+        }
+        Turn::Never => {
+            tracing::info!(session = connection.id.number(), address = %connection.address, "cut off: it has sent too much for too long");
+            let refusal =
+                Refusal::new(code::FLOODING, "you sent more than is taken, for too long").hint("log in again, and send less at a time");
+            connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
+        }
+    }
+    !connection.is_ending()
 }
 
-impl Allowance {
-    /// Takes one, waiting for it if there is none.
-    pub(super) async fn spend(&mut self, clock: &crate::clock::Clock) {
-        loop {
-            let now = clock.elapsed();
-            let gained = now.saturating_sub(self.filled_at).as_secs_f64() * f64::from(self.per_second);
-            self.left = (self.left + gained).min(f64::from(self.burst));
-            self.filled_at = now;
-            if self.left >= 1.0 {
-                self.left -= 1.0;
-                return;
-            }
-            // A little longer than it takes, so that rounding does not ask for a second wait.
-            let missing = (1.0 - self.left) / f64::from(self.per_second) + 0.001;
-            clock.sleep_until(now + Duration::from_secs_f64(missing)).await;
-        }
+/// Notes it if the connection has been heard out: what is behind is only who has more to say.
+pub(super) fn note_if_heard_out(connection: &Connection, allowance: &mut Option<Allowance>) {
+    if let Some(allowance) = allowance.as_mut().filter(|allowance| allowance.is_behind())
+        && !connection.has_more_to_say()
+    {
+        allowance.caught_up();
     }
 }
 
 impl Shard {
     pub(super) fn allowance(&self, address: IpAddr) -> Option<Allowance> {
-        let limited = self.limit_loopback || !address.is_loopback();
-        (limited && self.commands_per_second > 0).then(|| Allowance {
-            per_second: self.commands_per_second,
-            burst: self.command_burst,
-            left: f64::from(self.command_burst),
-            filled_at: self.server.clock.elapsed(),
-        })
+        let flood = self.flood.as_ref().filter(|_| self.limit_loopback || !address.is_loopback());
+        flood.map(Allowance::new)
+    }
+
+    /// Tells a connection, in front of whatever it hears next, that it is read more slowly.
+    fn told_to_slow_down(self: &Rc<Shard>, connection: &Connection) {
+        // A wire has no words for it; what it sends is delayed all the same.
+        if connection.seat().is_some() {
+            return;
+        }
+        let dialect = connection.dialect.get();
+        let mut bytes = Vec::new();
+        let told = Fact::new("slow-down", "* you are fast: what you send from here on waits for its turn; nothing of it is lost");
+        dialect::ALL[dialect].event(&Event::Fact(told), &mut bytes);
+        self.server.sequencer.reply(connection.id, dialect, bytes);
+        self.turn_soon();
     }
 }

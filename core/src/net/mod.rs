@@ -6,6 +6,7 @@
 
 pub(crate) mod census;
 pub(crate) mod connection;
+pub(crate) mod flood;
 pub(crate) mod listener;
 pub(crate) mod shard;
 pub(crate) mod tls;

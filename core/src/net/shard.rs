@@ -18,6 +18,7 @@ use smol::LocalExecutor;
 
 use super::census::Place;
 use super::connection::{CatchUp, Connection, PATIENCE, Standing, WIRE, serve};
+use super::flood::Flood;
 use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
 use crate::fault::Fault;
@@ -115,8 +116,7 @@ pub(super) struct Shard {
     pub(super) line_bytes: usize,
     pub(super) outbox_bytes: usize,
     pub(super) limit_loopback: bool,
-    pub(super) commands_per_second: u32,
-    pub(super) command_burst: u32,
+    pub(super) flood: Option<Arc<Flood>>,
     timeout: Duration,
     login_deadline: Duration,
     pub(super) scratch: RefCell<Box<[u8]>>,
@@ -165,6 +165,7 @@ pub(crate) struct ShardParts {
     pub(crate) inbox: async_channel::Receiver<Told>,
     pub(crate) tls: Arc<rustls::ServerConfig>,
     pub(crate) written: Arc<Written>,
+    pub(crate) flood: Option<Arc<Flood>>,
     pub(crate) config: Config,
 }
 
@@ -181,8 +182,7 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
         line_bytes: parts.config.line_bytes,
         outbox_bytes: parts.config.outbox_bytes,
         limit_loopback: parts.config.limit_loopback,
-        commands_per_second: parts.config.commands_per_second,
-        command_burst: parts.config.command_burst,
+        flood: parts.flood,
         timeout: parts.config.timeout.0,
         login_deadline: parts.config.login_deadline.0,
         scratch: RefCell::new(vec![0; READ_BYTES].into()),

@@ -12,11 +12,11 @@ use std::rc::Rc;
 use chinwag_wire::Event;
 use chinwag_wire::dialect::wire::{Effect, Effects, Order, Peer, Protocol, Wire};
 
-use super::connection::{Connection, PATIENCE};
+use super::connection::{Connection, PATIENCE, has_its_turn, note_if_heard_out};
 use super::shard::Shard;
 use crate::config::{Config, Door};
 use crate::ctx::Caller;
-use crate::dispatch::carry_out;
+use crate::dispatch::{carry_out, cost};
 use crate::hall::{Departure, SessionId};
 
 /// An entry of `listen` as one shard knows it.
@@ -211,8 +211,10 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
     while !connection.is_ending() {
         let order = seat.orders.borrow_mut().pop_front();
         if let Some(order) = order {
-            if let Some(allowance) = &mut allowance {
-                allowance.spend(&shard.server.clock).await;
+            if let Some(allowance) = &mut allowance
+                && !has_its_turn(shard, connection, allowance, cost(&shard.server, &order.line)).await
+            {
+                break;
             }
             let under_way = shard.under_way();
             let answer = carry_out(&shard.server, &mut caller, order).await;
@@ -241,6 +243,7 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
                 // Between frames a connection owns no buffer.
                 (input, taken) = (Vec::new(), 0);
             }
+            note_if_heard_out(connection, &mut allowance);
             let read = connection.read_unless_roused(shard, &mut input, !seat.held.get()).await?;
             if read == Some(0) {
                 break;

@@ -107,6 +107,8 @@ codes! {
     BUSY = "busy";
     /// The command took too long and was given up.
     DEADLINE = "deadline";
+    /// You sent more commands than are taken, for too long; what was acknowledged is kept.
+    FLOODING = "flooding";
     /// Guests are not allowed here, or not for this.
     GUESTS = "guests";
     /// No valid command for too long.
