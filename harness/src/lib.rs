@@ -13,6 +13,7 @@ pub mod cast;
 pub mod check;
 pub mod connection;
 pub mod diagnostic;
+pub mod export;
 pub mod holes;
 pub mod link;
 pub mod log;
@@ -26,6 +27,7 @@ pub mod server;
 pub mod shrink;
 pub mod snapshot;
 pub mod source;
+pub mod stress;
 pub mod suite;
 pub mod transcript;
 

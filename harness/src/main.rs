@@ -31,6 +31,8 @@ enum Task {
     Bless(Common),
     Check(command::check::Check),
     Model(command::model::Model),
+    Shrink(command::shrink::Shrink),
+    Stress(command::stress::Stress),
 }
 
 #[derive(clap::Args)]
@@ -50,6 +52,8 @@ struct Common {
     /// Leave the data directories behind, and say of failures where they are.
     #[arg(long)]
     keep_data: bool,
+    #[command(flatten)]
+    reports: command::reports::Reports,
 }
 
 /// What the shell is told.
@@ -85,6 +89,8 @@ fn main() -> ExitCode {
         Task::Bless(common) => compare(&common, Some("always")),
         Task::Check(check) => check.run(),
         Task::Model(model) => model.run(),
+        Task::Shrink(shrink) => shrink.run(),
+        Task::Stress(stress) => stress.run(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -98,32 +104,23 @@ fn compare(common: &Common, update: Option<&str>) -> io::Result<ExitCode> {
 }
 
 fn run(common: &Common) -> io::Result<ExitCode> {
-    let mut found = Vec::new();
-    for path in &common.paths {
-        let files = suite::find(path, "ron").map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        if files.is_empty() {
-            return Err(io::Error::other(format!("{}: no scenarios", path.display())));
+    let all = match command::scenarios(&common.paths)? {
+        Ok(all) => all,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return Ok(Exit::Mistaken.into());
         }
-        found.extend(files);
-    }
-    let (mut all, mut mistakes) = (Vec::new(), Vec::new());
-    for path in found {
-        match suite::load(&path) {
-            Ok((source, scenario)) => all.push((path, source, scenario)),
-            Err(wrong) => mistakes.push(wrong),
-        }
-    }
-    if !mistakes.is_empty() {
-        eprintln!("{}", mistakes.join("\n\n"));
-        return Ok(Exit::Mistaken.into());
-    }
+    };
+    common.reports.prepare()?;
     let launch = match &common.server {
         Some(command) => Launch::command(command),
         None => Launch::itself()?,
     };
     let options = Options { launch, seed: common.seed, keep_data: common.keep_data };
     let jobs = common.jobs.unwrap_or_else(|| 2 * std::thread::available_parallelism().map_or(1, usize::from));
-    Ok(match suite::run(&all, &options, jobs, &mut io::stdout())? {
+    let run = suite::run(&all, &options, jobs, &mut io::stdout())?;
+    common.reports.write(&all, &run)?;
+    Ok(match run.verdict() {
         Verdict::Passed | Verdict::Skipped => ExitCode::SUCCESS,
         Verdict::Failed => Exit::Failed.into(),
         Verdict::NotStarted => Exit::NotStarted.into(),

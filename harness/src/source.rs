@@ -59,6 +59,12 @@ impl Source {
         Ok(Source { path: path.to_owned(), ..Source::new(shown(path), std::fs::read_to_string(path)?) })
     }
 
+    /// The same file with another text, and nothing included yet.
+    #[must_use]
+    pub fn with_text(&self, text: impl Into<String>) -> Source {
+        Source { path: self.path.clone(), ..Source::new(self.name.clone(), text) }
+    }
+
     /// The file itself, without what it includes.
     #[must_use]
     pub fn main(&self) -> &str {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::play::{self, End, Options, Timing};
+use crate::play::{self, End, Options, Played, Timing};
 use crate::scenario::{self, Scenario};
 use crate::source::Source;
 use crate::{diagnostic, report, snapshot};
@@ -32,6 +32,24 @@ pub struct Tried {
     pub text: String,
     /// Where the time went.
     pub timing: Timing,
+    /// All about how it was played, if it was.
+    pub played: Option<Box<Played>>,
+}
+
+/// What became of many.
+pub struct Run {
+    /// Of each, in the order they were given.
+    pub tried: Vec<Tried>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Run {
+    /// The worst of it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.tried.iter().map(|tried| tried.verdict).max().unwrap_or(Verdict::Passed)
+    }
 }
 
 /// Every file below `path` with this extension, sorted; `path` itself if it is one. Files of steps, which scenarios
@@ -80,7 +98,7 @@ pub fn load(path: &Path) -> Result<(Source, Scenario), String> {
 #[must_use]
 pub fn try_one(path: &Path, source: &Source, scenario: &Scenario, options: &Options) -> Tried {
     if let Some(reason) = &scenario.skip {
-        return Tried { verdict: Verdict::Skipped, text: reason.clone(), timing: Timing::default() };
+        return Tried { verdict: Verdict::Skipped, text: reason.clone(), timing: Timing::default(), played: None };
     }
     let played = play::play(scenario, options);
     let (verdict, text) = match &played.end {
@@ -92,14 +110,14 @@ pub fn try_one(path: &Path, source: &Source, scenario: &Scenario, options: &Opti
             Err(why) => (Verdict::Failed, report::snapshot_failure(source, scenario, &played, &why)),
         },
     };
-    Tried { verdict, text, timing: played.timing }
+    Tried { verdict, text, timing: played.timing, played: Some(Box::new(played)) }
 }
 
-/// Plays all of them, so many at a time, prints what becomes of each, and returns the worst.
+/// Plays all of them, so many at a time, and prints what becomes of each.
 ///
 /// # Errors
 /// When it cannot be printed.
-pub fn run(all: &[(PathBuf, Source, Scenario)], options: &Options, jobs: usize, out: &mut (impl Write + Send)) -> io::Result<Verdict> {
+pub fn run(all: &[(PathBuf, Source, Scenario)], options: &Options, jobs: usize, out: &mut (impl Write + Send)) -> io::Result<Run> {
     let began = Instant::now();
     let next = AtomicUsize::new(0);
     let printing = Mutex::new((out, Vec::new()));
@@ -107,13 +125,15 @@ pub fn run(all: &[(PathBuf, Source, Scenario)], options: &Options, jobs: usize, 
     std::thread::scope(|scope| {
         for _ in 0..jobs.clamp(1, all.len().max(1)) {
             scope.spawn(|| {
-                while let Some((path, source, scenario)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((path, source, scenario)) = all.get(place) else { return };
                     let tried = try_one(path, source, scenario, options);
                     let Ok(mut printing) = printing.lock() else { return };
                     if let (Err(error), Ok(mut failed)) = (print(&mut *printing.0, source, &tried), failed.lock()) {
                         *failed = Some(error);
                     }
-                    printing.1.push((source.name.clone(), tried));
+                    printing.1.push((place, tried));
                 }
             });
         }
@@ -121,10 +141,14 @@ pub fn run(all: &[(PathBuf, Source, Scenario)], options: &Options, jobs: usize, 
     if let Some(error) = failed.into_inner().unwrap_or_default() {
         return Err(error);
     }
-    let (out, tried) = printing.into_inner().map_err(|_| io::Error::other("a job panicked"))?;
+    let (out, mut tried) = printing.into_inner().map_err(|_| io::Error::other("a job panicked"))?;
+    tried.sort_by_key(|(place, _)| *place);
     let count = |verdict: Verdict| tried.iter().filter(|(_, tried)| tried.verdict == verdict).count();
-    let timings: Vec<(String, Timing)> =
-        tried.iter().filter(|(_, tried)| tried.verdict != Verdict::Skipped).map(|(name, tried)| (name.clone(), tried.timing)).collect();
+    let timings: Vec<(String, Timing)> = tried
+        .iter()
+        .filter(|(_, tried)| tried.verdict != Verdict::Skipped)
+        .map(|(place, tried)| (all[*place].1.name.clone(), tried.timing))
+        .collect();
     if timings.len() > 1 {
         write!(out, "\n{}\n", report::slowest(timings))?;
     }
@@ -132,8 +156,9 @@ pub fn run(all: &[(PathBuf, Source, Scenario)], options: &Options, jobs: usize, 
     if count(Verdict::Skipped) > 0 {
         write!(out, ", {} skipped", count(Verdict::Skipped))?;
     }
-    writeln!(out, " in {}", report::shown(began.elapsed()))?;
-    Ok(tried.iter().map(|(_, tried)| tried.verdict).max().unwrap_or(Verdict::Passed))
+    let took = began.elapsed();
+    writeln!(out, " in {}", report::shown(took))?;
+    Ok(Run { tried: tried.into_iter().map(|(_, tried)| tried).collect(), took })
 }
 
 fn print(out: &mut impl Write, source: &Source, tried: &Tried) -> io::Result<()> {

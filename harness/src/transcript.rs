@@ -65,6 +65,12 @@ impl Transcript {
         Transcript { names, rows: Vec::new(), open: Vec::new(), named: Vec::new(), redact: redact.collect(), omit }
     }
 
+    /// Who has a column, in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// A value was remembered under a name. One that is long enough to be random is shown by that name from here on,
     /// and where it was first seen.
     pub fn remember(&mut self, name: &str, value: &str) {

@@ -2,10 +2,38 @@
 
 pub(crate) mod check;
 pub(crate) mod model;
+pub(crate) mod reports;
+pub(crate) mod shrink;
+pub(crate) mod stress;
 
 use std::io;
+use std::path::PathBuf;
 
+use chinwag_harness::scenario::Scenario;
 use chinwag_harness::server::Launch;
+use chinwag_harness::source::Source;
+use chinwag_harness::suite;
+
+/// Scenarios that have been read, with their paths.
+pub(crate) type Loaded = Vec<(PathBuf, Source, Scenario)>;
+
+/// Reads all scenarios at and below these paths; if some are wrong, says what is wrong with all of them.
+pub(crate) fn scenarios(paths: &[PathBuf]) -> io::Result<Result<Loaded, String>> {
+    let (mut all, mut mistakes) = (Vec::new(), Vec::new());
+    for path in paths {
+        let files = suite::find(path, "ron").map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        if files.is_empty() {
+            return Err(io::Error::other(format!("{}: no scenarios", path.display())));
+        }
+        for path in files {
+            match suite::load(&path) {
+                Ok((source, scenario)) => all.push((path, source, scenario)),
+                Err(wrong) => mistakes.push(wrong),
+            }
+        }
+    }
+    Ok(if mistakes.is_empty() { Ok(all) } else { Err(mistakes.join("\n\n")) })
+}
 
 /// The server under test.
 #[derive(clap::Args)]

@@ -251,7 +251,7 @@ mod tests {
     fn every_session_is_a_scenario_without_mistakes() {
         let search = Search { seed: 1, cases: 0, time: None, ops: 120, launch: Launch::command("nothing"), args: Vec::new() };
         let mut verbs = BTreeMap::<&str, usize>::new();
-        for seed in 0..200 {
+        for seed in 0..60 {
             let session = Session::by_chance(&search, seed);
             let (text, ops) = script::scenario("a test", seed, session.sessions, &[], &[], &session.ops);
             let mut source = Source::new("model.ron", text);
@@ -267,7 +267,7 @@ mod tests {
         }
         // Chance leaves nothing out.
         assert_eq!(verbs.len(), 25, "{verbs:?}");
-        assert!(verbs.values().all(|count| *count >= 10), "{verbs:?}");
+        assert!(verbs.values().all(|count| *count >= 5), "{verbs:?}");
     }
 
     #[test]

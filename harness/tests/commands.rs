@@ -1,0 +1,154 @@
+//! The commands as a contributor types them: what they print, what they leave behind, how they end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot have what it needs fails")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use chinwag_harness::server::SERVE;
+use tempfile::TempDir;
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_chinwag-harness");
+
+/// Fails, and most of it has nothing to do with that.
+const FAILING: &str = r#"// Whatever.
+Scenario(
+    about: "a failure with much around it",
+    tags: ["any"],
+    timeout: "60s",
+    cast: (alice: "pw-a", bob: "pw-b", carol: "pw-c", dave: Text("pw-d")),
+    steps: [
+        Send(carol: ["whoelse", "blocked"]), // not needed
+        See(carol: ["online: alice, bob, dave", "blocked: nobody"]),
+        All([Send(carol: "message dave (x], y"), Send(dave: "message carol hi")]),
+        See(carol: AnyOrder(["sent", "dave: hi"]), dave: AnyOrder(["sent", "carol: (x], y"])),
+        Send(alice: "message bob hello there dear bob"),
+        See(alice: "sent", bob: "alice: hello there my bob", carol: Nothing),
+        Send(bob: "whoami"),
+        See(bob: Any),
+    ],
+)
+"#;
+
+const PASSING: &str = r#"Scenario(
+    about: "nothing special",
+    timeout: "60s",
+    cast: (alice: "pw-a"),
+    steps: [Send(alice: "whoelse"), See(alice: "online: nobody else")],
+)
+"#;
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn harness(folder: &Path, args: &[&str]) -> Output {
+    // Wherever the tests themselves run, this run is not GitHub's.
+    Command::new(HARNESS).args(args).current_dir(folder).env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY").output().unwrap()
+}
+
+/// Runs it and gives what it printed; it must end with this code.
+fn ends(folder: &Path, args: &[&str], code: i32) -> String {
+    let output = harness(folder, args);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{args:?}:\n{said}");
+    said
+}
+
+#[test]
+fn shrink_leaves_what_is_needed() {
+    let folder = folder(&[("fails.ron", FAILING), ("passes.ron", PASSING), ("wrong.ron", "Scenario(abaut: \"x\")")]);
+    let said = ends(folder.path(), &["shrink", "fails.ron"], 4);
+    let small = fs::read_to_string(folder.path().join("fails.min.ron")).unwrap();
+    // Two users; the message, and what the one it was for did not see.
+    assert!(
+        small.contains("Send(alice: \"message bob")
+            && small.contains("bob: \"alice: ")
+            && !small.contains("carol")
+            && !small.contains("dave"),
+        "{small}"
+    );
+    assert!(!small.contains("whoelse") && !small.contains("whoami") && !small.contains("tags"), "{small}");
+    assert!(said.contains("8 steps, now 2"), "{said}\n{small}");
+    // It fails by itself, at the same place.
+    let again = ends(folder.path(), &["run", "fails.min.ron"], 4);
+    assert!(again.contains("`bob` did not see what step 2 expects"), "{again}");
+
+    assert!(ends(folder.path(), &["shrink", "passes.ron"], 0).contains("nothing to make smaller"));
+    ends(folder.path(), &["shrink", "wrong.ron"], 2);
+    ends(folder.path(), &["shrink", "missing.ron"], 2);
+    ends(folder.path(), &["shrink", "fails.ron", "--server", "/nonexistent/chinwagd"], 3);
+    ends(folder.path(), &["shrink", "fails.ron", "--out", "no/such/folder/x.ron"], 1);
+}
+
+/// A server that is another one every third time.
+fn moody(folder: &Path) -> String {
+    let script = folder.join("moody.sh");
+    let text = format!(
+        "count=$(cat count 2>/dev/null || echo 0)\necho $((count + 1)) >count\n\
+         [ $((count % 3)) = 1 ] && set -- \"$@\" --sessions NewerWins\nexec \"{HARNESS}\" \"$@\"\n"
+    );
+    fs::write(&script, text).unwrap();
+    format!("env {SERVE}=1 sh {}", script.display())
+}
+
+const SECOND_LOGIN: &str = r#"Scenario(
+    about: "a second session is refused",
+    timeout: "60s",
+    cast: (alice: "pw-a"),
+    steps: [Connect("x"), Send(x: "login alice pw-a"), See(x: Err("session-exists"), alice: Nothing)],
+)
+"#;
+
+#[test]
+fn stress_keeps_both_transcripts_of_a_flake() {
+    let folder = folder(&[("second.ron", SECOND_LOGIN), ("passes.ron", PASSING), ("fails.ron", FAILING)]);
+    let server = moody(folder.path());
+    let said = ends(folder.path(), &["stress", "second.ron", "--runs", "6", "--jobs", "1", "--load", "1", "--server", &server], 5);
+    assert!(said.contains("FLAKY second.ron  2 of 6 runs differ"), "{said}");
+    assert!(said.contains("-") && said.contains("session-exists"), "{said}");
+    let usual = fs::read_to_string(folder.path().join("second.usual.txt")).unwrap();
+    let other = fs::read_to_string(folder.path().join("second.other.txt")).unwrap();
+    assert!(usual.contains("passed") && other.contains("failed") && other.contains("session-replaced"), "{usual}\n{other}");
+
+    assert!(ends(folder.path(), &["stress", "passes.ron", "--runs", "5"], 0).contains("ok   passes.ron  5 times"));
+    assert!(ends(folder.path(), &["stress", "fails.ron", "--runs", "3", "--load", "0"], 4).contains("fails every time, 3 times"));
+    ends(folder.path(), &["stress", "passes.ron", "--runs", "2", "--server", "/nonexistent/chinwagd"], 3);
+    ends(folder.path(), &["stress", "missing.ron"], 1);
+    ends(folder.path(), &["stress", "passes.ron", "--runs", "0"], 1);
+}
+
+#[test]
+fn reports_are_written_for_good_and_bad() {
+    let folder = folder(&[("fails.ron", FAILING), ("passes.ron", PASSING)]);
+    ends(folder.path(), &["bless", "passes.ron"], 0);
+    let reports = "junit=r.xml,tap=r.tap,json=r.json,html=r.html";
+    let said = ends(folder.path(), &["run", ".", "--report", reports, "--github"], 4);
+    let annotation = said.lines().find(|line| line.starts_with("::error ")).unwrap();
+    assert!(annotation.contains("file=fails.ron,line=13,col=33,title="), "{annotation}");
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("r.xml").contains("tests=\"2\" failures=\"1\""));
+    assert!(read("r.tap").contains("not ok 1 - ./fails.ron") && read("r.tap").contains("ok 2 - ./passes.ron"));
+    let json: serde_json::Value = serde_json::from_str(&read("r.json")).unwrap();
+    assert_eq!(json["scenarios"][1]["verdict"], "passed");
+    assert!(read("r.html").contains("<svg"));
+
+    // Known before anything is played.
+    assert!(ends(folder.path(), &["run", "passes.ron", "--report", "tap=no/such/folder/x"], 1).contains("no/such/folder/x"));
+    assert!(ends(folder.path(), &["run", "passes.ron", "--report", "xml=x"], 1).contains("there are junit, tap, json, html"));
+    // What is annotated where GitHub runs it, without being asked for.
+    let github = Command::new(HARNESS)
+        .args(["run", "fails.ron"])
+        .current_dir(folder.path())
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", folder.path().join("summary.md"))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(github.stdout).unwrap().contains("::error file=fails.ron,line=13"));
+    assert!(read("summary.md").contains("1 of 1 failed"));
+}
