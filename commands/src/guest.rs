@@ -7,8 +7,8 @@ pub struct Guest;
 
 args! {
     pub struct Args {
-        /// the name you want to be known by until you log out
-        name: Word,
+        /// the name you want to be known by until you log out; one is found for you if not given
+        name: Option<Word>,
     }
 }
 
@@ -35,6 +35,6 @@ impl Command for Guest {
     type Args = Args;
 
     async fn run(&self, ctx: &mut Ctx, Args { name }: Args) -> Outcome {
-        ctx.come_as_guest(&name.0)
+        ctx.come_as_guest(name.map(|name| name.0))
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chinwag_core::prelude::*;
-use chinwag_core::store::PAGE_MAX;
+use chinwag_core::store::{PAGE_MAX, PastOf};
 
 /// How many messages are shown if no number is given: about a screenful.
 pub const SHOWN: usize = 20;
@@ -92,7 +92,7 @@ impl Command for History {
             (Some(WithOrCount::Count(count, _)), None) => (None, Some(count)),
             (Some(WithOrCount::Count(_, name)), count) => (Some(ctx.view(|view| view.user(&name).map(|(id, _)| id))?), count),
         };
-        let page = ctx.past(with, count.map_or(SHOWN, |count| count.0)).await?;
+        let page = ctx.past(with.map_or(PastOf::All, PastOf::With), None, count.map_or(SHOWN, |count| count.0)).await?;
         let end = Event::PastEnd { count: page.said.len(), more: page.more };
         for said in page.said {
             ctx.reply(Event::Past(said));

@@ -1,31 +1,56 @@
 //! The stock commands: what a Chinwag user can type, one file each.
 //!
 //! Adding one is a file and two lines here: `pub mod`, and its place in [`stock`]. Help, completion, documents and
-//! a test follow from it. The one file that is no command is `listing`, which those that list people share.
+//! a test follow from it. The files that are no commands are `listing`,
+//! which those that list something share, and `switch`, for those that take `on` or `off`.
 
+pub mod access;
 pub mod ack;
+pub mod archive;
 pub mod block;
 pub mod blocked;
 pub mod broadcast;
+pub mod close;
+pub mod create;
+pub mod describe;
 pub mod dialect;
 pub mod guest;
 pub mod help;
 pub mod history;
+pub mod invite;
+pub mod join;
+pub mod keep;
+pub mod kick;
+pub mod leave;
 mod listing;
 pub mod login;
 pub mod logout;
+pub mod members;
 pub mod message;
+pub mod mute;
 pub mod operator;
 pub mod operators;
 pub mod passwd;
 pub mod ping;
 pub mod register;
+pub mod resign;
 pub mod resume;
+pub mod role;
+pub mod roomban;
+pub mod roombans;
+pub mod rooms;
+pub mod say;
 pub mod since;
+mod switch;
 pub mod token;
+pub mod topic;
+pub mod transfer;
 pub mod unblock;
+pub mod unmute;
 pub mod unregister;
+pub mod unroomban;
 pub mod users;
+pub mod whisper;
 pub mod whoami;
 pub mod whoelse;
 pub mod whoelsesince;
@@ -49,6 +74,29 @@ pub fn stock() -> Registry {
         .with(unregister::Unregister)
         .with(message::Message)
         .with(broadcast::Broadcast)
+        .with(rooms::Rooms)
+        .with(create::Create)
+        .with(join::Join)
+        .with(leave::Leave)
+        .with(say::Say)
+        .with(whisper::Whisper)
+        .with(members::Members)
+        .with(topic::Topic)
+        .with(describe::Describe)
+        .with(invite::Invite)
+        .with(access::Access)
+        .with(keep::Keep)
+        .with(archive::Archive)
+        .with(role::Role)
+        .with(transfer::Transfer)
+        .with(kick::Kick)
+        .with(roomban::Roomban)
+        .with(unroomban::Unroomban)
+        .with(roombans::Roombans)
+        .with(mute::Mute)
+        .with(unmute::Unmute)
+        .with(resign::Resign)
+        .with(close::Close)
         .with(whoelse::Whoelse)
         .with(whoelsesince::Whoelsesince)
         .with(users::Users)

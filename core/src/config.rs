@@ -59,6 +59,8 @@ settings! {
     line_bytes: usize = 8192;
     /// The longest text of a message, in bytes: a page; longer things are files.
     text_bytes: usize = 4096;
+    /// In how many rooms a user can be at a time. In more than one, what is typed goes to the last that was joined.
+    rooms_at_once: usize = 1;
     /// How many connections there can be at all. More cost memory (one to two kilobytes each) and file handles.
     connections: usize = 65_536;
     /// How many connections one address (of IPv6, one /64) can have: a household or an office behind one router.
@@ -236,6 +238,7 @@ impl Config {
         refuse(self.attempts == 0, "`attempts` is at least 1");
         refuse(matches!(self.sessions, Sessions::Several(0)), "`sessions` is at least Several(1)");
         refuse(self.line_bytes < 512, "`line_bytes` is at least 512: a login has to fit");
+        refuse(self.rooms_at_once == 0 || self.rooms_at_once > 100, "`rooms_at_once` is at least 1 and at most 100");
         refuse(self.text_bytes == 0 || self.text_bytes > self.line_bytes, "`text_bytes` is at least 1 and at most `line_bytes`");
         refuse(self.outbox_bytes < 64 * 1024, "`outbox_bytes` is at least 65536: a page of kept mail has to fit");
         refuse(self.shards > crate::written::SLOTS - 1, "`shards` is at most 255");

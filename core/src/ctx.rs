@@ -11,16 +11,20 @@ use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
-use crate::hall::{Act, CONSOLE_NAME, Departure, Intent, NameOf, Receipt, Recipient, SessionId, ShowTo, TokenHash, UserId};
+use crate::hall::{Act, CONSOLE_NAME, Departure, Intent, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash, UserId};
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
 use crate::spoken::Spoken;
-use crate::store::{Page, Question};
+use crate::store::{Page, PastOf, Question};
 use crate::view::View;
 
 /// How many names a roster lists at most. Enough for completion where people know each other; a full list for
 /// each of thousands who log in at once would cost the square of their number.
 pub const ROSTER_MAX: usize = 500;
+
+/// How many of the messages that were missed in a room are shown when one comes back to it: a screenful; `history` has
+/// the rest.
+pub const MISSED_SHOWN: usize = 50;
 
 /// What a connection carries from line to line.
 #[derive(Clone, Debug)]
@@ -175,14 +179,107 @@ impl Ctx {
     /// Reads what was said before, as far as whoever typed the line was entitled to it.
     ///
     /// # Errors
-    /// `guests` for guests, who have no past; `store-failing`.
-    pub async fn past(&self, with: Option<UserId>, count: usize) -> Result<Page, Refusal> {
+    /// `guests` for guests, who have no past but that of the room they are in; `store-failing`.
+    pub async fn past(&self, of: PastOf, before: Option<u64>, count: usize) -> Result<Page, Refusal> {
         let user = self.user()?;
         let joined = self.view(|view| view.hall().user(user).map_or(u64::MAX, |user| user.joined));
-        if user.is_guest() {
-            return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
+        self.read_past(of, joined, before, count).await
+    }
+
+    async fn read_past(&self, of: PastOf, after: u64, before: Option<u64>, count: usize) -> Result<Page, Refusal> {
+        let user = self.user()?;
+        let of = match of {
+            PastOf::Room(room) if user.is_guest() => {
+                let since = self.view(|view| Some(view.hall().room(room)?.members.get(&user)?.since));
+                // A guest belongs to no room but the one they are in.
+                PastOf::RoomSince(room, since.unwrap_or(u64::MAX))
+            }
+            PastOf::All | PastOf::With(_) if user.is_guest() => {
+                return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
+            }
+            of => of,
+        };
+        self.server.library.read(Question::Past { user, after, before, of, count }).await
+    }
+
+    /// Sends the answers there are so far: what follows is answered behind what happens meanwhile.
+    pub fn flush(&mut self) {
+        let mut bytes = Vec::new();
+        for event in self.replies.drain(..) {
+            dialect::ALL[self.caller.dialect].answer(&event, &self.marks, false, &mut bytes);
         }
-        self.server.library.read(Question::Past { user, joined, with, count }).await
+        if !bytes.is_empty() {
+            self.server.sequencer.reply(self.caller.session, self.caller.dialect, bytes);
+        }
+    }
+
+    /// Makes a room and comes in.
+    ///
+    /// # Errors
+    /// As the hall decides: bad or taken names, in a room already.
+    pub fn create_room(&mut self, name: &str, nick: Option<String>) -> Outcome {
+        self.submit(Act::CreateRoom { name: name.to_owned(), nick })?;
+        tracing::info!(by = self.name, "New room {name} created");
+        if let Some(entered) = self.view(|view| view.entered(true)) {
+            self.reply(entered);
+        }
+        Ok(())
+    }
+
+    /// Comes into a room, and hears what was said in it since the last time, if there was one.
+    ///
+    /// # Errors
+    /// As the hall decides: banned, not invited, another password, in a room already; `busy`.
+    pub async fn join_room(&mut self, room: RoomId, nick: Option<String>, password: Option<&str>) -> Outcome {
+        let user = self.user()?;
+        let (phc, heard) = self.view(|view| {
+            let room = view.hall().room(room);
+            let member = room.and_then(|room| room.members.get(&user)).filter(|member| !member.tuned_in);
+            (room.and_then(|room| room.row.password.clone()), member.map(|member| member.heard))
+        });
+        let password = match (password, phc) {
+            (Some(password), Some(phc)) if password.len() <= PASSWORD_MAX => {
+                self.server.passwords.verify(password.to_owned(), phc.clone()).await?.then_some(phc)
+            }
+            _ => None,
+        };
+        // What was missed comes first, as far as it is known; the little that is said meanwhile comes behind.
+        let mut heard = match heard {
+            Some(heard) => Some(self.catch_up_in(room, heard, MISSED_SHOWN).await?),
+            None => None,
+        };
+        self.flush();
+        let receipt = self.submit(Act::JoinRoom { room, nick, password })?;
+        if let Some(heard) = heard.as_mut().filter(|heard| **heard < receipt.seq) {
+            *heard = self.catch_up_in(room, *heard, MISSED_SHOWN).await?;
+        }
+        if let Some(entered) = self.view(|view| view.entered(false)) {
+            self.reply(entered);
+        }
+        Ok(())
+    }
+
+    /// Replies with the newest of what was said in a room behind `after`. Says how far it has come.
+    async fn catch_up_in(&mut self, room: RoomId, after: u64, count: usize) -> Result<u64, Refusal> {
+        let page = self.read_past(PastOf::Room(room), after, None, count).await?;
+        if !page.said.is_empty() {
+            let end = Event::PastEnd { count: page.said.len(), more: page.more };
+            self.replies.extend(page.said.into_iter().map(Event::Past));
+            self.reply(end);
+        }
+        Ok(page.through.max(after))
+    }
+
+    /// Hashes a password for a room.
+    ///
+    /// # Errors
+    /// `weak-password` if it cannot be one; `busy`.
+    pub async fn hash_room_password(&self, password: &str) -> Result<String, Refusal> {
+        if password.len() > PASSWORD_MAX {
+            let text = format!("the password is longer than {PASSWORD_MAX} bytes");
+            return Err(Refusal::new(code::WEAK_PASSWORD, text).hint("choose a shorter one"));
+        }
+        self.server.passwords.hash(password.to_owned()).await
     }
 
     /// The clock.
@@ -353,8 +450,8 @@ impl Ctx {
     ///
     /// # Errors
     /// Bad or taken names.
-    pub fn come_as_guest(&mut self, name: &str) -> Outcome {
-        let receipt = self.submit(Act::Guest { name: name.to_owned(), acknowledges: self.acknowledges() })?;
+    pub fn come_as_guest(&mut self, name: Option<String>) -> Outcome {
+        let receipt = self.submit(Act::Guest { name, acknowledges: self.acknowledges() })?;
         self.greet(receipt.seq, false);
         Ok(())
     }
@@ -491,6 +588,9 @@ impl Ctx {
         for event in for_programs {
             self.reply(event);
         }
+        // Whose link had dropped is where they were.
+        let rooms = self.view(|view| view.all_entered());
+        self.replies.extend(rooms);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dispatch: from a line to the command it asks for. The dispatcher checks, the command acts.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Event, Refusal, code};
 use smol::future::FutureExt;
 
-use crate::command::AnyCommand;
+use crate::command::{AnyCommand, Ready};
 use crate::ctx::{Caller, Ctx};
 use crate::fault::Fault;
+use crate::hall::UserId;
 use crate::hall::{Act, Intent};
 use crate::server::Server;
 
@@ -26,7 +28,7 @@ pub struct Answer {
 
 /// Obeys one line. `None` for a blank one, unless it has a tag or a key to be answered under.
 pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>) -> Option<Answer> {
-    obey(server, caller, line, None).await
+    obey(server, caller, line, None, true).await
 }
 
 /// How many commands a line counts as (see [`crate::command::Spec::cost`]).
@@ -43,46 +45,55 @@ pub(crate) async fn carry_out(server: &Arc<Server>, caller: &mut Caller, order: 
         return Answer::refused(Refusal::new(code::NUL, "there is a NUL character in it").hint("send text"));
     }
     let line = Line { text: order.line.into(), marks: Marks::default() };
-    let answer = obey(server, caller, &line, order.body.as_deref()).await;
+    let answer = obey(server, caller, &line, order.body.as_deref(), false).await;
     answer.unwrap_or_else(|| Answer { events: vec![Event::Done], activity: false })
 }
 
-async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: Option<&str>) -> Option<Answer> {
+/// `typed`: by somebody who means a line without a slash for the room they are in; a wire always means a command.
+async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: Option<&str>, typed: bool) -> Option<Answer> {
     if Fault::LogLines.is_on() {
         tracing::info!(line = &*line.text, "said");
     }
-    let (name, rest) = match split::line(&line.text) {
-        Asked::Nothing if line.marks == Marks::default() => return None,
-        // Whoever waits for the answer under a tag waits for this one too.
-        Asked::Nothing => return Some(Answer { events: vec![Event::Done], activity: false }),
-        Asked::Say(_) => {
-            let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this")
-                .hint("@NAME TEXT reaches one, @all TEXT everyone");
-            return Some(Answer::refused(refusal));
-        }
-        Asked::Command { name, rest } => (name, rest),
-    };
-    let command = match server.registry.find(name) {
-        Ok(command) => command,
-        Err(refusal) => return Some(Answer::refused(refusal)),
-    };
-    // One look serves needs and arguments, so that they are of the same moment.
+    // One look serves what the line means, needs and arguments, so that all are of the same moment.
     let checked = server.view(caller.session, |view| {
-        command.spec().needs.iter().filter(|need| !caller.is_excused(**need)).try_for_each(|need| need.check(view))?;
-        let who = view.me().and_then(|id| Some((id, view.hall().user(id)?.name.to_string())));
-        Ok((who, command.read(&rest, body, view)?))
+        let in_room = view.my_room().is_ok();
+        let asked = if in_room && typed { split::line_in_room(&line.text) } else { split::line(&line.text) };
+        let (name, rest) = match asked {
+            Asked::Nothing => return Checked::Nothing,
+            Asked::Say(text) if in_room => (split::TO_ROOM, Cow::Borrowed(text)),
+            Asked::Say(_) => {
+                let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this");
+                return Checked::Refused(refusal.hint("@NAME TEXT reaches one, @all TEXT everyone"));
+            }
+            Asked::Command { name, rest } => (name, rest),
+        };
+        let command = match server.registry.find(name) {
+            Ok(command) => command,
+            Err(refusal) => return Checked::Refused(refusal),
+        };
+        let mut needs = command.spec().needs.iter().filter(|need| !caller.is_excused(**need));
+        match needs.try_for_each(|need| need.check(view)).and_then(|()| command.read(&rest, body, view)) {
+            Ok(ready) => {
+                let who = view.me().and_then(|id| Some((id, view.hall().user(id)?.name.to_string())));
+                let audited = command.spec().is_deed().then(|| command.audited(&rest, body));
+                Checked::Ready { command, who, ready, audited }
+            }
+            Err(refusal) => Checked::Refused(with_usage(refusal, command)),
+        }
     });
-    let (who, ready) = match checked {
-        Ok(checked) => checked,
-        Err(refusal) => return Some(Answer::refused(with_usage(refusal, command))),
+    let (command, who, ready, audited) = match checked {
+        Checked::Ready { command, who, ready, audited } => (command, who, ready, audited),
+        Checked::Refused(refusal) => return Some(Answer::refused(refusal)),
+        Checked::Nothing if line.marks == Marks::default() => return None,
+        // Whoever waits for the answer under a tag waits for this one too.
+        Checked::Nothing => return Some(Answer { events: vec![Event::Done], activity: false }),
     };
-    let deed = if command.spec().is_deed() {
-        match server.submit(Intent { origin: caller.session, act: Act::NoteDeed { what: command.audited(&rest, body) } }) {
+    let deed = match audited {
+        Some(what) => match server.submit(Intent { origin: caller.session, act: Act::NoteDeed { what } }) {
             Ok(receipt) => Some(receipt.seq),
             Err(refusal) => return Some(Answer::refused(refusal)),
-        }
-    } else {
-        None
+        },
+        None => None,
     };
     let mut ctx = Ctx::new(server, caller, &line.marks, who);
     let run = async {
@@ -119,6 +130,19 @@ async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: 
         Ok(()) => {}
     }
     Some(Answer { events, activity: command.spec().activity })
+}
+
+/// What the first look at a line has brought.
+enum Checked<'a> {
+    Nothing,
+    Refused(Refusal),
+    Ready {
+        command: &'a dyn AnyCommand,
+        who: Option<(UserId, String)>,
+        ready: Ready,
+        /// What the audit log is to say of it, if it is a deed.
+        audited: Option<String>,
+    },
 }
 
 impl Answer {

@@ -35,13 +35,13 @@ pub use registry::Registry;
 
 /// All that a command file needs.
 pub mod prelude {
-    pub use crate::arg::{Choice, CommandName, KnownUser, Number, OnlineUser, Seconds, Secret, Text, Word, Words};
+    pub use crate::arg::{Choice, CommandName, KnownUser, Member, Number, OnlineUser, RoomName, Seconds, Secret, Term, Text, Word, Words};
     pub use crate::args;
     pub use crate::arguments::{Arg, NoArgs};
     pub use crate::command::{Command, Need, Outcome, Spec};
     pub use crate::ctx::Ctx;
-    pub use crate::hall::{Act, Recipient, UserId};
+    pub use crate::hall::{Act, Recipient, RoomChange, RoomId, UserId};
     pub use crate::registry::Registry;
     pub use crate::view::View;
-    pub use chinwag_wire::{Addressee, Complete, Event, Fact, Kind, Refusal, Said, Shape, code};
+    pub use chinwag_wire::{Addressee, Complete, Event, Fact, Kind, Refusal, RoomAccess, RoomRole, Said, Shape, code};
 }

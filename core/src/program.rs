@@ -444,6 +444,7 @@ fn policy(config: &Config) -> Policy {
         broadcast_offline: config.broadcast_offline,
         text_bytes: config.text_bytes,
         operators: config.operators.0.iter().map(|name| chinwag_wire::name::folded(name)).collect(),
+        rooms_at_once: config.rooms_at_once,
     }
 }
 

@@ -15,7 +15,7 @@ use chinwag_wire::{Event, Refusal, code};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, Row, SessionId, UserId};
+use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, RoomId, Row, SessionId, UserId};
 use crate::spoken::Spoken;
 use crate::store::{StoreError, Writer};
 
@@ -46,6 +46,29 @@ pub enum Output {
         spoken: Arc<Spoken>,
         /// But not those of these users (sorted).
         but: Arc<[UserId]>,
+    },
+    /// Give all connections that hear a room something to see.
+    SeeRoom {
+        /// Which room.
+        room: RoomId,
+        /// What.
+        spoken: Arc<Spoken>,
+        /// But not those of these users (sorted).
+        but: Arc<[UserId]>,
+    },
+    /// See [`Delivery::Enter`].
+    Enter {
+        /// Which connection.
+        session: SessionId,
+        /// Which room.
+        room: RoomId,
+    },
+    /// See [`Delivery::Exit`].
+    Exit {
+        /// Which connection.
+        session: SessionId,
+        /// Which room.
+        room: RoomId,
     },
     /// See [`Delivery::Attach`].
     Attach {
@@ -421,6 +444,7 @@ fn asks_to_keep(act: &Act) -> bool {
     match act {
         Act::Register { .. } | Act::Say { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
         Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } | Act::SetOperator { .. } => true,
+        Act::CreateRoom { .. } | Act::JoinRoom { .. } | Act::LeaveRoom { .. } | Act::Resign { .. } | Act::ChangeRoom { .. } => true,
         Act::Login { .. } | Act::Guest { .. } => true,
         Act::LoginFailed { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
         Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
@@ -462,6 +486,12 @@ impl State {
                         outputs.push(Output::SeeAll { spoken: Arc::clone(&spoken), but: Arc::clone(&but) });
                     }
                 }
+                Reach::Room { room, but } => {
+                    let but: Arc<[UserId]> = but.into();
+                    for outputs in &mut self.outputs {
+                        outputs.push(Output::SeeRoom { room, spoken: Arc::clone(&spoken), but: Arc::clone(&but) });
+                    }
+                }
                 Reach::Sessions(sessions) => {
                     for session in sessions {
                         let outputs = &mut self.outputs[session.shard()];
@@ -472,6 +502,16 @@ impl State {
             },
             Delivery::Attach { session, user, owed_after } => {
                 self.outputs[session.shard()].push(Output::Attach { session, user, owed_after, head });
+            }
+            Delivery::Enter { sessions, room } => {
+                for session in sessions {
+                    self.outputs[session.shard()].push(Output::Enter { session, room });
+                }
+            }
+            Delivery::Exit { sessions, room } => {
+                for session in sessions {
+                    self.outputs[session.shard()].push(Output::Exit { session, room });
+                }
             }
             Delivery::Detach { session, last_word } => {
                 self.outputs[session.shard()].push(Output::Detach { session, last_word });
@@ -499,6 +539,9 @@ mod tests {
                 let what = match output {
                     Output::See { .. } => "see",
                     Output::SeeAll { .. } => "see all",
+                    Output::SeeRoom { .. } => "see room",
+                    Output::Enter { .. } => "enter",
+                    Output::Exit { .. } => "exit",
                     Output::Attach { .. } => "attach",
                     Output::Detach { .. } => "detach",
                     Output::Signal { .. } => "signal",

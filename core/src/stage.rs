@@ -6,6 +6,7 @@
 //! - `alice> /message bob hi` types a line; any other name is a new connection where nobody is logged in yet,
 //!   but `console`, which is the server's console;
 //! - `alice, bob | text` is what they see, each in the order it is listed, in the dialect `text`;
+//! - `in den: bob, carol as Caz` has these be in a room, of which the first is the owner;
 //! - a blank line sets a new stage.
 //!
 //! Whatever is not listed must not be seen. An example types its own command only, so that a server without the
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::command::AnyCommand;
 use crate::ctx::Caller;
 use crate::dispatch::dispatch;
-use crate::hall::{Act, CONSOLE_NAME, Departure, Hall, Intent, Loaded, Policy, SessionId, UserId};
+use crate::hall::{Act, CONSOLE_NAME, Departure, Hall, Intent, Loaded, Policy, RoomId, SessionId, UserId};
 use crate::passwords::{Cost, Passwords};
 use crate::registry::{Registry, unindented};
 use crate::sequencer::{Output, Release, Sequencer, Shards};
@@ -65,7 +66,10 @@ fn check_example(registry: &Registry, command: &dyn AnyCommand, example: &str) -
     let mut as_it_went = String::new();
     let mut expected: Vec<(String, String)> = Vec::new();
     for line in example.lines() {
-        if let Some((who, typed)) = line.split_once("> ").filter(|(who, _)| is_name(who)) {
+        if let Some((room, who)) = line.strip_prefix("in ").and_then(|scene| scene.split_once(": ")) {
+            let _ = writeln!(as_it_went, "{line}");
+            stage.fill(room, who.split(", "));
+        } else if let Some((who, typed)) = line.split_once("> ").filter(|(who, _)| is_name(who)) {
             let _ = writeln!(as_it_went, "{line}");
             for (who, seen) in stage.types(who, typed) {
                 let _ = writeln!(as_it_went, "{who} | {seen}");
@@ -95,6 +99,7 @@ struct Player {
     name: String,
     caller: Caller,
     user: Option<UserId>,
+    rooms: Vec<RoomId>,
 }
 
 struct Stage {
@@ -164,13 +169,30 @@ impl Stage {
         }
         let session = if name == CONSOLE_NAME { SessionId::CONSOLE } else { SessionId::new(self.players.len() as u64 + 1, 0) };
         let caller = Caller { session, ..Caller::console(0) };
-        self.players.push(Player { name: name.to_owned(), caller, user: None });
+        self.players.push(Player { name: name.to_owned(), caller, user: None, rooms: Vec::new() });
         self.players.last_mut().expect("one has just been pushed")
     }
 
     fn act(&mut self, origin: SessionId, act: Act) {
         self.server.submit(Intent { origin, act }).expect("the stage is set with what is allowed");
         self.commit();
+    }
+
+    /// Has these be in a room, as it has been for a while: the first has made it. `bob as Bobby` is called otherwise.
+    fn fill<'a>(&mut self, room: &str, who: impl Iterator<Item = &'a str>) {
+        for one in who {
+            let (one, nick) = one.split_once(" as ").map_or((one, None), |(one, nick)| (one, Some(nick.to_owned())));
+            let session = self.player(one).caller.session;
+            let known = self.server.view(session, |view| view.room(room).ok().map(|(id, _)| id));
+            self.act(
+                session,
+                match known {
+                    Some(room) => Act::JoinRoom { room, nick, password: None },
+                    None => Act::CreateRoom { name: room.to_owned(), nick },
+                },
+            );
+        }
+        self.seen.clear();
     }
 
     /// Types a line and tells what everyone sees of it.
@@ -221,6 +243,22 @@ impl Stage {
             }
             // There are no wires on the stage.
             Output::LastWord { .. } | Output::Answer { .. } => {}
+            Output::SeeRoom { room, spoken, but } => {
+                let hears = |player: &&Player| player.rooms.contains(&room) && player.user.is_some_and(|user| !but.contains(&user));
+                for player in self.players.iter().filter(hears) {
+                    see(&mut self.seen, &player.name, spoken.bytes(player.caller.dialect));
+                }
+            }
+            Output::Enter { session, room } => {
+                if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {
+                    player.rooms.push(room);
+                }
+            }
+            Output::Exit { session, room } => {
+                if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {
+                    player.rooms.retain(|other| *other != room);
+                }
+            }
             Output::Signal { waiter } => drop(waiter.try_send(())),
             Output::Detach { session, .. } => {
                 if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {

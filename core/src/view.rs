@@ -1,9 +1,11 @@
 //! What an argument kind or a command may look at: who exists, who is here, what time it is. Nothing can be
 //! changed through it.
 
-use chinwag_wire::{Card, Millis, Refusal, code, name, suggest};
+use chinwag_wire::{Card, Event, Millis, Refusal, RoomAccess, code, name, suggest};
 
-use crate::hall::{Hall, Session, SessionId, User, UserId};
+use crate::ctx::ROSTER_MAX;
+use crate::hall::rooms::no_room;
+use crate::hall::{Hall, MemberRow, Room, RoomId, Session, SessionId, User, UserId};
 use crate::server::Settings;
 
 /// A read-only look at the hall, on behalf of one connection.
@@ -67,6 +69,88 @@ impl<'a> View<'a> {
     pub fn others_online(&self) -> impl Iterator<Item = (UserId, &'a User)> {
         let me = self.me();
         self.hall.online().filter(move |(id, _)| Some(*id) != me && self.sees(*id))
+    }
+
+    /// The room that what I type goes to, and what I am in it.
+    ///
+    /// # Errors
+    /// `no-room`.
+    pub fn my_room(&self) -> Result<(RoomId, &'a Room, &'a MemberRow), Refusal> {
+        self.me().and_then(|me| self.hall.room_of(me)).ok_or_else(no_room)
+    }
+
+    /// Whether the one who looks may know of `room` without being told its name.
+    #[must_use]
+    pub fn lists(&self, room: &Room) -> bool {
+        let belongs = |me: UserId| room.members.contains_key(&me) || room.invited.contains(&me);
+        // A room that nobody is in is only worth mentioning if it stays.
+        (room.row.access != RoomAccess::Invited && (room.here > 0 || room.row.kept)) || self.me().is_some_and(belongs)
+    }
+
+    /// The room called `word`.
+    ///
+    /// # Errors
+    /// `no-such-room`, with the nearest name there is.
+    pub fn room(&self, word: &str) -> Result<(RoomId, &'a Room), Refusal> {
+        // People write the sign that marks rooms elsewhere.
+        let word = word.strip_prefix('#').filter(|name| !name.is_empty()).unwrap_or(word);
+        if let Some(found) = self.hall.room_named(word, self.now) {
+            return Ok(found);
+        }
+        let refusal = Refusal::new(code::NO_SUCH_ROOM, format!("there is no room `{}`", name::shortened(word)));
+        let listed = self.hall.rooms(self.now).map(|(_, room)| room).filter(|room| self.lists(room));
+        let nearest =
+            if word.chars().count() <= name::NAME_MAX { suggest::nearest(word, listed.map(|room| &*room.row.name)) } else { None };
+        Err(match nearest {
+            Some(nearest) => refusal.hint(format!("did you mean `{nearest}`?")),
+            None => refusal.hint(format!("`rooms` lists those there are; create {} makes it", name::shortened(word))),
+        })
+    }
+
+    /// The member of my room who is called `word` there, or whose name it is.
+    ///
+    /// # Errors
+    /// `no-room`; `not-in-room` for somebody who is not in mine.
+    pub fn member(&self, word: &str) -> Result<&'a MemberRow, Refusal> {
+        let (_, room, _) = self.my_room()?;
+        let word = word.strip_suffix(':').filter(|name| !name.is_empty()).unwrap_or(word);
+        let by_name = || self.hall.named(word).and_then(|(id, _)| room.members.get(&id));
+        if let Some(member) = room.called(word).or_else(by_name) {
+            return Ok(member);
+        }
+        let refusal = Refusal::new(code::NOT_IN_ROOM, format!("nobody in `{}` is called `{}`", room.row.name, name::shortened(word)));
+        let visible = room.members.values().filter(|member| self.sees(member.user)).map(|member| &*member.nick);
+        let nearest = if word.chars().count() <= name::NAME_MAX { suggest::nearest(word, visible) } else { None };
+        Err(match nearest {
+            Some(nearest) => refusal.hint(format!("did you mean `{nearest}`?")),
+            None => refusal.hint("`members` lists who is"),
+        })
+    }
+
+    /// What I am told on coming into the room that my lines go to.
+    #[must_use]
+    pub fn entered(&self, created: bool) -> Option<Event> {
+        self.my_room().ok().map(|(_, room, me)| self.entered_room(room, me, created))
+    }
+
+    /// The same for all rooms that I am in.
+    #[must_use]
+    pub(crate) fn all_entered(&self) -> Vec<Event> {
+        let Some(me) = self.me() else { return Vec::new() };
+        let rooms = self.hall.user(me).into_iter().flat_map(|user| &user.rooms).filter_map(|id| self.hall.room(*id));
+        rooms.filter_map(|room| Some(self.entered_room(room, room.members.get(&me)?, false))).collect()
+    }
+
+    fn entered_room(&self, room: &Room, me: &MemberRow, created: bool) -> Event {
+        let is_here = |member: &&MemberRow| {
+            member.user != me.user && member.tuned_in && self.sees(member.user) && self.hall.user(member.user).is_some_and(User::is_online)
+        };
+        let mut others: Vec<String> =
+            room.members.values().filter(is_here).take(ROSTER_MAX + 1).map(|member| member.nick.clone()).collect();
+        let more = others.len() > ROSTER_MAX;
+        others.truncate(ROSTER_MAX);
+        others.sort_by_key(|nick| name::folded(nick));
+        Event::Entered { room: room.row.name.clone(), nick: me.nick.clone(), topic: room.row.topic.clone(), others, more, created }
     }
 
     /// The user called `word`.

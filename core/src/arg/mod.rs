@@ -3,19 +3,25 @@
 mod choice;
 mod command_name;
 mod known_user;
+mod member;
 mod number;
 mod online_user;
+mod room;
 mod seconds;
 mod secret;
+mod term;
 mod text;
 mod word;
 
 pub use choice::{Choice, Words};
 pub use command_name::CommandName;
 pub use known_user::KnownUser;
+pub use member::Member;
 pub use number::Number;
 pub use online_user::OnlineUser;
+pub use room::RoomName;
 pub use seconds::Seconds;
 pub use secret::Secret;
+pub use term::Term;
 pub use text::Text;
 pub use word::Word;

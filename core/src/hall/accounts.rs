@@ -38,6 +38,7 @@ impl Hall {
     pub(super) fn delete_account(&mut self, now: Millis, origin: SessionId) -> Result<Applied, Refusal> {
         let id = self.account(origin)?;
         let mut applied = Applied { durable: true, rows: vec![Row::AccountGone { user: id }], ..Applied::default() };
+        self.rooms_at_deletion(now, id, &mut applied);
         let sessions = self.users.get(&id).map(|user| user.sessions.clone()).unwrap_or_default();
         for session in sessions {
             let left = self.leave(now, session, Departure::LoggedOut, None)?;

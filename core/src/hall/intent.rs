@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chinwag_wire::{Fact, Millis, Refusal};
 
-use super::{SessionId, TokenHash, UserId};
+use super::{MemberRow, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
 use crate::spoken::Spoken;
 
 /// One thing that somebody wants to happen.
@@ -54,8 +54,8 @@ pub enum Act {
     },
     /// Come in without an account.
     Guest {
-        /// Under this name.
-        name: String,
+        /// Under this name; without one, under one that is free.
+        name: Option<String>,
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
     },
@@ -98,6 +98,39 @@ pub enum Act {
         text: String,
         /// The same key from the same user is said once.
         key: Option<String>,
+    },
+    /// Make a room and come in.
+    CreateRoom {
+        /// The name wanted.
+        name: String,
+        /// To be called this in it.
+        nick: Option<String>,
+    },
+    /// Come into a room; or, if there already, turn to it and perhaps be called otherwise.
+    JoinRoom {
+        /// Which.
+        room: RoomId,
+        /// To be called this in it.
+        nick: Option<String>,
+        /// The PHC string that the given password was found right against.
+        password: Option<String>,
+    },
+    /// Go out of a room.
+    LeaveRoom {
+        /// Which.
+        room: RoomId,
+    },
+    /// Belong to a room no more.
+    Resign {
+        /// Which.
+        room: RoomId,
+    },
+    /// Have something otherwise in a room.
+    ChangeRoom {
+        /// Which.
+        room: RoomId,
+        /// What.
+        change: RoomChange,
     },
     /// Show something that is not kept.
     Show {
@@ -158,6 +191,15 @@ pub enum Recipient {
     User(UserId),
     /// To everyone.
     Everyone,
+    /// To everyone in a room that the speaker is in.
+    Room(RoomId),
+    /// To one member of a room that both are in.
+    Member {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
 }
 
 /// To whom something is shown.
@@ -231,6 +273,20 @@ pub enum Delivery {
         /// What came after this number is owed first; `None` if nothing is.
         owed_after: Option<u64>,
     },
+    /// From here in the order on, these connections hear a room.
+    Enter {
+        /// Which connections.
+        sessions: Vec<SessionId>,
+        /// Which room.
+        room: RoomId,
+    },
+    /// From here in the order on, they do not.
+    Exit {
+        /// Which connections.
+        sessions: Vec<SessionId>,
+        /// Which room.
+        room: RoomId,
+    },
     /// From here in the order on, it sees nothing any more.
     Detach {
         /// Which.
@@ -247,6 +303,13 @@ pub enum Reach {
     Sessions(Vec<SessionId>),
     /// All connections that are logged in, except those of these users (sorted).
     EveryoneBut(Vec<UserId>),
+    /// All connections that hear a room, except those of these users (sorted).
+    Room {
+        /// The room.
+        room: RoomId,
+        /// Who does not.
+        but: Vec<UserId>,
+    },
 }
 
 /// What the store keeps.
@@ -355,6 +418,90 @@ pub enum Row {
         deed: u64,
         /// What.
         outcome: String,
+    },
+    /// A room as it is now.
+    Room(RoomRow),
+    /// A room that is no more. Its number is not used again.
+    RoomGone {
+        /// Which.
+        room: RoomId,
+        /// The order's head: who belonged to it did so up to here.
+        at: u64,
+    },
+    /// Somebody who belongs to a room, as they do now.
+    Member(MemberRow),
+    /// Somebody who does no more.
+    MemberGone {
+        /// To which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
+    /// From here in the order on, this user is entitled to what is said in a room.
+    Belongs {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Behind this number.
+        since: u64,
+    },
+    /// Up to here.
+    BelongsNoMore {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// This number included.
+        until: u64,
+    },
+    /// From here in the order on, this user hears a room: what is said in it comes by itself, now or at the next login.
+    Hears {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Behind this number.
+        since: u64,
+    },
+    /// Up to here.
+    HearsNoMore {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// This number included.
+        until: u64,
+    },
+    /// Somebody who may not come into a room.
+    RoomBan {
+        /// Which.
+        room: RoomId,
+        /// Their name, folded.
+        name: String,
+        /// Until when, by whom and why.
+        ban: RoomBan,
+    },
+    /// Somebody who may again.
+    RoomBanGone {
+        /// Which room.
+        room: RoomId,
+        /// Their name, folded.
+        name: String,
+    },
+    /// Somebody who is invited into a room.
+    Invited {
+        /// Which.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
+    /// Somebody who is invited no more, or has come.
+    NotInvited {
+        /// Into which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
     },
     /// When this user was last online.
     LastSeen {

@@ -8,6 +8,7 @@ mod accounts;
 mod intent;
 mod names;
 mod operators;
+pub mod rooms;
 mod sessions;
 mod speech;
 
@@ -26,6 +27,7 @@ pub use names::{Holder, NameOf};
 pub use operators::CONSOLE_NAME;
 use operators::note_outcome;
 pub(crate) use operators::{not_for_console, not_permitted};
+pub use rooms::{MemberRow, Room, RoomBan, RoomChange, RoomId, RoomRow};
 pub(crate) use sessions::{bad_token, locked_out};
 
 /// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a few
@@ -104,6 +106,8 @@ pub struct Policy {
     pub text_bytes: usize,
     /// The names, folded, of those whom the configuration makes operators.
     pub operators: BTreeSet<String>,
+    /// In how many rooms a user may be at a time.
+    pub rooms_at_once: usize,
 }
 
 impl Default for Policy {
@@ -115,6 +119,7 @@ impl Default for Policy {
             broadcast_offline: true,
             text_bytes: 4096,
             operators: BTreeSet::new(),
+            rooms_at_once: 1,
         }
     }
 }
@@ -144,6 +149,12 @@ pub struct User {
     pub cursor: u64,
     /// Nothing after this number was addressed to this user alone (it may be too high, never too low).
     newest: u64,
+    /// The rooms this user is in; what they type goes to the last.
+    pub rooms: Vec<RoomId>,
+    /// A guest who gave no name.
+    pub nameless: bool,
+    /// To how many rooms this user belongs.
+    belongs: usize,
     /// The last keys this user sent, with what came of them.
     keys: VecDeque<(Box<str>, Receipt)>,
 }
@@ -184,6 +195,7 @@ pub struct Hall {
     online: BTreeSet<UserId>,
     tokens: HashMap<TokenHash, Token>,
     failures: HashMap<(Box<str>, IpAddr), Failures>,
+    rooms: rooms::Rooms,
     /// The number that the next account gets.
     next_account: i64,
     /// The number that the next guest gets.
@@ -228,6 +240,8 @@ pub struct Loaded {
     pub tokens: Vec<(TokenHash, UserId, Millis)>,
     /// Recent keys in the order they came: sender, key, receipt.
     pub keys: Vec<(UserId, String, Receipt)>,
+    /// Rooms, and who belongs to them.
+    pub rooms: rooms::LoadedRooms,
 }
 
 impl Hall {
@@ -242,6 +256,7 @@ impl Hall {
             online: BTreeSet::new(),
             tokens: HashMap::new(),
             failures: HashMap::new(),
+            rooms: rooms::Rooms::default(),
             next_account: loaded.last_account + 1,
             next_guest: -1,
             head: loaded.head,
@@ -271,6 +286,7 @@ impl Hall {
                 user.remember_key(&key, receipt);
             }
         }
+        hall.load_rooms(loaded.rooms);
         hall
     }
 
@@ -288,13 +304,18 @@ impl Hall {
                 self.login(now, intent.origin, sessions::Login { user, password, token, address, after, acknowledges })
             }
             Act::LoginFailed { name, address } => self.login_failed(now, &name, address),
-            Act::Guest { name, acknowledges } => self.guest(now, intent.origin, &name, acknowledges),
+            Act::Guest { name, acknowledges } => self.guest(now, intent.origin, name.as_deref(), acknowledges),
             Act::Leave { how, seen } => self.leave(now, intent.origin, how, seen),
             Act::Evict { session, because } => self.evict(session, because),
             Act::CaughtUp { through, live } => self.caught_up(intent.origin, through, live),
             Act::Acknowledge { seq } => self.acknowledge(intent.origin, seq),
             Act::SpeakAs { acknowledges } => self.speak_as(intent.origin, acknowledges),
             Act::Say { to, text, key } => self.say(seq, now, intent.origin, to, text, key),
+            Act::CreateRoom { name, nick } => self.create_room(seq, now, intent.origin, &name, nick.as_deref()),
+            Act::JoinRoom { room, nick, password } => self.join_room(now, intent.origin, room, nick.as_deref(), password.as_deref()),
+            Act::LeaveRoom { room } => self.leave_room(now, intent.origin, room),
+            Act::Resign { room } => self.resign(seq, now, intent.origin, room),
+            Act::ChangeRoom { room, change } => self.change_room(seq, now, intent.origin, room, change),
             Act::Show { to, fact } => self.show(intent.origin, to, fact),
             Act::Block { whom } => self.block(intent.origin, whom),
             Act::Unblock { whom } => self.unblock(intent.origin, whom),
@@ -439,6 +460,9 @@ impl User {
             joined: 0,
             cursor: 0,
             newest: 0,
+            rooms: Vec::new(),
+            nameless: false,
+            belongs: 0,
             keys: VecDeque::new(),
         }
     }

@@ -43,13 +43,17 @@ impl Hall {
         Ok(self.enter(now, origin, login.user, login.token, login.after, login.acknowledges))
     }
 
-    pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: &str, acknowledges: bool) -> Result<Applied, Refusal> {
+    pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: Option<&str>, acknowledges: bool) -> Result<Applied, Refusal> {
         self.check_not_logged_in(origin)?;
-        let wanted = self.check_free(wanted, NameOf::Guest)?;
+        let nameless = wanted.is_none();
+        let wanted = match wanted {
+            Some(wanted) => self.check_free(wanted, NameOf::Guest)?,
+            None => self.free_guest_name(),
+        };
         let id = UserId(self.next_guest);
         self.next_guest -= 1;
         self.names.take(&wanted, Holder::User(id));
-        self.users.insert(id, User { joined: self.head, cursor: self.head, ..User::new(&wanted, None) });
+        self.users.insert(id, User { joined: self.head, cursor: self.head, nameless, ..User::new(&wanted, None) });
         Ok(self.enter(now, origin, id, None, None, acknowledges))
     }
 
@@ -88,11 +92,14 @@ impl Hall {
         }
         // What was said before the account was made is not for it, whatever number it names.
         let after = after.unwrap_or(user.cursor).saturating_sub(u64::from(Fault::MailTwice.is_on())).max(user.joined);
-        let owed_after = (after < user.newest.max(newest_to_all)).then_some(after);
+        let newest_in_rooms = user.rooms.iter().filter_map(|room| self.rooms.get(*room)).map(|room| room.newest).max();
+        let owed_after = (after < user.newest.max(newest_to_all).max(newest_in_rooms.unwrap_or(0))).then_some(after);
         applied.deliveries.push(Delivery::Attach { session: origin, user: id, owed_after });
+        let first = user.sessions.is_empty();
         user.sessions.push(origin);
         self.online.insert(id);
         self.sessions.insert(origin, Session { user: id, since: now, token, acknowledges });
+        self.rooms_at_login(now, id, origin, first, &mut applied);
         applied
     }
 
@@ -130,12 +137,23 @@ impl Hall {
             applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
         }
         self.online.remove(&id);
+        self.rooms_at_logout(now, id, how, &mut applied);
         if id.is_guest() {
             self.forget_guest(id);
         } else {
             applied.rows.push(Row::LastSeen { user: id, at: now });
         }
         Ok(applied)
+    }
+
+    fn free_guest_name(&self) -> String {
+        let mut number = self.next_guest.unsigned_abs();
+        loop {
+            if let Ok(name) = self.check_free(&format!("guest-{number}"), NameOf::Guest) {
+                return name;
+            }
+            number += 1;
+        }
     }
 
     fn forget_guest(&mut self, id: UserId) {

@@ -5,6 +5,9 @@ use chinwag_wire::{Fact, Said};
 use super::*;
 use crate::spoken::Spoken;
 
+/// How many users one message can name: more is a list, not a word to somebody.
+const MENTIONS_MAX: usize = 16;
+
 impl Hall {
     pub(super) fn say(
         &mut self,
@@ -28,6 +31,8 @@ impl Hall {
         let mut applied = match to {
             Recipient::User(whom) => self.say_to(seq, now, origin, from, whom, text)?,
             Recipient::Everyone => self.say_to_all(seq, now, from, text)?,
+            Recipient::Room(room) => self.say_in_room(seq, now, from, room, text)?,
+            Recipient::Member { room, user } => self.whisper(seq, now, origin, from, room, user, text)?,
         };
         if let (Some(key), Some(user)) = (key, self.users.get_mut(&from)) {
             user.remember_key(&key, applied.receipt);
@@ -44,7 +49,95 @@ impl Hall {
         let to = to.to_owned();
         self.check_open_to(from, whom, &to)?;
         let from_name = self.users.get(&from).map_or_else(String::new, |user| user.name.to_string());
-        let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, ..Said::default() };
+        let mentions = self.mentions(&text, |id| id == whom);
+        let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, mentions, ..Said::default() };
+        self.hand_to(seq, now, from, whom, said)
+    }
+
+    /// To one member of a room: a message like any other, but for how it is shown.
+    #[allow(clippy::too_many_arguments, reason = "who says what to whom, and where")]
+    fn whisper(
+        &mut self,
+        seq: u64,
+        now: Millis,
+        origin: SessionId,
+        from: UserId,
+        room: RoomId,
+        whom: UserId,
+        text: String,
+    ) -> Result<Applied, Refusal> {
+        let (_, to) = self.pair(origin, whom, "whisper to")?;
+        let to = to.to_owned();
+        let (nick, _) = self.voice_in(room, from, now)?;
+        let is_here = self.room(room).and_then(|room| room.members.get(&whom)).is_some_and(|member| member.tuned_in)
+            && self.users.get(&whom).is_some_and(User::is_online);
+        if !is_here {
+            return Err(Refusal::new(code::NOT_IN_ROOM, format!("`{to}` is not in your room"))
+                .hint(format!("message {to} TEXT reaches them anywhere")));
+        }
+        self.check_open_to(from, whom, &to)?;
+        let from_name = self.users.get(&from).map_or_else(String::new, |user| user.name.to_string());
+        let nick = (nick != from_name).then_some(nick);
+        let said = Said { seq, at: now, from: from_name, nick, to: Addressee::User(to), text, whisper: true, ..Said::default() };
+        self.hand_to(seq, now, from, whom, said)
+    }
+
+    /// What `who` is called in a room that they are in and may speak in, and the room's name.
+    fn voice_in(&self, room: RoomId, who: UserId, now: Millis) -> Result<(String, String), Refusal> {
+        let room = self.room(room).ok_or_else(rooms::no_room)?;
+        let member = room.members.get(&who).filter(|member| member.tuned_in).ok_or_else(rooms::no_room)?;
+        if room.row.archived {
+            return Err(Refusal::new(code::ARCHIVED, format!("`{}` is archived: it can be read, nothing can be said", room.row.name))
+                .hint("leave, and join another room"));
+        }
+        if let Some(until) = member.muted_until.filter(|until| *until > now) {
+            return Err(Refusal::new(code::MUTED, format!("you are muted in `{}` until {until}", room.row.name))
+                .hint("a moderator can unmute you; @NAME TEXT reaches one"));
+        }
+        Ok((member.nick.clone(), room.row.name.clone()))
+    }
+
+    fn say_in_room(&mut self, seq: u64, now: Millis, from: UserId, id: RoomId, text: String) -> Result<Applied, Refusal> {
+        let (nick, name) = self.voice_in(id, from, now)?;
+        let user = self.users.get(&from).ok_or_else(gone)?;
+        let room = self.room(id).ok_or_else(rooms::no_room)?;
+        let missed = user.blocked_by.iter().any(|other| room.members.contains_key(other));
+        let nick = (*nick != *user.name).then_some(nick);
+        let hidden = self.hidden_from(from);
+        let mentions = self.mentions(&text, |other| room.members.contains_key(&other) && hidden.binary_search(&other).is_err());
+        let said = Said { seq, at: now, from: user.name.to_string(), nick, to: Addressee::Room(name), text, mentions, ..Said::default() };
+        let spoken = Arc::new(Spoken::kept(said));
+        self.note_said_in(id, seq);
+        Ok(Applied {
+            receipt: Receipt { seq, at: now, missed, ..Receipt::default() },
+            rows: vec![Row::Said(row(&spoken, from, id.audience(), hidden.iter().copied().filter(|other| *other != from).collect()))],
+            deliveries: vec![Delivery::See { spoken, reach: Reach::Room { room: id, but: hidden } }],
+            ..Applied::default()
+        })
+    }
+
+    /// Those whom `text` names with `@`, as far as they hear it.
+    fn mentions(&self, text: &str, hears: impl Fn(UserId) -> bool) -> Vec<String> {
+        let mut mentioned: Vec<String> = Vec::new();
+        // Nearly all texts name nobody.
+        if !text.contains('@') {
+            return mentioned;
+        }
+        for word in text.split_whitespace().filter_map(|word| word.trim_start_matches(['(', '"', '\'']).strip_prefix('@')) {
+            if mentioned.len() == MENTIONS_MAX {
+                break;
+            }
+            let name = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+            let Some((id, user)) = self.named(name) else { continue };
+            if hears(id) && !mentioned.iter().any(|known| **known == *user.name) {
+                mentioned.push(user.name.to_string());
+            }
+        }
+        mentioned
+    }
+
+    /// Gives one user what is said to them alone.
+    fn hand_to(&mut self, seq: u64, now: Millis, from: UserId, whom: UserId, said: Said) -> Result<Applied, Refusal> {
         let spoken = Arc::new(Spoken::kept(said));
         let user = self.users.get_mut(&whom).ok_or_else(gone)?;
         user.newest = seq;
@@ -61,10 +154,11 @@ impl Hall {
     fn say_to_all(&mut self, seq: u64, now: Millis, from: UserId, text: String) -> Result<Applied, Refusal> {
         let user = self.users.get(&from).ok_or_else(gone)?;
         let missed = user.blocked_by.iter().any(|id| self.policy.broadcast_offline || self.online.contains(id));
-        let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, ..Said::default() };
-        let spoken = Arc::new(Spoken::kept(said));
         let mut hidden = self.hidden_from(from);
         hidden.retain(|id| !(Fault::BroadcastToSelf.is_on() && *id == from || Fault::BroadcastToBlockers.is_on() && *id != from));
+        let mentions = self.mentions(&text, |other| hidden.binary_search(&other).is_err());
+        let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, mentions, ..Said::default() };
+        let spoken = Arc::new(Spoken::kept(said));
         let audience = if self.policy.broadcast_offline { UserId::EVERYONE } else { UserId::PRESENT };
         if self.policy.broadcast_offline {
             self.newest_to_all = seq;
@@ -101,7 +195,7 @@ impl Hall {
     }
 
     /// Whether `from` can reach `whom` at all.
-    fn check_open_to(&self, from: UserId, whom: UserId, name: &str) -> Result<(), Refusal> {
+    pub(super) fn check_open_to(&self, from: UserId, whom: UserId, name: &str) -> Result<(), Refusal> {
         let Some(user) = self.users.get(&from) else { return Err(gone()) };
         if user.blocks.contains(&whom) {
             return Err(Refusal::new(code::BLOCKED, format!("you have blocked `{name}`")).hint(format!("unblock {name} first")));

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use chinwag_wire::{RoomAccess, RoomDeed, RoomRole};
 use proptest::prelude::*;
 
 use super::*;
@@ -132,9 +133,61 @@ fn act() -> impl Strategy<Value = (u64, Act)> {
         2 => whom.clone().prop_map(|whom| Act::Block { whom }),
         2 => whom.clone().prop_map(|whom| Act::Unblock { whom }),
         2 => Just(Act::Leave { how: Departure::LoggedOut, seen: None }),
-        3 => whom.prop_map(|whom| login(whom.0)),
+        3 => whom.clone().prop_map(|whom| login(whom.0)),
+        1 => Just(Act::Leave { how: Departure::Disconnected, seen: None }),
+        1 => Just(Act::DeleteAccount),
+        3 => prop::sample::select(vec!["den", "attic", "Den"]).prop_map(|name| Act::CreateRoom { name: name.to_owned(), nick: None }),
+        5 => (room(), prop::option::of(Just("Nick".to_owned()))).prop_map(|(room, nick)| Act::JoinRoom { room, nick, password: None }),
+        2 => room().prop_map(|room| Act::LeaveRoom { room }),
+        1 => room().prop_map(|room| Act::Resign { room }),
+        4 => room().prop_map(|room| Act::Say { to: Recipient::Room(room), text: "@u2 x".to_owned(), key: None }),
+        2 => (room(), whom.clone()).prop_map(|(room, user)| Act::Say { to: Recipient::Member { room, user }, text: "x".to_owned(), key: None }),
+        6 => (room(), change(whom)).prop_map(|(room, change)| Act::ChangeRoom { room, change }),
     ];
     (1..=USERS, act)
+}
+
+fn room() -> impl Strategy<Value = RoomId> {
+    (1..4i64).prop_map(RoomId)
+}
+
+fn change(whom: impl Strategy<Value = UserId> + Clone + 'static) -> impl Strategy<Value = RoomChange> {
+    let roles = prop::sample::select(vec![RoomRole::Member, RoomRole::Moderator, RoomRole::Owner]);
+    prop_oneof![
+        Just(RoomChange::Topic(Some("x".to_owned()))),
+        any::<bool>().prop_map(RoomChange::Kept),
+        any::<bool>().prop_map(RoomChange::Archived),
+        Just(RoomChange::Access(RoomAccess::Invited, None)),
+        Just(RoomChange::Access(RoomAccess::Public, None)),
+        (whom.clone(), roles).prop_map(|(who, role)| RoomChange::Role { who, role }),
+        whom.clone().prop_map(|to| RoomChange::Transfer { to }),
+        whom.clone().prop_map(|who| RoomChange::Kick { who, reason: None }),
+        whom.clone().prop_map(|who| RoomChange::Ban { who, until: Some(Millis(1500)), reason: None }),
+        Just(RoomChange::Unban { name: "U1".to_owned() }),
+        whom.clone().prop_map(|who| RoomChange::Mute { who, until: None }),
+        whom.clone().prop_map(|who| RoomChange::Unmute { who }),
+        whom.prop_map(|who| RoomChange::Invite { who }),
+        Just(RoomChange::End { reason: None }),
+    ]
+}
+
+/// Rooms and their members agree with each other.
+fn check_rooms(hall: &Hall) -> Result<(), TestCaseError> {
+    for (id, room) in hall.rooms(Millis(0)) {
+        prop_assert!(!room.members.is_empty(), "nobody belongs to it, and it has not ended");
+        prop_assert!(room.members.values().any(|member| member.role == RoomRole::Owner), "a room has an owner");
+        let here = |member: &&MemberRow| member.tuned_in && hall.user(member.user).is_some_and(User::is_online);
+        prop_assert_eq!(room.here, room.members.values().filter(here).count());
+        for member in room.members.values() {
+            prop_assert_eq!(room.called(&member.nick).map(|called| called.user), Some(member.user), "a nick is one member's");
+            prop_assert_eq!(hall.user(member.user).is_some_and(|user| user.rooms.contains(&id)), member.tuned_in);
+        }
+    }
+    for (id, user) in hall.users() {
+        prop_assert!(user.rooms.len() <= hall.policy().rooms_at_once);
+        prop_assert!(user.rooms.iter().all(|room| hall.room(*room).is_some_and(|room| room.members.contains_key(&id))));
+    }
+    Ok(())
 }
 
 proptest! {
@@ -158,19 +211,26 @@ proptest! {
                     prop_assert_eq!(said.spoken.seq(), Some(last_seq.max(head) + 1), "one order, without a gap");
                     last_seq = last_seq.max(head) + 1;
                     prop_assert!(!hall.hidden(said.from, said.audience), "nothing is kept for who is blocked");
+                    if RoomId::of_audience(said.audience).is_some() {
+                        prop_assert!(hall.user(said.from).is_some_and(|user| user.rooms.iter().any(|room| room.audience() == said.audience)));
+                    }
                 }
             }
+            check_rooms(&hall)?;
             let speaker = speaker.or_else(|| hall.session(SessionId::new(session, 0)).map(|session| session.user));
             for delivery in &applied.deliveries {
-                let Delivery::See { reach, .. } = delivery else { continue };
+                let Delivery::See { reach, spoken } = delivery else { continue };
+                // Who keeps order does so before everyone's eyes; what is said and who comes and goes is hidden.
+                let is_order = matches!(spoken.event(), Event::Room(news) if !matches!(news.what, RoomDeed::Arrived | RoomDeed::Left));
                 // Nobody sees anything of one they hide from, or who hides from them.
                 for (other, user) in hall.users() {
                     let hidden = speaker.is_some_and(|speaker| hall.hidden(speaker, other));
                     let reached = match reach {
                         Reach::Sessions(sessions) => user.sessions.iter().any(|session| sessions.contains(session)),
                         Reach::EveryoneBut(users) => user.is_online() && !users.contains(&other),
+                        Reach::Room { room, but } => user.is_online() && user.rooms.contains(room) && !but.contains(&other),
                     };
-                    prop_assert!(!(hidden && reached));
+                    prop_assert!(!(hidden && reached) || is_order);
                 }
             }
             // The lists agree with each other.

@@ -21,7 +21,7 @@ use super::wire::{Seat, talk};
 use crate::ctx::Caller;
 use crate::dispatch::{Answer, cost, dispatch};
 use crate::fault::Fault;
-use crate::hall::{Departure, SessionId, UserId};
+use crate::hall::{Departure, RoomId, SessionId, UserId};
 use crate::spoken::Spoken;
 
 /// How long a connection that ends may take to read what it was sent last.
@@ -78,6 +78,8 @@ pub(super) struct Connection {
     drained: RefCell<Vec<Waker>>,
     /// Who waits for kept mail to have been written.
     pub(super) wait_for_mail: RefCell<Vec<Waker>>,
+    /// The rooms it hears.
+    pub(super) rooms: RefCell<Vec<RoomId>>,
     /// Its place in the state machine of a wire, if it speaks one.
     seat: Option<Box<Seat>>,
     /// The place of its dialect in [`dialect::ALL`]; one beyond them if it speaks a wire.
@@ -128,6 +130,7 @@ impl Connection {
             outbox: RefCell::new(Vec::new()),
             drained: RefCell::new(Vec::new()),
             wait_for_mail: RefCell::new(Vec::new()),
+            rooms: RefCell::new(Vec::new()),
             dialect: Cell::new(if seat.is_some() { WIRE } else { 0 }),
             seat: seat.map(Box::new),
             standing: Cell::new(Standing::Out),

@@ -22,7 +22,7 @@ use super::flood::Flood;
 use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
 use crate::fault::Fault;
-use crate::hall::{Act, Departure, Intent, SessionId, UserId};
+use crate::hall::{Act, Departure, Intent, RoomId, SessionId, UserId};
 use crate::sequencer::{Output, Release, Shards};
 use crate::server::Server;
 use crate::spoken::Spoken;
@@ -131,6 +131,8 @@ pub(super) struct Shard {
     catching_up: RefCell<Vec<Rc<Connection>>>,
     /// The live connections of each user, to find those that something is hidden from.
     by_user: RefCell<HashMap<UserId, Vec<Rc<Connection>>>>,
+    /// The connections that hear each room, in no order.
+    rooms: RefCell<HashMap<RoomId, Vec<Rc<Connection>>>>,
     /// What goes to everyone live, in each dialect, in this turn.
     runs: RefCell<[Vec<u8>; WIRE + 1]>,
     /// How many live connections speak each dialect.
@@ -192,6 +194,7 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
         posts: Post::all(&parts.config),
         catching_up: RefCell::default(),
         by_user: RefCell::default(),
+        rooms: RefCell::default(),
         runs: RefCell::default(),
         speakers: RefCell::default(),
         dirty: RefCell::default(),
@@ -314,6 +317,13 @@ impl Shard {
         match output {
             Output::See { session, spoken } => self.see(session, &spoken),
             Output::SeeAll { spoken, but } => self.everyone_sees(&but, &spoken),
+            Output::SeeRoom { room, spoken, but } => self.room_sees(room, &but, &spoken),
+            Output::Enter { session, room } => self.enter(session, room),
+            Output::Exit { session, room } => {
+                if let Some(connection) = self.connection(session) {
+                    self.exit(&connection, room);
+                }
+            }
             Output::Reply { session, dialect, bytes } => {
                 if let Some(connection) = self.connection(session) {
                     self.speaks(&connection, dialect);
@@ -451,6 +461,49 @@ impl Shard {
         for connection in &*self.catching_up.borrow() {
             if matches!(connection.standing.get(), Standing::CatchingUp(user) if hidden_from.binary_search(&user).is_err()) {
                 self.keep_for_later(connection, spoken);
+            }
+        }
+    }
+
+    /// Everyone in a room sees it, but those it is hidden from.
+    fn room_sees(self: &Rc<Shard>, room: RoomId, hidden_from: &[UserId], spoken: &Arc<Spoken>) {
+        // What a wire does about it may change who hears the room.
+        let mut wires = Vec::new();
+        for connection in self.rooms.borrow().get(&room).into_iter().flatten() {
+            match connection.standing.get() {
+                Standing::Live(user, _) if hidden_from.binary_search(&user).is_err() => match connection.seat() {
+                    Some(_) => wires.push(Rc::clone(connection)),
+                    None => self.append(connection, spoken.bytes(connection.dialect.get())),
+                },
+                Standing::CatchingUp(user) if hidden_from.binary_search(&user).is_err() => self.keep_for_later(connection, spoken),
+                _ => {}
+            }
+        }
+        for connection in wires {
+            if let Some(seat) = connection.seat() {
+                self.wire_sees(&connection, seat, spoken.event());
+            }
+        }
+    }
+
+    fn enter(&self, session: SessionId, room: RoomId) {
+        let Some(connection) = self.connection(session) else { return };
+        if connection.standing.get() == Standing::Out || connection.rooms.borrow().contains(&room) {
+            return;
+        }
+        connection.rooms.borrow_mut().push(room);
+        self.rooms.borrow_mut().entry(room).or_default().push(connection);
+    }
+
+    fn exit(&self, connection: &Rc<Connection>, room: RoomId) {
+        connection.rooms.borrow_mut().retain(|other| *other != room);
+        let mut rooms = self.rooms.borrow_mut();
+        if let Some(hearing) = rooms.get_mut(&room) {
+            if let Some(place) = hearing.iter().position(|other| Rc::ptr_eq(other, connection)) {
+                hearing.swap_remove(place);
+            }
+            if hearing.is_empty() {
+                rooms.remove(&room);
             }
         }
     }
@@ -654,6 +707,9 @@ impl Shard {
                     self.lagging.borrow_mut().push(Rc::clone(connection));
                 }
             }
+        }
+        for room in connection.rooms.take() {
+            self.exit(connection, room);
         }
         for waker in connection.wait_for_mail.take() {
             waker.wake();

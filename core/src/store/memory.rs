@@ -4,18 +4,62 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chinwag_wire::Said;
 
-use super::{PAGE_MAX, Page, Question, Reader, StoreError, Writer};
-use crate::hall::{Row, SaidRow, UserId};
+use super::{PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
+use crate::hall::{RoomId, Row, SaidRow, UserId};
 
 /// Everything said, in order. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<(Vec<SaidRow>, u64)>>);
+pub struct Memory(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    said: Vec<SaidRow>,
+    belonged: Vec<Stay>,
+    heard: Vec<Stay>,
+    head: u64,
+}
+
+/// From where to where somebody was something to a room.
+#[derive(Debug)]
+struct Stay {
+    room: RoomId,
+    user: UserId,
+    since: u64,
+    until: Option<u64>,
+}
+
+impl Stay {
+    fn holds(&self, user: UserId, row: &SaidRow) -> bool {
+        self.user == user
+            && self.room.audience() == row.audience
+            && row.spoken.seq().is_some_and(|seq| seq > self.since && self.until.is_none_or(|until| seq <= until))
+    }
+}
+
+fn end(stays: &mut [Stay], room: RoomId, user: Option<UserId>, until: u64) {
+    for stay in stays.iter_mut().filter(|stay| stay.room == room && user.is_none_or(|user| stay.user == user)) {
+        stay.until.get_or_insert(until);
+    }
+}
 
 impl Writer for Memory {
     fn commit(&mut self, rows: &[Row], head: u64, _durable: bool) -> Result<(), StoreError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.0.extend(rows.iter().filter_map(|row| if let Row::Said(said) = row { Some(said.clone()) } else { None }));
-        kept.1 = head;
+        for row in rows {
+            match *row {
+                Row::Said(ref said) => kept.said.push(said.clone()),
+                Row::Belongs { room, user, since } => kept.belonged.push(Stay { room, user, since, until: None }),
+                Row::BelongsNoMore { room, user, until } => end(&mut kept.belonged, room, Some(user), until),
+                Row::Hears { room, user, since } => kept.heard.push(Stay { room, user, since, until: None }),
+                Row::HearsNoMore { room, user, until } => end(&mut kept.heard, room, Some(user), until),
+                Row::RoomGone { room, at } => {
+                    end(&mut kept.belonged, room, None, at);
+                    end(&mut kept.heard, room, None, at);
+                }
+                _ => {}
+            }
+        }
+        kept.head = head;
         Ok(())
     }
 }
@@ -23,31 +67,46 @@ impl Writer for Memory {
 impl Reader for Memory {
     fn read(&mut self, question: &Question) -> Result<Page, StoreError> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (rows, head) = &*kept;
         Ok(match *question {
             Question::Owed { user, after } => {
-                let mut owed = rows.iter().filter(|row| row.spoken.seq() > Some(after) && row.from != user && for_user(row, user));
+                let comes = |row: &SaidRow| for_user(row, user) || kept.heard.iter().any(|stay| stay.holds(user, row));
+                let mut owed = kept
+                    .said
+                    .iter()
+                    .filter(|row| row.spoken.seq() > Some(after) && row.from != user && comes(row) && !row.hidden_from.contains(&user));
                 let said: Vec<Said> = owed.by_ref().take(PAGE_MAX).filter_map(said).map(|said| Said { offline: true, ..said }).collect();
                 let more = owed.next().is_some();
-                let through = if more { said.last().map_or(after, |last| last.seq) } else { *head };
+                let through = if more { said.last().map_or(after, |last| last.seq) } else { kept.head };
                 Page { said, through, more }
             }
-            Question::Past { user, joined, with, count } => {
-                let mine = |row: &&SaidRow| row.from == user || (row.spoken.seq() > Some(joined) && for_user(row, user));
-                let between = |row: &&SaidRow| {
-                    with.is_none_or(|with| (row.from, row.audience) == (user, with) || (row.from, row.audience) == (with, user))
+            Question::Past { user, after, before, of, count } => {
+                let in_time = |row: &SaidRow| row.spoken.seq() > Some(after);
+                let in_room = |row: &SaidRow| in_time(row) && kept.belonged.iter().any(|stay| stay.holds(user, row));
+                let mine = |row: &&SaidRow| match of {
+                    PastOf::All => row.from == user || (in_time(row) && for_user(row, user)) || in_room(row),
+                    PastOf::With(with) => {
+                        (row.from, row.audience) == (user, with) || (in_time(row) && (row.from, row.audience) == (with, user))
+                    }
+                    PastOf::Room(room) => row.audience == room.audience() && in_room(row),
+                    PastOf::RoomSince(room, since) => row.audience == room.audience() && in_time(row) && row.spoken.seq() > Some(since),
                 };
-                let mut past = rows.iter().rev().filter(mine).filter(between);
+                let mut past = kept
+                    .said
+                    .iter()
+                    .rev()
+                    .filter(|row| before.is_none_or(|before| row.spoken.seq() < Some(before)))
+                    .filter(mine)
+                    .filter(|row| row.from == user || !row.hidden_from.contains(&user));
                 let mut said: Vec<Said> = past.by_ref().take(count.min(PAGE_MAX)).filter_map(said).collect();
                 said.reverse();
-                Page { said, through: *head, more: past.next().is_some() }
+                Page { said, through: kept.head, more: past.next().is_some() }
             }
         })
     }
 }
 
 fn for_user(row: &SaidRow, user: UserId) -> bool {
-    row.audience == user || (row.audience == UserId::EVERYONE && !row.hidden_from.contains(&user))
+    row.audience == user || row.audience == UserId::EVERYONE
 }
 
 fn said(row: &SaidRow) -> Option<Said> {

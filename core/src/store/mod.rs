@@ -10,7 +10,7 @@ use std::fmt;
 
 use chinwag_wire::Said;
 
-use crate::hall::{Row, UserId};
+use crate::hall::{RoomId, Row, UserId};
 
 /// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
 pub trait Writer: Send {
@@ -48,13 +48,28 @@ pub enum Question {
     Past {
         /// Who asks.
         user: UserId,
-        /// After this number: what was said before the account was made.
-        joined: u64,
-        /// Only between the two.
-        with: Option<UserId>,
+        /// After this number: what was said before the account was made, or what has been seen.
+        after: u64,
+        /// Before this number, if not up to the head.
+        before: Option<u64>,
+        /// Which of them.
+        of: PastOf,
         /// At most so many; at most [`PAGE_MAX`].
         count: usize,
     },
+}
+
+/// A part of what somebody said or was entitled to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastOf {
+    /// All of it.
+    All,
+    /// What was said between the two.
+    With(UserId),
+    /// What was said in a room while they belonged to it.
+    Room(RoomId),
+    /// The same for a guest, of whom the store knows nothing: behind this number.
+    RoomSince(RoomId, u64),
 }
 
 /// An answer.

@@ -15,9 +15,10 @@ use std::time::Duration;
 use chinwag_wire::{Addressee, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
-use super::{PAGE_MAX, Page, Question, Reader, StoreError, Writer};
+use super::{PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
 use crate::fault::Fault;
-use crate::hall::{AccountRow, KEYS_REMEMBERED, Loaded, Receipt, Row, SaidRow, TokenHash, UserId};
+use crate::hall::rooms::LoadedRooms;
+use crate::hall::{AccountRow, KEYS_REMEMBERED, Loaded, MemberRow, Receipt, RoomBan, RoomId, RoomRow, Row, SaidRow, TokenHash, UserId};
 
 /// The name of the file in the data folder.
 pub const FILE: &str = "chinwag.db";
@@ -106,6 +107,63 @@ const MIGRATIONS: &[&str] = &[
         uses INTEGER NOT NULL,
         used INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    ALTER TABLE said ADD COLUMN nick TEXT;
+    ALTER TABLE said ADD COLUMN whisper INTEGER;
+    ALTER TABLE said ADD COLUMN mentions TEXT;
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        topic TEXT,
+        description TEXT,
+        access TEXT NOT NULL,
+        password TEXT,
+        kept INTEGER NOT NULL,
+        archived INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        gone INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE members (
+        room INTEGER NOT NULL,
+        user INTEGER NOT NULL,
+        nick TEXT NOT NULL,
+        role TEXT NOT NULL,
+        muted_until INTEGER,
+        since INTEGER NOT NULL,
+        tuned_in INTEGER NOT NULL,
+        heard INTEGER NOT NULL,
+        PRIMARY KEY (room, user)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE room_bans (
+        room INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        until INTEGER,
+        by TEXT NOT NULL,
+        reason TEXT,
+        PRIMARY KEY (room, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE invited (
+        room INTEGER NOT NULL,
+        user INTEGER NOT NULL,
+        PRIMARY KEY (room, user)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE belonged (
+        user INTEGER NOT NULL,
+        room INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER,
+        PRIMARY KEY (user, room, since)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX belongs ON belonged (room) WHERE until IS NULL;
+    CREATE TABLE heard (
+        user INTEGER NOT NULL,
+        room INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER,
+        PRIMARY KEY (user, room, since)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hears ON heard (room) WHERE until IS NULL;
 ",
 ];
 
@@ -328,8 +386,65 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
             Ok((UserId(row.get(0)?), row.get(1)?, receipt))
         })?
         .collect::<Result<_, _>>()?;
+    loaded.rooms = load_rooms(connection)?;
     debug_assert!(KEYS_REMEMBERED < usize::try_from(KEYS_WITHIN).unwrap_or(usize::MAX));
     Ok(loaded)
+}
+
+fn load_rooms(connection: &Connection) -> Result<LoadedRooms, StoreError> {
+    let mut loaded = LoadedRooms::default();
+    loaded.last = connection.query_row("SELECT coalesce(max(id), 0) FROM rooms", [], |row| row.get(0))?;
+    let mut rooms = connection
+        .prepare("SELECT id, name, topic, description, access, password, kept, archived, created_at FROM rooms WHERE gone = 0")?;
+    loaded.rooms = rooms
+        .query_map([], |row| {
+            Ok(RoomRow {
+                room: RoomId(row.get(0)?),
+                name: row.get(1)?,
+                topic: row.get(2)?,
+                description: row.get(3)?,
+                access: read_word(&row.get::<_, String>(4)?),
+                password: row.get(5)?,
+                kept: row.get(6)?,
+                archived: row.get(7)?,
+                created: Millis(row.get(8)?),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut members = connection.prepare("SELECT room, user, nick, role, muted_until, since, tuned_in, heard FROM members")?;
+    loaded.members = members
+        .query_map([], |row| {
+            Ok(MemberRow {
+                room: RoomId(row.get(0)?),
+                user: UserId(row.get(1)?),
+                nick: row.get(2)?,
+                role: read_word(&row.get::<_, String>(3)?),
+                muted_until: row.get::<_, Option<i64>>(4)?.map(Millis),
+                since: unsigned(row.get(5)?)?,
+                tuned_in: row.get(6)?,
+                heard: unsigned(row.get(7)?)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut bans = connection.prepare("SELECT room, name, until, by, reason FROM room_bans")?;
+    loaded.bans = bans
+        .query_map([], |row| {
+            let ban = RoomBan { until: row.get::<_, Option<i64>>(2)?.map(Millis), by: row.get(3)?, reason: row.get(4)? };
+            Ok((RoomId(row.get(0)?), row.get(1)?, ban))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut invited = connection.prepare("SELECT room, user FROM invited")?;
+    loaded.invited = invited.query_map([], |row| Ok((RoomId(row.get(0)?), UserId(row.get(1)?))))?.collect::<Result<_, _>>()?;
+    Ok(loaded)
+}
+
+/// A word that stands for one of a few things on the wire and here.
+fn word(thing: impl serde::Serialize) -> String {
+    serde_json::to_value(thing).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn read_word<T: serde::de::DeserializeOwned + Default>(word: &str) -> T {
+    serde_json::from_value(serde_json::Value::from(word)).unwrap_or_default()
 }
 
 impl Writer for SqliteWriter {
@@ -397,13 +512,74 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
             run("INSERT INTO deeds (deed, at, by, what) VALUES (?1, ?2, ?3, ?4)", params![number(*deed), at.0, by, what])?
         }
         Row::DeedOutcome { deed, outcome } => run("UPDATE deeds SET outcome = ?2 WHERE deed = ?1", params![number(*deed), outcome])?,
+        Row::Room(room) => run(
+            "INSERT OR REPLACE INTO rooms (id, name, topic, description, access, password, kept, archived, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                room.room.0,
+                room.name,
+                room.topic,
+                room.description,
+                word(room.access),
+                room.password,
+                room.kept,
+                room.archived,
+                room.created.0
+            ],
+        )?,
+        Row::RoomGone { room, at } => {
+            // The row stays for the name on what was said.
+            run("UPDATE rooms SET gone = 1, password = NULL WHERE id = ?1", params![room.0])?;
+            run("DELETE FROM members WHERE room = ?1", params![room.0])?;
+            run("DELETE FROM room_bans WHERE room = ?1", params![room.0])?;
+            run("DELETE FROM invited WHERE room = ?1", params![room.0])?;
+            run("UPDATE heard SET until = ?2 WHERE room = ?1 AND until IS NULL", params![room.0, number(*at)])?;
+            run("UPDATE belonged SET until = ?2 WHERE room = ?1 AND until IS NULL", params![room.0, number(*at)])?
+        }
+        Row::Member(member) => run(
+            "INSERT OR REPLACE INTO members (room, user, nick, role, muted_until, since, tuned_in, heard)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                member.room.0,
+                member.user.0,
+                member.nick,
+                word(member.role),
+                member.muted_until.map(|until| until.0),
+                number(member.since),
+                member.tuned_in,
+                number(member.heard)
+            ],
+        )?,
+        Row::MemberGone { room, user } => run("DELETE FROM members WHERE room = ?1 AND user = ?2", params![room.0, user.0])?,
+        Row::Belongs { room, user, since } => run(
+            "INSERT OR REPLACE INTO belonged (user, room, since, until) VALUES (?1, ?2, ?3, NULL)",
+            params![user.0, room.0, number(*since)],
+        )?,
+        Row::BelongsNoMore { room, user, until } => {
+            run("UPDATE belonged SET until = ?3 WHERE user = ?1 AND room = ?2 AND until IS NULL", params![user.0, room.0, number(*until)])?
+        }
+        Row::Hears { room, user, since } => run(
+            "INSERT OR REPLACE INTO heard (user, room, since, until) VALUES (?1, ?2, ?3, NULL)",
+            params![user.0, room.0, number(*since)],
+        )?,
+        Row::HearsNoMore { room, user, until } => {
+            run("UPDATE heard SET until = ?3 WHERE user = ?1 AND room = ?2 AND until IS NULL", params![user.0, room.0, number(*until)])?
+        }
+        Row::RoomBan { room, name, ban } => run(
+            "INSERT OR REPLACE INTO room_bans (room, name, until, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![room.0, name, ban.until.map(|until| until.0), ban.by, ban.reason],
+        )?,
+        Row::RoomBanGone { room, name } => run("DELETE FROM room_bans WHERE room = ?1 AND name = ?2", params![room.0, name])?,
+        Row::Invited { room, user } => run("INSERT OR IGNORE INTO invited (room, user) VALUES (?1, ?2)", params![room.0, user.0])?,
+        Row::NotInvited { room, user } => run("DELETE FROM invited WHERE room = ?1 AND user = ?2", params![room.0, user.0])?,
         Row::LastSeen { user, at } => run("UPDATE accounts SET last_seen = ?2 WHERE id = ?1", params![user.0, at.0])?,
     };
     Ok(())
 }
 
-const KEEP_SAID: &str = "INSERT INTO said (seq, at, sender, audience, text, hidden_from, key, from_guest, to_guest)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const KEEP_SAID: &str =
+    "INSERT INTO said (seq, at, sender, audience, text, hidden_from, key, from_guest, to_guest, nick, whisper, mentions)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlite::Error> {
     let Some(said) = row.spoken.said() else { return Ok(0) };
@@ -413,7 +589,21 @@ fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlit
         Addressee::User(name) if row.audience.is_guest() => Some(name),
         _ => None,
     };
-    keep_said.execute(params![number(said.seq), said.at.0, row.from.0, row.audience.0, said.text, hidden, row.key, from_guest, to_guest])
+    let mentions = (!said.mentions.is_empty()).then(|| said.mentions.join(" "));
+    keep_said.execute(params![
+        number(said.seq),
+        said.at.0,
+        row.from.0,
+        row.audience.0,
+        said.text,
+        hidden,
+        row.key,
+        from_guest,
+        to_guest,
+        said.nick,
+        said.whisper.then_some(1),
+        mentions
+    ])
 }
 
 /// How far the indexes go.
@@ -422,11 +612,17 @@ const INDEXED: &str = "SELECT indexed FROM progress";
 /// The columns that [`said`] reads.
 const SAID: &str = "s.seq, s.at, s.sender, s.audience, s.text, s.hidden_from,
     coalesce(s.from_guest, (SELECT name FROM accounts WHERE id = s.sender), '?'),
-    coalesce(s.to_guest, (SELECT name FROM accounts WHERE id = s.audience), '?')";
+    coalesce(s.to_guest, CASE WHEN s.audience > 1099511627776
+        THEN (SELECT name FROM rooms WHERE id = s.audience - 1099511627776)
+        ELSE (SELECT name FROM accounts WHERE id = s.audience) END, '?'),
+    s.nick, s.whisper, s.mentions";
 
-/// How many rows are looked at for one page of what is owed. Broadcasts hidden from the asker are skipped, and
-/// somebody blocked by everyone must not turn a page into a scan.
+/// How many rows are looked at for one page of what is owed. What is hidden from the asker is skipped, and somebody
+/// blocked by everyone must not turn a page into a scan.
 const LOOKED_AT_MAX: usize = 2000;
+
+/// Greater than any place in the order.
+const NO_END: i64 = i64::MAX;
 
 impl Reader for SqliteReader {
     fn read(&mut self, question: &Question) -> Result<Page, StoreError> {
@@ -435,40 +631,116 @@ impl Reader for SqliteReader {
         let head: u64 = transaction.prepare_cached(HEAD)?.query_row([], |row| unsigned(row.get(0)?))?;
         match *question {
             Question::Owed { user, after } => owed(&transaction, head, user, after),
-            Question::Past { user, joined, with, count } => past(&transaction, head, user, joined, with, count.min(PAGE_MAX)),
+            Question::Past { user, after, before, of, count } => past(&transaction, head, user, after, before, of, count.min(PAGE_MAX)),
+        }
+    }
+}
+
+/// A run of what was said: those rows of an index, or of the table where the index has not come yet, that `what` names
+/// and that lie behind `after` and not behind `until`.
+struct Run {
+    /// `said_to`, `said_by`, or nothing for what no index has yet.
+    index: Option<&'static str>,
+    /// Which rows; may use `?1` for the first of `ids` and `?2` for the second.
+    what: &'static str,
+    ids: [i64; 2],
+    after: i64,
+    until: i64,
+}
+
+impl Run {
+    /// Along an index.
+    fn indexed(index: &'static str, what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
+        Run { index: Some(index), what, ids, after, until }
+    }
+
+    /// Along what no index has yet.
+    fn tail(what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
+        Run { index: None, what, ids, after, until }
+    }
+
+    fn sql(&self, newest_first: bool) -> String {
+        let what = self.what;
+        let order = if newest_first { "DESC" } else { "ASC" };
+        match self.index {
+            Some(index) => format!(
+                "SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq
+                 WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 ORDER BY i.seq {order}"
+            ),
+            None => {
+                format!("SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 ORDER BY s.seq {order}")
+            }
+        }
+    }
+}
+
+/// Goes through several runs as if they were one, in the order of the numbers, until `take` has enough. A row that is in
+/// two of them comes once.
+fn merged(
+    transaction: &Transaction<'_>,
+    runs: &[Run],
+    newest_first: bool,
+    mut take: impl FnMut(Said, UserId, Vec<i64>) -> bool,
+) -> Result<(), StoreError> {
+    let mut statements = runs.iter().map(|run| transaction.prepare_cached(&run.sql(newest_first))).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::with_capacity(runs.len());
+    for (statement, run) in statements.iter_mut().zip(runs) {
+        for (at, value) in [run.ids[0], run.ids[1], run.after, run.until].iter().enumerate() {
+            statement.raw_bind_parameter(at + 1, value)?;
+        }
+        rows.push(statement.raw_query());
+    }
+    let mut heads = Vec::with_capacity(rows.len());
+    for rows in &mut rows {
+        heads.push(rows.next()?.map(said).transpose()?);
+    }
+    let mut last = None;
+    loop {
+        let numbers = heads.iter().enumerate().filter_map(|(at, head)| head.as_ref().map(|(said, ..)| (said.seq, at)));
+        let next = if newest_first { numbers.max_by_key(|(seq, _)| *seq) } else { numbers.min_by_key(|(seq, _)| *seq) };
+        let Some((seq, at)) = next else { return Ok(()) };
+        let following = rows[at].next()?.map(said).transpose()?;
+        let Some((said, from, hidden)) = std::mem::replace(&mut heads[at], following) else { return Ok(()) };
+        if last.replace(seq) != Some(seq) && !take(said, from, hidden) {
+            return Ok(());
         }
     }
 }
 
 fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> Result<Page, StoreError> {
-    // Three runs, merged: to me and to everyone along the index, and both along what the index does not have yet.
-    let sql = format!(
-        "SELECT {SAID} FROM said_to AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE i.audience = ?1 AND i.seq > ?2
-         UNION ALL
-         SELECT {SAID} FROM said_to AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE i.audience = 0 AND i.seq > ?2
-         UNION ALL
-         SELECT {SAID} FROM said AS s WHERE s.seq > ?2 AND s.seq > ({INDEXED}) AND s.audience IN (?1, 0)
-         ORDER BY 1 LIMIT ?3"
-    );
-    let mut statement = transaction.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![user.0, number(after), number(LOOKED_AT_MAX as u64)])?;
+    let from = number(after);
+    let mut heard = transaction.prepare_cached(
+        "SELECT room, since, coalesce(until, ?3) FROM heard WHERE user = ?1 AND coalesce(until, ?3) > ?2 ORDER BY since LIMIT ?4",
+    )?;
+    let heard = heard.query_map(params![user.0, from, NO_END, number(SPANS_MAX as u64 + 1)], |row| {
+        Ok((RoomId(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let mut heard: Vec<(RoomId, i64, i64)> = heard.collect::<Result<_, _>>()?;
+    // Who came and went that often gets it in several parts. (They are in fewer rooms at a time: this one came later.)
+    let horizon = if heard.len() > SPANS_MAX { heard.pop().map_or(NO_END, |(_, since, _)| since) } else { NO_END };
+    let mut runs = vec![
+        Run::indexed("said_to", "i.audience = ?1", [user.0, 0], from, horizon),
+        Run::indexed("said_to", "i.audience = 0", [0, 0], from, horizon),
+        Run::tail("s.audience IN (?1, 0)", [user.0, 0], from, horizon),
+    ];
+    runs.extend(heard.into_iter().flat_map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
     let mut page = Page { through: after, ..Page::default() };
     let mut looked_at = 0;
-    while let Some(row) = rows.next()? {
-        let (said, from, hidden) = said(row)?;
-        if page.said.len() == PAGE_MAX {
+    merged(transaction, &runs, false, |said, from, hidden| {
+        if page.said.len() == PAGE_MAX || looked_at == LOOKED_AT_MAX {
             page.more = true;
-            return Ok(page);
+            return false;
         }
         looked_at += 1;
         page.through = said.seq;
         if from != user && !hidden.contains(&user.0) {
             page.said.push(Said { offline: !Fault::MailNotMarked.is_on(), ..said });
         }
-    }
-    page.more = looked_at == LOOKED_AT_MAX;
+        true
+    })?;
     if !page.more {
-        page.through = head;
+        page.more = horizon != NO_END;
+        page.through = if page.more { u64::try_from(horizon).unwrap_or(head) } else { head };
     }
     Ok(page)
 }
@@ -477,57 +749,106 @@ fn past(
     transaction: &Transaction<'_>,
     head: u64,
     user: UserId,
-    joined: u64,
-    with: Option<UserId>,
+    after: u64,
+    before: Option<u64>,
+    of: PastOf,
     count: usize,
 ) -> Result<Page, StoreError> {
-    // Each branch is a run along an index, and SQLite merges them row by row: a page costs a page.
-    let (indexes, tail): (&[(&str, &str)], &str) = match with {
-        Some(_) => (
-            &[("said_to", "i.audience = ?1 AND s.sender = ?3 AND i.seq > ?2"), ("said_to", "i.audience = ?3 AND s.sender = ?1")],
-            "(s.audience = ?1 AND s.sender = ?3 AND s.seq > ?2) OR (s.audience = ?3 AND s.sender = ?1)",
-        ),
-        // Nobody says anything to themselves, so that no row comes twice.
-        None => (
-            &[
-                ("said_to", "i.audience = ?1 AND i.seq > ?2"),
-                ("said_to", "i.audience = 0 AND i.seq > ?2 AND s.sender <> ?1"),
-                ("said_by", "i.sender = ?1 AND ?3 IS NULL"),
-            ],
-            "(s.audience IN (?1, 0) AND s.seq > ?2) OR s.sender = ?1",
-        ),
-    };
-    let mut branches: Vec<String> = indexes
-        .iter()
-        .map(|(index, what)| format!("SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE {what}"))
-        .collect();
-    branches.push(format!("SELECT {SAID} FROM said AS s WHERE s.seq > ({INDEXED}) AND ({tail})"));
-    let sql = format!("{} ORDER BY 1 DESC", branches.join(" UNION ALL "));
-    let mut statement = transaction.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![user.0, number(joined), with.map(|with| with.0)])?;
+    let (after, until) = (number(after), before.map_or(NO_END, |before| number(before.saturating_sub(1))));
+    let mut runs = Vec::new();
+    match of {
+        PastOf::With(with) => {
+            let (to_me, to_them) = ([user.0, with.0], [with.0, user.0]);
+            for (ids, after) in [(to_them, 0), (to_me, after)] {
+                runs.push(Run::indexed("said_to", "i.audience = ?1 AND s.sender = ?2", ids, after, until));
+                runs.push(Run::tail("s.audience = ?1 AND s.sender = ?2", ids, after, until));
+            }
+        }
+        PastOf::All => {
+            runs.push(Run::indexed("said_to", "i.audience = ?1", [user.0, 0], after, until));
+            runs.push(Run::indexed("said_to", "i.audience = 0", [0, 0], after, until));
+            runs.push(Run::indexed("said_by", "i.sender = ?1", [user.0, 0], 0, until));
+            runs.push(Run::tail("s.audience IN (?1, 0)", [user.0, 0], after, until));
+            runs.push(Run::tail("s.sender = ?1", [user.0, 0], 0, until));
+            for (room, since, to) in belonged(transaction, user, None, after, until)? {
+                runs.extend(in_room(room, since, to));
+            }
+        }
+        PastOf::Room(room) => {
+            for (room, since, to) in belonged(transaction, user, Some(room), after, until)? {
+                runs.extend(in_room(room, since, to));
+            }
+        }
+        PastOf::RoomSince(room, since) => runs.extend(in_room(room, number(since).max(after), until)),
+    }
     let mut page = Page { through: head, ..Page::default() };
-    while let Some(row) = rows.next()? {
-        let (said, from, hidden) = said(row)?;
+    merged(transaction, &runs, true, |said, from, hidden| {
         if from != user && hidden.contains(&user.0) && !Fault::HistoryShowsHidden.is_on() {
-            continue;
+            return true;
         }
         if page.said.len() == count {
             page.more = true;
-            break;
+            return false;
         }
         page.said.push(said);
-    }
+        true
+    })?;
     page.said.reverse();
     Ok(page)
 }
+
+/// What was said in a room.
+fn in_room(room: RoomId, after: i64, until: i64) -> [Run; 2] {
+    let ids = [room.audience().0, 0];
+    [Run::indexed("said_to", "i.audience = ?1", ids, after, until), Run::tail("s.audience = ?1", ids, after, until)]
+}
+
+/// From where to where `user` belonged to a room, or to each, between two numbers.
+fn belonged(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    room: Option<RoomId>,
+    after: i64,
+    until: i64,
+) -> Result<Vec<(RoomId, i64, i64)>, StoreError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT room, max(since, ?3), min(coalesce(until, ?4), ?4) FROM belonged
+         WHERE user = ?1 AND (?2 IS NULL OR room = ?2) AND coalesce(until, ?4) > ?3 AND since < ?4 ORDER BY since DESC LIMIT ?5",
+    )?;
+    let spans = statement.query_map(params![user.0, room.map(|room| room.0), after, until, number(SPANS_MAX as u64)], |row| {
+        Ok((RoomId(row.get(0)?), row.get(1)?, row.get(2)?))
+    })?;
+    Ok(spans.collect::<Result<_, _>>()?)
+}
+
+/// How many stays in rooms are looked through for one page: each is two runs that are held open at a time. The newest
+/// ones; who has come and gone more often asks for the room, or for what was said before.
+const SPANS_MAX: usize = 200;
 
 /// A message, its sender, and whom it is hidden from.
 fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::Error> {
     let audience = UserId(row.get(3)?);
     let hidden: Option<String> = row.get(5)?;
     let hidden = hidden.map(|list| list.split(',').filter_map(|id| id.parse().ok()).collect()).unwrap_or_default();
-    let to = if audience == UserId::EVERYONE || audience == UserId::PRESENT { Addressee::Everyone } else { Addressee::User(row.get(7)?) };
-    let said = Said { seq: unsigned(row.get(0)?)?, at: Millis(row.get(1)?), from: row.get(6)?, to, text: row.get(4)?, ..Said::default() };
+    let to = if audience == UserId::EVERYONE || audience == UserId::PRESENT {
+        Addressee::Everyone
+    } else if RoomId::of_audience(audience).is_some() {
+        Addressee::Room(row.get(7)?)
+    } else {
+        Addressee::User(row.get(7)?)
+    };
+    let mentions: Option<String> = row.get(10)?;
+    let said = Said {
+        seq: unsigned(row.get(0)?)?,
+        at: Millis(row.get(1)?),
+        from: row.get(6)?,
+        nick: row.get(8)?,
+        to,
+        text: row.get(4)?,
+        whisper: row.get::<_, Option<i64>>(9)?.is_some(),
+        mentions: mentions.map(|names| names.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
+        ..Said::default()
+    };
     Ok((said, UserId(row.get(2)?), hidden))
 }
 

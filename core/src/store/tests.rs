@@ -1,15 +1,15 @@
 //! The store of a server answers like the store that keeps everything in a list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chinwag_wire::{Addressee, Millis, Said};
+use chinwag_wire::{Addressee, Millis, RoomAccess, RoomRole, Said};
 use proptest::prelude::*;
 
 use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
-use super::{Question, Reader, Writer};
-use crate::hall::{Row, SaidRow, SessionId, UserId};
+use super::{PastOf, Question, Reader, Writer};
+use crate::hall::{MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
 use crate::spoken::Spoken;
 
 fn account(id: i64) -> Row {
@@ -17,7 +17,11 @@ fn account(id: i64) -> Row {
 }
 
 fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
-    let to = if audience == 0 { Addressee::Everyone } else { Addressee::User(format!("u{audience}")) };
+    let to = match RoomId::of_audience(UserId(audience)) {
+        Some(RoomId(room)) => Addressee::Room(format!("r{room}")),
+        None if audience == 0 => Addressee::Everyone,
+        None => Addressee::User(format!("u{audience}")),
+    };
     let said =
         Said { seq, at: Millis(i64::try_from(seq).unwrap()), from: format!("u{from}"), to, text: format!("text {seq}"), ..Said::default() };
     Row::Said(SaidRow {
@@ -29,22 +33,94 @@ fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
     })
 }
 
-fn talk() -> impl Strategy<Value = Vec<(i64, i64, Vec<i64>)>> {
-    let one =
-        (1..5i64, 0..5i64, prop::collection::vec(1..5i64, 0..2)).prop_filter("nobody writes to themselves", |(from, to, _)| from != to);
-    prop::collection::vec(one.prop_map(|(from, to, hidden)| (from, to, if to == 0 { hidden } else { Vec::new() })), 0..60)
+fn a_room(id: i64) -> Row {
+    let row = RoomRow {
+        room: RoomId(id),
+        name: format!("r{id}"),
+        topic: Some("tea".to_owned()),
+        description: None,
+        access: RoomAccess::Password,
+        password: Some("phc".to_owned()),
+        kept: true,
+        archived: false,
+        created: Millis(3),
+    };
+    Row::Room(row)
+}
+
+/// One thing that happens to what is kept.
+#[derive(Clone, Debug)]
+enum Deed {
+    /// From, to (0 for all, above 4 a room), hidden from.
+    Say(i64, i64, Vec<i64>),
+    /// Who, which room; in it or only a member.
+    Come(i64, i64),
+    Hear(i64, i64),
+    HearNoMore(i64, i64),
+    Go(i64, i64),
+    End(i64),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let user = || 1..5i64;
+    let say = (user(), 0..7i64, prop::collection::vec(user(), 0..2)).prop_filter("nobody writes to themselves", |(from, to, _)| from != to);
+    let deed = prop_oneof![
+        6 => say.prop_map(|(from, to, hidden)| Deed::Say(from, to, if to == 0 || to > 4 { hidden } else { Vec::new() })),
+        2 => (user(), 1..3i64).prop_map(|(user, room)| Deed::Come(user, room)),
+        1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::Hear(user, room)),
+        1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::HearNoMore(user, room)),
+        1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::Go(user, room)),
+        1 => (1..3i64).prop_map(Deed::End),
+    ];
+    prop::collection::vec(deed, 0..80)
+}
+
+/// The rows of it: only what can happen, does.
+fn rows_of(deeds: &[Deed]) -> Vec<Row> {
+    let mut rows: Vec<Row> = (1..5).map(account).chain((1..3).map(a_room)).collect();
+    let (mut head, mut belongs, mut hears) = (0, BTreeSet::new(), BTreeSet::new());
+    for deed in deeds {
+        match *deed {
+            Deed::Say(from, to, ref hidden) => {
+                head += 1;
+                let audience = if to > 4 { RoomId(to - 4).audience().0 } else { to };
+                rows.push(said(head, from, audience, hidden.clone()));
+            }
+            Deed::Come(user, room) if belongs.insert((user, room)) => {
+                rows.push(Row::Belongs { room: RoomId(room), user: UserId(user), since: head });
+            }
+            Deed::Hear(user, room) if belongs.contains(&(user, room)) && hears.insert((user, room)) => {
+                rows.push(Row::Hears { room: RoomId(room), user: UserId(user), since: head });
+            }
+            Deed::HearNoMore(user, room) if hears.remove(&(user, room)) => {
+                rows.push(Row::HearsNoMore { room: RoomId(room), user: UserId(user), until: head });
+            }
+            Deed::Go(user, room) if belongs.contains(&(user, room)) && !hears.contains(&(user, room)) => {
+                belongs.remove(&(user, room));
+                rows.push(Row::BelongsNoMore { room: RoomId(room), user: UserId(user), until: head });
+            }
+            Deed::End(room) => {
+                belongs.retain(|(_, other)| *other != room);
+                hears.retain(|(_, other)| *other != room);
+                rows.push(Row::RoomGone { room: RoomId(room), at: head });
+            }
+            _ => {}
+        }
+    }
+    rows
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn both_stores_give_the_same_answers(talk in talk(), after in 0..60u64, count in 0..30usize, index_every in 1..40u64) {
+    fn both_stores_give_the_same_answers(
+        deeds in deeds(), after in 0..60u64, before in prop::option::of(0..70u64), count in 0..30usize, index_every in 1..40u64
+    ) {
         let folder = tempfile::tempdir().unwrap();
         let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
         opened.writer.index_every(index_every);
         let mut memory = Memory::default();
-        let mut rows: Vec<Row> = (1..5).map(account).collect();
-        rows.extend(talk.iter().zip(1..).map(|((from, to, hidden), seq)| said(seq, *from, *to, hidden.clone())));
+        let rows = rows_of(&deeds);
         let mut head = 0;
         for batch in rows.chunks(7) {
             head = batch.iter().fold(head, |head, row| if let Row::Said(said) = row { said.spoken.seq().unwrap_or(head) } else { head });
@@ -54,13 +130,41 @@ proptest! {
         let mut sqlite = SqliteReader::open(&opened.file).unwrap();
         for user in 1..5 {
             let user = UserId(user);
-            let mut questions = vec![Question::Owed { user, after }, Question::Past { user, joined: after, with: None, count }];
-            questions.extend((1..5).filter(|with| *with != user.0).map(|with| Question::Past { user, joined: after, with: Some(UserId(with)), count }));
-            for question in questions {
+            let parts = (1..5).filter(|with| *with != user.0).map(|with| PastOf::With(UserId(with)));
+            let parts = parts.chain([PastOf::All, PastOf::Room(RoomId(1)), PastOf::Room(RoomId(2)), PastOf::RoomSince(RoomId(1), 5)]);
+            let questions = parts.map(|of| Question::Past { user, after, before, of, count });
+            for question in questions.chain([Question::Owed { user, after }]) {
                 prop_assert_eq!(sqlite.read(&question).unwrap(), memory.read(&question).unwrap(), "{:?}", question);
             }
         }
     }
+}
+
+#[test]
+fn who_comes_and_goes_all_the_time_is_owed_it_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+    let mut rows = vec![account(1), account(2), a_room(1)];
+    let (room, user) = (RoomId(1), UserId(2));
+    for stay in 0..300 {
+        rows.push(Row::Hears { room, user, since: 2 * stay });
+        rows.push(said(2 * stay + 1, 1, room.audience().0, vec![]));
+        rows.push(Row::HearsNoMore { room, user, until: 2 * stay + 1 });
+        rows.push(said(2 * stay + 2, 1, room.audience().0, vec![]));
+    }
+    opened.writer.commit(&rows, 600, true).unwrap();
+    let mut reader = SqliteReader::open(&opened.file).unwrap();
+    let (mut after, mut seen) = (0, Vec::new());
+    loop {
+        let page = reader.read(&Question::Owed { user, after }).unwrap();
+        seen.extend(page.said.iter().map(|said| said.seq));
+        assert!(page.through > after || !page.more, "every page gets on");
+        after = page.through;
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..300).map(|stay| 2 * stay + 1).collect::<Vec<u64>>());
 }
 
 #[test]
@@ -93,6 +197,17 @@ fn everything_the_hall_needs_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = sqlite::open(folder.path(), "this log", &[]).unwrap().writer;
     let session = SessionId::new(1, 3);
+    let member = MemberRow {
+        room: RoomId(1),
+        user: UserId(1),
+        nick: "Nick".to_owned(),
+        role: RoomRole::Moderator,
+        muted_until: Some(Millis(7)),
+        since: 2,
+        tuned_in: true,
+        heard: 3,
+    };
+    let ban = RoomBan { until: Some(Millis(8)), by: "u1".to_owned(), reason: None };
     let rows = [
         account(1),
         account(2),
@@ -107,6 +222,19 @@ fn everything_the_hall_needs_comes_back() {
         Row::Operator { user: UserId(2), operator: true },
         Row::AccountGone { user: UserId(3) },
         Row::Live { session, user: UserId(1) },
+        a_room(1),
+        a_room(2),
+        Row::Member(member.clone()),
+        Row::Member(MemberRow { user: UserId(2), ..member.clone() }),
+        Row::MemberGone { room: RoomId(1), user: UserId(2) },
+        Row::Member(MemberRow { room: RoomId(2), ..member.clone() }),
+        Row::RoomBan { room: RoomId(1), name: "u2".to_owned(), ban: ban.clone() },
+        Row::RoomBan { room: RoomId(1), name: "u3".to_owned(), ban: ban.clone() },
+        Row::RoomBanGone { room: RoomId(1), name: "u3".to_owned() },
+        Row::Invited { room: RoomId(1), user: UserId(2) },
+        Row::Invited { room: RoomId(1), user: UserId(1) },
+        Row::NotInvited { room: RoomId(1), user: UserId(1) },
+        Row::RoomGone { room: RoomId(2), at: 9 },
     ];
     writer.commit(&rows, 10, true).unwrap();
     drop(writer);
@@ -123,6 +251,12 @@ fn everything_the_hall_needs_comes_back() {
     assert_eq!(loaded.accounts.iter().filter(|row| row.operator).map(|row| row.user.0).collect::<Vec<_>>(), [2]);
     assert_eq!(loaded.blocks, [(UserId(1), UserId(2))]);
     assert_eq!(loaded.tokens, [([7; 32], UserId(1), Millis(9))]);
+    let rooms = loaded.rooms;
+    assert_eq!(rooms.last, 2);
+    assert_eq!(rooms.rooms.into_iter().map(Row::Room).collect::<Vec<_>>(), [a_room(1)]);
+    assert_eq!(rooms.members, [member]);
+    assert_eq!(rooms.bans, [(RoomId(1), "u2".to_owned(), ban)]);
+    assert_eq!(rooms.invited, [(RoomId(1), UserId(2))]);
 }
 
 #[test]

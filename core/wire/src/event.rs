@@ -311,6 +311,8 @@ pub enum RoomDeed {
     Arrived,
     /// Somebody went out.
     Left,
+    /// Somebody is called otherwise: `text`.
+    Renamed,
     /// Many came and went: told together where the room is large. `text` says how many.
     Crowd,
     /// The topic is another: `text`, or none any more.

@@ -131,8 +131,6 @@ codes! {
     MUTED = "muted";
     /// Somebody has this name already: an account, or a guest who is here.
     NAME_TAKEN = "name-taken";
-    /// Somebody in the room is called so, or has this name or one that looks like it.
-    NICK_TAKEN = "nick-taken";
     /// There is no room to say it in.
     NO_ROOM = "no-room";
     /// There is no such message, or you may not do this with it.

@@ -10,6 +10,8 @@ use crate::card::{Card, Shape};
 
 /// The command that `@NAME` stands for.
 pub const DIRECT: &str = "message";
+/// The command that a line without a `/` stands for in a room.
+pub const TO_ROOM: &str = "say";
 /// The command that `@all` stands for.
 pub const TO_ALL: &str = "broadcast";
 

@@ -187,6 +187,7 @@ fn room_news(news: &RoomNews) -> String {
     let said = match what {
         RoomDeed::Arrived => format!("{whom} came in"),
         RoomDeed::Left => format!("{whom} left"),
+        RoomDeed::Renamed => format!("{whom} is called {text} now"),
         RoomDeed::Crowd => text.to_owned(),
         RoomDeed::Topic if text.is_empty() => format!("{actor} took the topic away"),
         RoomDeed::Topic => format!("{actor} set the topic: {text}"),
@@ -197,7 +198,8 @@ fn room_news(news: &RoomNews) -> String {
         RoomDeed::NotKept => format!("{actor} keeps the room no more: it ends when everyone has left"),
         RoomDeed::Archived => format!("{actor} archived the room: it can be read, nothing can be said"),
         RoomDeed::Unarchived => format!("{actor} opened the room again: something can be said"),
-        RoomDeed::Role => format!("{whom} is {text} now{by_whom}"),
+        RoomDeed::Role if actor == whom => format!("{whom} is {text} now"),
+        RoomDeed::Role => format!("{actor} made {whom} {text}"),
         RoomDeed::Kicked => format!("{whom} was put out{by_whom}{reason}"),
         RoomDeed::Banned => format!("{whom} was banned{by_whom}{ending}{reason}"),
         RoomDeed::Unbanned => format!("{whom} may come in again{by_whom}"),

@@ -1,0 +1,396 @@
+//! Rooms: who belongs to one, who is in it, what they are called there, and what becomes of it.
+//!
+//! Somebody *belongs* to a room from joining it to leaving it, and is entitled to what is said in it meanwhile. Somebody
+//! is *in* a room (it is *tuned in*) while it is the room, or one of the rooms, that their lines go to and that they hear:
+//! that goes on when the link drops, so that nothing is lost. They are *here* while they are in it and online.
+//!
+//! ```text
+//!             join                    link drops, times out
+//!   waiting ───────► in it and here ────────────────────────► in it, away ──► in it and here (next login)
+//!      ▲                 │ leave, logout
+//!      ├─────────────────┤  the room is not kept: no member any more
+//!      └─────────────────┘  the room is kept: a member still, who finds at the next join what was said
+//! ```
+//!
+//! A room that is not kept ends when nobody is in it any more; if the last ones did not leave but lost their links,
+//! [`LINGER`] later.
+
+mod coming;
+mod order;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chinwag_wire::{RoomAccess, RoomDeed, RoomNews, RoomRole};
+
+use super::*;
+use crate::spoken::Spoken;
+
+pub use order::RoomChange;
+
+/// Where rooms begin among the audiences of what is said: far above the number of any account.
+const ROOMS_FROM: i64 = 1 << 40;
+
+/// For how long a room that is not kept waits for those whose links have dropped: a walk through a tunnel, a restart of
+/// a laptop.
+pub const LINGER: Duration = Duration::from_secs(10 * 60);
+
+/// How many people may belong to one room: twice what the largest public servers count in one.
+pub const MEMBERS_MAX: usize = 20_000;
+
+/// How many rooms there may be, for memory: each is about a kilobyte, and its members.
+pub const ROOMS_MAX: usize = 50_000;
+
+/// How many rooms one user may belong to: more than anybody follows, and a bound for what a login looks through.
+pub const BELONGS_MAX: usize = 500;
+
+/// Above so many people in a room, comings and goings are told in sums: each of n telling n others is n² lines.
+pub const NOTICES_MAX: usize = 100;
+
+/// How many names a room may hold as banned or invited, each.
+pub const LISTED_MAX: usize = 10_000;
+
+/// The longest topic, reason or description, in bytes: a line or two.
+pub const TOPIC_BYTES: usize = 512;
+
+/// What a guest without a name is called in a room.
+pub const UNKNOWN: &str = "Unknown";
+
+/// A room, for ever: numbers are not used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomId(pub i64);
+
+impl RoomId {
+    /// The audience that means everyone who belongs to the room, in rows.
+    #[must_use]
+    pub fn audience(self) -> UserId {
+        UserId(ROOMS_FROM + self.0)
+    }
+
+    /// The room that an audience means, if it means one.
+    #[must_use]
+    pub fn of_audience(audience: UserId) -> Option<RoomId> {
+        (audience.0 > ROOMS_FROM).then(|| RoomId(audience.0 - ROOMS_FROM))
+    }
+}
+
+/// A room as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomRow {
+    /// Its number.
+    pub room: RoomId,
+    /// Its name, as it was made.
+    pub name: String,
+    /// What it is about at the moment.
+    pub topic: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Who may come in.
+    pub access: RoomAccess,
+    /// Its password, as an argon2id PHC string.
+    pub password: Option<String>,
+    /// It stays when its last member has left.
+    pub kept: bool,
+    /// Nothing can be said in it any more.
+    pub archived: bool,
+    /// When it was made.
+    pub created: Millis,
+}
+
+/// Somebody who belongs to a room, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRow {
+    /// To which room.
+    pub room: RoomId,
+    /// Who.
+    pub user: UserId,
+    /// What they are called in it.
+    pub nick: String,
+    /// What they may do in it.
+    pub role: RoomRole,
+    /// Until when they may not say anything.
+    pub muted_until: Option<Millis>,
+    /// They belong to it from here on in the order.
+    pub since: u64,
+    /// They are in it.
+    pub tuned_in: bool,
+    /// If they are not: they have heard it up to here.
+    pub heard: u64,
+}
+
+/// Somebody who may not come into a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomBan {
+    /// Until when; `None` for ever.
+    pub until: Option<Millis>,
+    /// By whom.
+    pub by: String,
+    /// Why, if that was said.
+    pub reason: Option<String>,
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// What the store keeps of it.
+    pub row: RoomRow,
+    /// Who belongs to it.
+    pub members: BTreeMap<UserId, MemberRow>,
+    /// What members are called, folded.
+    nicks: HashMap<Box<str>, UserId>,
+    /// Who may not come in: folded names of accounts and guests.
+    pub bans: BTreeMap<Box<str>, RoomBan>,
+    /// Which accounts have been invited and have not come yet.
+    pub invited: BTreeSet<UserId>,
+    /// How many members are in it and online.
+    pub here: usize,
+    /// Since when nobody is, if it is not kept.
+    empty_since: Option<Millis>,
+    /// The last thing said in it (it may be too high, never too low).
+    pub(super) newest: u64,
+    /// Comings and goings that nobody has been told of.
+    crowd: (usize, usize),
+}
+
+impl Room {
+    fn new(row: RoomRow, newest: u64) -> Room {
+        Room {
+            row,
+            members: BTreeMap::new(),
+            nicks: HashMap::new(),
+            bans: BTreeMap::new(),
+            invited: BTreeSet::new(),
+            here: 0,
+            empty_since: None,
+            newest,
+            crowd: (0, 0),
+        }
+    }
+
+    /// The member who is called `nick` here, in any case.
+    #[must_use]
+    pub fn called(&self, nick: &str) -> Option<&MemberRow> {
+        self.members.get(self.nicks.get(name::folded(nick).as_str())?)
+    }
+
+    /// Whether it is over: nobody will come back to it in time. It is only waiting to be cleared away.
+    #[must_use]
+    pub fn is_over(&self, now: Millis) -> bool {
+        !self.row.kept && self.here == 0 && self.empty_since.is_some_and(|since| now.since(since) > LINGER)
+    }
+
+    /// Why `folded` may not come in, if a ban is in force.
+    #[must_use]
+    pub fn ban(&self, folded: &str, now: Millis) -> Option<&RoomBan> {
+        self.bans.get(folded).filter(|ban| ban.until.is_none_or(|until| until > now))
+    }
+}
+
+/// Everything about rooms that the store knows and the hall needs.
+#[derive(Clone, Debug, Default)]
+pub struct LoadedRooms {
+    /// The greatest number given out, ended ones included.
+    pub last: i64,
+    /// All that have not ended.
+    pub rooms: Vec<RoomRow>,
+    /// Who belongs to them.
+    pub members: Vec<MemberRow>,
+    /// Who may not come in: folded names.
+    pub bans: Vec<(RoomId, String, RoomBan)>,
+    /// Who is invited.
+    pub invited: Vec<(RoomId, UserId)>,
+}
+
+/// All rooms.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    all: HashMap<RoomId, Room>,
+    /// The number that the next one gets.
+    next: i64,
+    /// Those that are not kept and have nobody here.
+    empty: BTreeSet<RoomId>,
+}
+
+impl Rooms {
+    pub(super) fn get(&self, id: RoomId) -> Option<&Room> {
+        self.all.get(&id)
+    }
+}
+
+impl Hall {
+    pub(super) fn load_rooms(&mut self, loaded: LoadedRooms) {
+        self.rooms.next = loaded.last + 1;
+        for row in loaded.rooms {
+            let id = row.room;
+            self.names.take(&row.name, Holder::Room(id.0));
+            if !row.kept {
+                self.rooms.empty.insert(id);
+            }
+            self.rooms.all.insert(id, Room::new(row, self.head));
+        }
+        for member in loaded.members {
+            let (Some(room), Some(user)) = (self.rooms.all.get_mut(&member.room), self.users.get_mut(&member.user)) else { continue };
+            if member.tuned_in {
+                user.rooms.push(member.room);
+            }
+            user.belongs += 1;
+            if name::folded(&member.nick) != name::folded(&user.name) {
+                self.names.take(&member.nick, Holder::Nickname(member.user));
+            }
+            room.nicks.insert(name::folded(&member.nick).into(), member.user);
+            room.members.insert(member.user, member);
+        }
+        for (id, folded, ban) in loaded.bans {
+            if let Some(room) = self.rooms.all.get_mut(&id) {
+                room.bans.insert(folded.into(), ban);
+            }
+        }
+        for (id, user) in loaded.invited {
+            if let Some(room) = self.rooms.all.get_mut(&id) {
+                room.invited.insert(user);
+            }
+        }
+    }
+
+    /// The room with this number, if there is one.
+    #[must_use]
+    pub fn room(&self, id: RoomId) -> Option<&Room> {
+        self.rooms.all.get(&id)
+    }
+
+    /// The room called `name`, in any case, unless it is over.
+    #[must_use]
+    pub fn room_named(&self, name: &str, now: Millis) -> Option<(RoomId, &Room)> {
+        let Holder::Room(id) = self.names.holder(name)? else { return None };
+        let id = RoomId(id);
+        self.rooms.all.get(&id).filter(|room| !room.is_over(now)).map(|room| (id, room))
+    }
+
+    /// All rooms that are not over.
+    pub fn rooms(&self, now: Millis) -> impl Iterator<Item = (RoomId, &Room)> {
+        self.rooms.all.iter().filter(move |(_, room)| !room.is_over(now)).map(|(id, room)| (*id, room))
+    }
+
+    /// What `user` is called in the room that their lines go to, and that room.
+    #[must_use]
+    pub fn room_of(&self, user: UserId) -> Option<(RoomId, &Room, &MemberRow)> {
+        let id = *self.users.get(&user)?.rooms.last()?;
+        let room = self.rooms.all.get(&id)?;
+        Some((id, room, room.members.get(&user)?))
+    }
+
+    /// Something was said in it.
+    pub(super) fn note_said_in(&mut self, id: RoomId, seq: u64) {
+        if let Some(room) = self.rooms.all.get_mut(&id) {
+            room.newest = seq;
+        }
+    }
+
+    /// Clears away what is over.
+    pub(super) fn end_what_is_over(&mut self, now: Millis, applied: &mut Applied) {
+        if self.rooms.empty.is_empty() {
+            return;
+        }
+        let mut over = Vec::new();
+        for id in &self.rooms.empty {
+            let Some(room) = self.rooms.all.get_mut(id) else { continue };
+            // The store does not keep since when: after a restart it counts anew.
+            room.empty_since.get_or_insert(now);
+            if room.is_over(now) {
+                over.push(*id);
+            }
+        }
+        for id in over {
+            self.forget_room(id, applied);
+        }
+    }
+
+    /// The room is no more, and nobody is told.
+    fn forget_room(&mut self, id: RoomId, applied: &mut Applied) {
+        let Some(room) = self.rooms.all.remove(&id) else { return };
+        self.rooms.empty.remove(&id);
+        self.names.give_back(&room.row.name, Holder::Room(id.0));
+        for (member, row) in &room.members {
+            self.give_nick_back(*member, &row.nick);
+            let Some(user) = self.users.get_mut(member) else { continue };
+            user.belongs -= 1;
+            user.rooms.retain(|other| *other != id);
+            user.newest = user.newest.max(room.newest);
+            if row.tuned_in {
+                applied.deliveries.push(Delivery::Exit { sessions: user.sessions.clone(), room: id });
+            }
+        }
+        applied.rows.push(Row::RoomGone { room: id, at: self.head });
+    }
+
+    /// Tells everyone in the room, but those that hide from `about` and `about` itself if so wished.
+    fn tell_room(&self, room: RoomId, news: RoomNews, but: Vec<UserId>, applied: &mut Applied) {
+        let spoken = Arc::new(Spoken::fleeting(Event::Room(news)));
+        applied.deliveries.push(Delivery::See { spoken, reach: Reach::Room { room, but } });
+    }
+
+    /// Tells of somebody who came or went; in sums, where there are many.
+    fn tell_of_coming(&mut self, id: RoomId, now: Millis, who: UserId, nick: &str, what: RoomDeed, applied: &mut Applied) {
+        let but = self.hidden_from(who);
+        let Some(room) = self.rooms.all.get_mut(&id) else { return };
+        let mut news = news(room, what, now);
+        if room.here <= NOTICES_MAX && room.crowd == (0, 0) {
+            news.whom = Some(nick.to_owned());
+            return self.tell_room(id, news, but, applied);
+        }
+        match what {
+            RoomDeed::Arrived => room.crowd.0 += 1,
+            _ => room.crowd.1 += 1,
+        }
+        let (came, went) = room.crowd;
+        // A tenth of the room at a time: so a thousand who come cost each of them a few dozen lines, not a thousand.
+        if came + went < (room.here / 10).max(2) {
+            return;
+        }
+        room.crowd = (0, 0);
+        let here = room.here;
+        news.what = RoomDeed::Crowd;
+        news.text = Some(format!("{came} came in, {went} left; {here} are here"));
+        self.tell_room(id, news, Vec::new(), applied);
+    }
+
+    /// `who` goes by this name in one room less.
+    fn give_nick_back(&mut self, who: UserId, nick: &str) {
+        let Some(user) = self.users.get(&who) else { return };
+        let is_used =
+            |room: &RoomId| self.rooms.all.get(room).and_then(|room| room.members.get(&who)).is_some_and(|member| member.nick == nick);
+        if !user.rooms.iter().any(is_used) {
+            self.names.give_back(nick, Holder::Nickname(who));
+        }
+    }
+
+    fn room_mut(&mut self, id: RoomId) -> Result<&mut Room, Refusal> {
+        self.rooms.all.get_mut(&id).ok_or_else(no_such_room)
+    }
+
+    /// The room, and the one who belongs to it.
+    fn member(&self, id: RoomId, user: UserId) -> Result<(&Room, &MemberRow), Refusal> {
+        let room = self.rooms.all.get(&id).ok_or_else(no_such_room)?;
+        Ok((room, room.members.get(&user).ok_or_else(|| not_in(&room.row.name))?))
+    }
+}
+
+/// News of a room that says only what and where.
+fn news(room: &Room, what: RoomDeed, at: Millis) -> RoomNews {
+    RoomNews { room: room.row.name.clone(), what, whom: None, by: None, text: None, until: None, at }
+}
+
+/// The refusal of what needs a room to be in.
+#[must_use]
+pub fn no_room() -> Refusal {
+    Refusal::new(code::NO_ROOM, "you are in no room").hint("join ROOM, or create ROOM; `rooms` lists those there are")
+}
+
+fn no_such_room() -> Refusal {
+    Refusal::new(code::NO_SUCH_ROOM, "this room does not exist any more").hint("`rooms` lists those there are")
+}
+
+fn not_in(room: &str) -> Refusal {
+    Refusal::new(code::NOT_IN_ROOM, format!("you are not in `{room}`")).hint(format!("join {room} first"))
+}
