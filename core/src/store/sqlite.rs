@@ -392,8 +392,8 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
 }
 
 fn load_rooms(connection: &Connection) -> Result<LoadedRooms, StoreError> {
-    let mut loaded = LoadedRooms::default();
-    loaded.last = connection.query_row("SELECT coalesce(max(id), 0) FROM rooms", [], |row| row.get(0))?;
+    let last = connection.query_row("SELECT coalesce(max(id), 0) FROM rooms", [], |row| row.get(0))?;
+    let mut loaded = LoadedRooms { last, ..LoadedRooms::default() };
     let mut rooms = connection
         .prepare("SELECT id, name, topic, description, access, password, kept, archived, created_at FROM rooms WHERE gone = 0")?;
     loaded.rooms = rooms
