@@ -37,7 +37,6 @@ impl Command for Join {
             alice> join den bob
             alice | error[name-taken]: the name `bob` is taken; choose another name
 
-
             in den: bob, alice
             alice> /join den
             alice | error[already-in-room]: you are in `den` already; what you type is said to all in it
