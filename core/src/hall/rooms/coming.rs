@@ -279,7 +279,7 @@ impl Hall {
             return;
         }
         // The highest role, then the longest stay.
-        let heir = room.members.values_mut().max_by_key(|member| (member.role, std::cmp::Reverse((member.since, member.user))));
+        let heir = room.members.values_mut().max_by_key(|member| (member.role, std::cmp::Reverse((member.since, member.user.0.abs()))));
         let Some(heir) = heir else { return };
         heir.role = RoomRole::Owner;
         let (nick, row) = (heir.nick.clone(), (!heir.user.is_guest()).then(|| Row::Member(heir.clone())));
