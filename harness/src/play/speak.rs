@@ -31,6 +31,7 @@ impl Player<'_> {
     pub(super) async fn send_all(&mut self, steps: &Items<Step>) -> Result<(), Stop> {
         let mut order: Vec<usize> = (0..steps.0.len()).collect();
         self.random.shuffle(&mut order);
+        self.nothing_unread_by_any(steps)?;
         for at in order {
             self.send(&steps.0[at], false).await?;
         }
@@ -39,6 +40,7 @@ impl Player<'_> {
 
     /// Sends, and proves nothing.
     pub(super) async fn send_unsynced(&mut self, steps: &Items<Step>) -> Result<(), Stop> {
+        self.nothing_unread_by_any(steps)?;
         for step in &steps.0 {
             self.send(step, false).await?;
         }
@@ -51,7 +53,10 @@ impl Player<'_> {
     pub(super) async fn send(&mut self, step: &Spanned<Step>, settle: bool) -> Result<(), Stop> {
         self.span = step.span.clone();
         for (user, bytes, rows) in self.speeches(&step.value) {
-            self.nothing_unread(user)?;
+            // In a group the others' effects may come at any time: there it was looked at before the first.
+            if settle {
+                self.nothing_unread(user)?;
+            }
             for row in rows {
                 self.transcript.did(&self.label, &user.value, '>', row);
             }
@@ -61,6 +66,11 @@ impl Player<'_> {
             }
         }
         Ok(())
+    }
+
+    fn nothing_unread_by_any(&self, steps: &Items<Step>) -> Result<(), Stop> {
+        let speeches = steps.0.iter().flat_map(|step| self.speeches(&step.value));
+        speeches.map(|(user, ..)| user).try_for_each(|user| self.nothing_unread(user))
     }
 
     /// Who sends which bytes in one step, and what the transcript shows of them.
