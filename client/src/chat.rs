@@ -1,5 +1,6 @@
 //! What a prompt and a script have in common: a link that is logged in, and what it needs to become a session.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use async_channel::{Receiver, Sender};
 use chinwag_wire::Event;
 
 use crate::audience::Audience;
+use crate::config::Config;
 use crate::connection::Server;
 use crate::failure::Failure;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
+use crate::local::{self, Local};
 use crate::login::LoggedIn;
 use crate::report::Report;
 use crate::session::{Session, Surroundings, Typed};
@@ -33,6 +36,8 @@ pub(crate) struct Chat {
     pub(crate) knowledge: SharedKnowledge,
     /// How somebody says that they want to leave.
     pub(crate) leave: Leave,
+    /// The commands of the client itself, for people.
+    pub(crate) local: Option<Local>,
     /// Who wants to know every last answer to a line.
     pub(crate) watcher: Option<Sender<Event>>,
 }
@@ -48,6 +53,13 @@ impl Chat {
     /// Who chats.
     pub(crate) fn name(&self) -> &str {
         &self.inside.name
+    }
+
+    /// The chat of somebody at a terminal, where the client has commands of its own. Settings are written to `file`.
+    pub(crate) fn of_people(mut self, config: Config, file: Option<PathBuf>) -> Chat {
+        self.knowledge.lock().obey(local::cards());
+        self.local = Some(Local::new(&self.inside.name, config, file));
+        self
     }
 
     /// The session of a program: it writes what arrives to `report`, and sends what comes from `typed`, one after the other.
@@ -74,6 +86,7 @@ impl Chat {
             one_by_one,
             acknowledges: true,
             watcher: self.watcher,
+            local: self.local,
             refused: Arc::default(),
         };
         Ok(Ready { session: Session::new(self.inside, &self.greeting, around)?, welcome, leave: self.leave })

@@ -34,7 +34,12 @@ settings! {
     reconnect_for: Seconds = Seconds(Duration::from_secs(15 * 60));
     /// How many of the lines typed before are kept, for each server. 0: none, and no file is written.
     history: usize = 1000;
+    /// How many messages of an answer about the past are shown at once; `/more` shows those before them. 0: all.
+    page: usize = 40;
 }
+
+/// What a change takes effect on at once; all else is read when the client starts.
+const LIVE: &[&str] = &["page"];
 
 /// The most lines that are kept: a file that loads at once.
 const HISTORY_MAX: usize = 100_000;
@@ -139,6 +144,11 @@ impl Config {
         Ok(())
     }
 
+    /// Whether a change of `key` takes effect at once.
+    pub(crate) fn is_live(key: &str) -> bool {
+        LIVE.contains(&key)
+    }
+
     /// What does not fit together, each as one sentence.
     fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -186,6 +196,11 @@ impl Config {
     }
 }
 
+/// Where the settings are kept, if anywhere.
+pub(crate) fn file(args: &ConfigArgs, folder: Option<&Path>) -> Option<PathBuf> {
+    args.config.clone().or_else(|| folder.map(|folder| folder.join(FILE)))
+}
+
 /// Writes a file to begin with, unless there is one; says where, if it wrote one.
 pub(crate) fn begin(args: &ConfigArgs, folder: Option<&Path>) -> Option<PathBuf> {
     let folder = folder.filter(|_| args.config.is_none())?;
@@ -204,7 +219,7 @@ pub(crate) fn begin(args: &ConfigArgs, folder: Option<&Path>) -> Option<PathBuf>
 /// # Errors
 /// Nobody reads it.
 pub(crate) fn print(config: &Config, args: &ConfigArgs, folder: Option<&Path>) -> Result<(), Failure> {
-    let file = args.config.clone().or_else(|| folder.map(|folder| folder.join(FILE)));
+    let file = file(args, folder);
     let whence = match file {
         Some(file) => {
             let there = match fs::metadata(&file) {

@@ -18,6 +18,8 @@ pub(crate) struct Knowledge {
     /// Every command ever heard of that takes a secret: after login the server no longer lists `login`, but a
     /// password typed after it is a secret all the same.
     guarded: Vec<Card>,
+    /// The commands of the client itself.
+    own: Vec<Card>,
     online: BTreeSet<String>,
     seen: BTreeSet<String>,
 }
@@ -42,6 +44,18 @@ impl Knowledge {
             Event::Directory { users, .. } => users.iter().for_each(|user| self.met(&user.name, user.online)),
             _ => {}
         }
+    }
+
+    /// From here on the client obeys these commands itself, where the server has none of the same name.
+    pub(crate) fn obey(&mut self, cards: Vec<Card>) {
+        self.own = cards;
+        let from_server = self.cards.clone();
+        self.learn_cards(&from_server);
+    }
+
+    /// Whether the client obeys `name` itself.
+    pub(crate) fn is_own(&self, name: &str) -> bool {
+        self.cards.iter().find(|card| card.answers_to(name)).is_some_and(|card| self.own.contains(card))
     }
 
     /// Names of people who are online.
@@ -73,6 +87,9 @@ impl Knowledge {
 
     fn learn_cards(&mut self, cards: &[Card]) {
         self.cards = cards.iter().map(safe).collect();
+        let taken = |card: &&Card| self.cards.iter().any(|known| known.answers_to(&card.name));
+        let own: Vec<Card> = self.own.iter().filter(|card| !taken(card)).cloned().collect();
+        self.cards.extend(own);
         for card in &self.cards {
             let guards = card.args.iter().any(|arg| arg.kind.secret);
             if guards && self.guarded.len() < GUARDED_MAX && !self.guarded.contains(card) {
@@ -184,6 +201,25 @@ mod tests {
         let card = Card { name: "x\x1b[2J".into(), aliases: vec![].into(), summary: "X.".into(), args: vec![], examples: "".into() };
         knowledge.learn(&Event::Cards { cards: vec![card] });
         assert_eq!(knowledge.cards[0].name, "x␛[2J");
+    }
+
+    #[test]
+    fn a_command_of_the_server_goes_before_one_of_the_client() {
+        let card = |name: &'static str, summary: &'static str| Card {
+            name: name.into(),
+            aliases: vec![].into(),
+            summary: summary.into(),
+            args: vec![],
+            examples: "".into(),
+        };
+        let mut knowledge = Knowledge::default();
+        knowledge.obey(vec![card("set", "Mine."), card("quit", "Mine.")]);
+        assert!(knowledge.is_own("SET") && knowledge.is_own("quit") && !knowledge.is_own("other"));
+        knowledge.learn(&Event::Cards { cards: vec![card("quit", "The server's."), card("who", "X.")] });
+        assert!(knowledge.is_own("set") && !knowledge.is_own("quit") && !knowledge.is_own("who"));
+        assert_eq!(knowledge.cards.len(), 3);
+        knowledge.learn(&Event::Cards { cards: vec![card("who", "X.")] });
+        assert!(knowledge.is_own("quit"), "the server has taken it back");
     }
 
     #[test]

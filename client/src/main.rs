@@ -19,6 +19,7 @@ mod generate;
 mod history;
 mod knowledge;
 mod leave;
+mod local;
 mod login;
 mod machinery;
 mod password;
@@ -92,7 +93,10 @@ fn run(args: &Args) -> Result<(), Failure> {
                 dialogue::say(&format!("* settings can be changed in {}", file.display()));
             }
             match arrive(args, &config)? {
-                Some((chat, history)) if people => prompt::run(chat, &history),
+                Some((chat, history)) if people => {
+                    let file = config::file(&args.config, folder.as_deref());
+                    prompt::run(chat.of_people(config, file), &history)
+                }
                 Some((chat, _)) => script::run(chat, args.form()),
                 None => Ok(()),
             }
@@ -100,7 +104,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         Some(Errand::Send(send)) => with_chat(args, &config, |chat| send::run(chat, send, args.form())),
         Some(Errand::Tail(tail)) => with_chat(args, &config, |chat| tail::run(chat, tail, args.form())),
         Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, |address| config.destination(Some(address), args.port)),
-        Some(Errand::Try(trial)) => try_out(trial, args.form()),
+        Some(Errand::Try(trial)) => try_out(trial, config, args.form()),
         Some(Errand::Config) => config::print(&config, &args.config, folder.as_deref()),
         Some(Errand::Generate(generate)) => generate::run(generate),
     }
@@ -136,11 +140,11 @@ fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration) -> Resul
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
         return Ok(None);
     };
-    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, watcher: None }))
+    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, local: None, watcher: None }))
 }
 
 /// `chinwag try`: chats on a server of one's own, shown around by the guide.
-fn try_out(args: &TryArgs, form: Form) -> Result<(), Failure> {
+fn try_out(args: &TryArgs, config: Config, form: Form) -> Result<(), Failure> {
     let trial = TrialServer::start(args)?;
     dialogue::say("* this is a server of your own, for this visit: when you leave, it is gone, and so is all that was said on it");
     let visitor = trial::visitor()?;
@@ -152,7 +156,7 @@ fn try_out(args: &TryArgs, form: Form) -> Result<(), Failure> {
     thread::spawn(move || smol::block_on(guide.show_around(answers)));
     let chat = Chat { watcher: Some(watcher), ..chat };
     // The trial server is seen off when this returns.
-    if prompt::is_possible() { prompt::run(chat, &HistoryFile::none()) } else { script::run(chat, form) }
+    if prompt::is_possible() { prompt::run(chat.of_people(config, None), &HistoryFile::none()) } else { script::run(chat, form) }
 }
 
 type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);

@@ -21,6 +21,7 @@ use crate::backoff::Backoff;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence, within};
 use crate::failure::{Exit, Failure};
 use crate::knowledge::SharedKnowledge;
+use crate::local::{Answer, Local};
 use crate::login::{Credential, LoggedIn, Outcome, attempt};
 use crate::machinery;
 use crate::screen::{Gone, Settled};
@@ -85,6 +86,8 @@ pub(crate) struct Surroundings {
     pub(crate) one_by_one: bool,
     /// Whether what was shown counts as read.
     pub(crate) acknowledges: bool,
+    /// The commands of the client itself, for people.
+    pub(crate) local: Option<Local>,
     /// Who wants to know every last answer to a line.
     pub(crate) watcher: Option<Sender<Event>>,
     /// How many lines were refused.
@@ -260,6 +263,9 @@ impl Session {
 
     /// Sends a line that somebody typed.
     async fn say(&mut self, typed: Typed) -> Result<(), End> {
+        if let Some(answer) = self.obey(&typed.text) {
+            return self.answered_here(answer, typed.settled).await;
+        }
         if let Asked::Command { name, .. } = split::line(&typed.text)
             && name.eq_ignore_ascii_case(machinery::DIALECT)
         {
@@ -281,6 +287,34 @@ impl Session {
             Ok(()) => Ok(()),
             Err(lost) => self.come_back(lost).await,
         }
+    }
+
+    /// What comes of a line that is for the client itself.
+    fn obey(&mut self, line: &str) -> Option<Answer> {
+        let local = self.around.local.as_mut()?;
+        let knowledge = &self.around.knowledge;
+        local.answer(line, |name| knowledge.lock().is_own(name))
+    }
+
+    async fn answered_here(&mut self, answer: Answer, settled: Settled) -> Result<(), End> {
+        match answer {
+            Answer::Events(events) => self.show(events, Some(settled)).await,
+            Answer::Leave => {
+                self.parting = Some(settled);
+                self.leaving = Some(Instant::now() + LEAVING_PATIENCE);
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows `events`; `settled` is of the last of them.
+    async fn show(&self, events: Vec<Event>, mut settled: Option<Settled>) -> Result<(), End> {
+        let last = events.len().saturating_sub(1);
+        for (index, event) in events.iter().enumerate() {
+            let settled = if index == last { settled.take() } else { None };
+            self.around.audience.event(event, settled).await?;
+        }
+        Ok(())
     }
 
     async fn hear(&mut self, heard: Heard) -> Result<(), End> {
@@ -336,6 +370,12 @@ impl Session {
         }
         if guarded && !matches!(line.event, Event::Refusal(_)) {
             self.ask_for_token().await;
+        }
+        if let Some(local) = &mut self.around.local {
+            local.learn(&line.event);
+            if let Some(events) = asked.and_then(|_| local.instead(&line.event)) {
+                return self.show(events, settled).await;
+            }
         }
         Ok(self.around.audience.event(&line.event, settled).await?)
     }
@@ -426,6 +466,9 @@ impl Session {
     /// Gets the link back: waits, connects, resumes, and sends again what has no answer.
     async fn come_back(&mut self, Lost(why): Lost) -> Result<(), End> {
         self.link.hang_up();
+        if let Some(local) = &mut self.around.local {
+            local.link_lost();
+        }
         let place = self.around.server.place.to_string();
         let mut reason = why;
         let gives_up = Instant::now() + self.around.reconnect_for;

@@ -361,6 +361,59 @@ pub fn template<S: Settings>(opening: &str) -> String {
     file
 }
 
+/// The file `source` with `key` set to `value`, which stands there as in a file. All else stays as it is, comments too: a value
+/// that is set is replaced, one that is commented out as [`template`] does it is put in force, any other stands first.
+///
+/// # Errors
+/// `source` is no file that could be read, or would not be one after that.
+pub fn edited<S: Settings>(source: &str, key: &str, value: &str) -> Result<String, String> {
+    let opening = |_| "the file has mistakes; mend them first".to_owned();
+    let Fields(fields) = options().from_str::<Fields<'_>>(source).map_err(opening)?;
+    let changed = if let Some((_, raw)) = fields.iter().find(|(name, _)| name == key) {
+        let raw = raw.get_ron();
+        let at = raw.as_ptr() as usize - source.as_ptr() as usize;
+        let start = at + raw.len() - raw.trim_start().len();
+        format!("{}{value}{}", &source[..start], &source[start + raw.trim().len()..])
+    } else {
+        let commented = source.split_inclusive('\n').scan(0, |end, line| {
+            let at = *end;
+            *end += line.len();
+            Some((at, line))
+        });
+        let is_it = |line: &str| line.trim().strip_prefix("//").is_some_and(|text| text.trim_start().starts_with(&format!("{key}:")));
+        match commented.into_iter().find(|(_, line)| is_it(line)) {
+            Some((at, line)) => format!("{}    {key}: {value},\n{}", &source[..at], &source[at + line.len()..]),
+            None => {
+                let start = beginning(source).ok_or("the file does not begin with `(`")?;
+                format!("{}\n    {key}: {value},{}", &source[..start], &source[start..])
+            }
+        }
+    };
+    // What people wrote is not spoilt, whatever it was.
+    let read: S = parse(&changed, "the file").map_err(|_| "the file is not one that can be changed by itself".to_owned())?;
+    if read.value(key).as_deref() == Some(value) {
+        Ok(changed)
+    } else {
+        Err("the file is not one that can be changed by itself".to_owned())
+    }
+}
+
+/// Where the settings begin: behind the first parenthesis that is in no comment.
+fn beginning(source: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += source[at..].len() - source[at..].trim_start().len();
+        let rest = &source[at..];
+        at += if rest.starts_with("//") {
+            rest.find('\n')? + 1
+        } else if rest.starts_with("/*") {
+            rest.find("*/")? + 2
+        } else {
+            return rest.starts_with('(').then_some(at + 1);
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,6 +496,28 @@ mod tests {
         for setting in Some::reference() {
             assert!(file.contains(setting.key));
             assert_eq!(edited.value(setting.key), fresh.value(setting.key), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn a_file_is_edited_in_place() {
+        for (source, key, value, changed) in [
+            ("(port: 1, whether: true)", "port", "2", "(port: 2, whether: true)"),
+            ("(\n    // mine\n    port :  1 , // so\n)", "port", "2", "(\n    // mine\n    port :  2 , // so\n)"),
+            ("// (a)\n/* ( */ (whether: true)", "port", "2", "// (a)\n/* ( */ (\n    port: 2,whether: true)"),
+            ("()", "name", "\"a\"", "(\n    name: \"a\",)"),
+            ("(\n    // How long.\n    // wait: 5,\n)\n", "wait", "7", "(\n    // How long.\n    wait: 7,\n)\n"),
+        ] {
+            assert_eq!(edited::<Some>(source, key, value).as_deref(), Ok(changed), "{source}");
+        }
+        let fresh = template::<Some>("Settings.");
+        for (key, value) in [("port", "7"), ("name", "\"b\""), ("place", "\"/x\""), ("whether", "true")] {
+            let changed = edited::<Some>(&fresh, key, value).unwrap();
+            assert_eq!(changed.lines().count(), fresh.lines().count());
+            assert_eq!(parse::<Some>(&changed, "x").unwrap().value(key).as_deref(), Option::Some(value));
+        }
+        for (source, key, value) in [("(port 1)", "port", "2"), ("(port: 1)", "frob", "2"), ("(port: 1)", "port", "x"), ("", "port", "1")] {
+            assert!(edited::<Some>(source, key, value).is_err(), "{source} {key} {value}");
         }
     }
 

@@ -1,0 +1,503 @@
+//! Commands of the client itself: what was said while one looked away, settings, and paging. They have cards like the
+//! server's, so they complete, hint and stand in the help beside them; a command of the server's with the same name
+//! goes before them.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use chinwag_settings::Settings;
+use chinwag_wire::name::folded;
+use chinwag_wire::split::{self, Asked};
+use chinwag_wire::{Addressee, ArgCard, Card, Code, Complete, Event, Fact, Kind, Millis, Refusal, SafeText, Said, Shape, code};
+
+use crate::config::Config;
+use crate::connection::in_words;
+
+/// How many messages are remembered for `mentions` and `unread`: a busy day. The server's history has them all.
+const SAID_MAX: usize = 5000;
+/// How many people are remembered for `recent`.
+const PEOPLE_MAX: usize = 100;
+/// How many messages of one answer are held back to be paged: many times what a server gives at once.
+const HELD_MAX: usize = 10_000;
+/// How many lines `mentions` shows if no number is given, and `recent`: about a screenful.
+const SHOWN: usize = 20;
+/// How much of what was said last stands in `recent`.
+const START_CHARS: usize = 40;
+/// The kind of facts that the client makes itself.
+const FACT: &str = "chinwag.client";
+/// The command that explains commands, the client's own too.
+const HELP: &str = "help";
+
+/// What the client knows of the past of this visit, and what it obeys itself.
+pub(crate) struct Local {
+    config: Config,
+    /// Where settings are kept, if anywhere.
+    file: Option<PathBuf>,
+    me: String,
+    /// Whether one is in a room: there, a bare word is something said.
+    in_room: bool,
+    /// What was said to the reader, the last at the end.
+    said: VecDeque<Said>,
+    /// How many of the last have come since the reader typed something.
+    unread: usize,
+    /// With whom the reader spoke, the last first: when, and what was said.
+    people: VecDeque<(String, Millis, String)>,
+    /// Of the answer that comes in at the moment.
+    held: Vec<Said>,
+    /// What was not shown of the last answer, the last at the end.
+    earlier: Vec<Said>,
+}
+
+/// What comes of a line that the client obeys itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// This is shown.
+    Events(Vec<Event>),
+    /// The reader leaves.
+    Leave,
+}
+
+/// The cards of what the client obeys itself.
+pub(crate) fn cards() -> Vec<Card> {
+    let number = || Kind { label: "a number".into(), optional: true, ..Kind::WORD };
+    let arg = |name: &'static str, help: &'static str, kind| ArgCard { name: name.into(), help: help.into(), kind };
+    let card = |name: &'static str, aliases: &[&'static str], summary: &'static str, args, examples: &'static str| Card {
+        name: name.into(),
+        aliases: aliases.iter().map(|alias| (*alias).into()).collect::<Vec<_>>().into(),
+        summary: summary.into(),
+        args,
+        examples: examples.into(),
+    };
+    let settings = Config::reference();
+    let names = settings.iter().map(|setting| setting.key.into()).collect::<Vec<_>>();
+    let mut values: Vec<_> = settings.iter().flat_map(|setting| setting.choices().map(Into::into)).collect();
+    values.sort();
+    values.dedup();
+    let name = Kind { label: "a setting".into(), complete: Complete::OneOf(names.into()), optional: true, ..Kind::WORD };
+    let value =
+        Kind { label: "its new value".into(), shape: Shape::Rest, complete: Complete::OneOf(values.into()), optional: true, ..Kind::WORD };
+    vec![
+        card(
+            "mentions",
+            &[],
+            "Show what was said to you alone, or of you, since you came.",
+            vec![arg("count", "how many of the newest, 20 if not given", number())],
+            "",
+        ),
+        card("unread", &[], "Show what was said since you last typed something.", vec![], ""),
+        card("recent", &[], "List whom you spoke with since you came, the last first.", vec![], ""),
+        card("more", &[], "Show what came before the messages shown last.", vec![], ""),
+        card(
+            "set",
+            &[],
+            "List the settings, explain one, or change one for good.",
+            vec![arg("name", "which setting", name), arg("value", "what to change it to", value)],
+            "alice> /set page 10\nalice | * page is 10",
+        ),
+        card("quit", &["exit"], "Log out and end this client.", vec![], ""),
+    ]
+}
+
+impl Local {
+    /// For the reader `me`; what is set is written to `file`.
+    pub(crate) fn new(me: &str, config: Config, file: Option<PathBuf>) -> Local {
+        Local {
+            config,
+            file,
+            me: me.to_owned(),
+            in_room: false,
+            said: VecDeque::new(),
+            unread: 0,
+            people: VecDeque::new(),
+            held: Vec::new(),
+            earlier: Vec::new(),
+        }
+    }
+
+    /// Remembers what `event` tells.
+    pub(crate) fn learn(&mut self, event: &Event) {
+        match event {
+            Event::Message(said) => {
+                if let Addressee::User(_) = said.to {
+                    self.spoke(&said.from, said.at, &said.text);
+                }
+                if self.said.len() == SAID_MAX {
+                    self.said.pop_front();
+                }
+                self.said.push_back(said.clone());
+                self.unread = (self.unread + 1).min(self.said.len());
+            }
+            Event::Sent { to: Addressee::User(name), at, .. } => self.spoke(name, *at, ""),
+            Event::Entered { .. } => self.in_room = true,
+            Event::Left { .. } | Event::Welcome { .. } => self.in_room = false,
+            _ => {}
+        }
+    }
+
+    fn spoke(&mut self, name: &str, at: Millis, text: &str) {
+        self.people.retain(|(known, ..)| folded(known) != folded(name));
+        self.people.push_front((name.to_owned(), at, text.chars().take(START_CHARS).collect()));
+        self.people.truncate(PEOPLE_MAX);
+    }
+
+    /// What is shown in the place of `event`, which answers a line; `None` for itself. What is said about the past is held back
+    /// until all of it is there, and what is too much for once waits for `more`.
+    pub(crate) fn instead(&mut self, event: &Event) -> Option<Vec<Event>> {
+        match event {
+            Event::Past(said) => {
+                if self.held.len() < HELD_MAX {
+                    self.held.push(said.clone());
+                }
+                Some(Vec::new())
+            }
+            Event::PastEnd { .. } => {
+                let held = std::mem::take(&mut self.held);
+                Some(self.paged(held, event.clone()))
+            }
+            Event::Help { cards } if cards.len() > 1 => {
+                let taken = |card: &Card| cards.iter().any(|known| known.answers_to(&card.name));
+                let all = cards.iter().cloned().chain(self::cards().into_iter().filter(|card| !taken(card)).map(slashed));
+                Some(vec![Event::Help { cards: all.collect() }])
+            }
+            _ if self.held.is_empty() => None,
+            // Broken off, or of another line: what came of it is shown.
+            event => Some(std::mem::take(&mut self.held).into_iter().map(Event::Past).chain([event.clone()]).collect()),
+        }
+    }
+
+    /// What was held back belongs to an answer that will come again from its beginning.
+    pub(crate) fn link_lost(&mut self) {
+        self.held.clear();
+    }
+
+    /// The newest of `said` that are shown at once, and `end`.
+    fn paged(&mut self, mut said: Vec<Said>, end: Event) -> Vec<Event> {
+        let shown = match self.config.page {
+            0 => said.len(),
+            page => page.min(said.len()),
+        };
+        let newest = said.split_off(said.len() - shown);
+        self.earlier = said;
+        newest.into_iter().map(Event::Past).chain([end]).chain(self.more_notice()).collect()
+    }
+
+    fn more_notice(&self) -> Option<Event> {
+        let left = self.earlier.len();
+        (left > 0).then(|| fact(format!("* {left} of them were before these: `/more`")))
+    }
+
+    /// What comes of `line`, if it is for the client. `is_mine` tells which commands are the client's, and not the server's.
+    pub(crate) fn answer(&mut self, line: &str, is_mine: impl Fn(&str) -> bool) -> Option<Answer> {
+        let asked = if self.in_room { split::line_in_room(line) } else { split::line(line) };
+        let Asked::Command { name, rest } = asked else {
+            self.unread = 0;
+            return None;
+        };
+        let (first, after) = split::word(&rest);
+        let card = if is_mine(name) {
+            cards().into_iter().find(|card| card.answers_to(name))?
+        } else {
+            let explained = cards().into_iter().find(|card| card.answers_to(first.trim_start_matches('/')));
+            return match explained {
+                Some(card) if name.eq_ignore_ascii_case(HELP) && after.is_empty() && is_mine(&card.name) => {
+                    Some(Answer::Events(vec![Event::Help { cards: vec![slashed(card)] }]))
+                }
+                _ => {
+                    self.unread = 0;
+                    None
+                }
+            };
+        };
+        let takes_rest = card.args.iter().any(|arg| arg.kind.shape == Shape::Rest);
+        let words = rest.split_whitespace().count();
+        let event = if words > card.args.len() && !takes_rest {
+            vec![usage(&card, "there is a word too many")]
+        } else {
+            match card.name.as_ref() {
+                "quit" => return Some(Answer::Leave),
+                "mentions" => match count(first) {
+                    Ok(count) => self.mentions(count.unwrap_or(SHOWN)),
+                    Err(why) => vec![usage(&card, &why)],
+                },
+                "unread" => self.unread_messages(),
+                "recent" => self.recent(),
+                "more" => self.more(),
+                _ => self.set(first, after.trim()),
+            }
+        };
+        Some(Answer::Events(event))
+    }
+
+    fn mentions(&mut self, count: usize) -> Vec<Event> {
+        let mine = |said: &&Said| matches!(said.to, Addressee::User(_)) || names(said, &self.me);
+        let mut said: Vec<Said> = self.said.iter().rev().filter(mine).take(count).cloned().collect();
+        said.reverse();
+        let end = Event::PastEnd { count: said.len(), more: false };
+        self.paged(said, end)
+    }
+
+    fn unread_messages(&mut self) -> Vec<Event> {
+        let said: Vec<Said> = self.said.iter().skip(self.said.len() - self.unread).cloned().collect();
+        let end = Event::PastEnd { count: said.len(), more: false };
+        self.unread = 0;
+        self.paged(said, end)
+    }
+
+    fn recent(&self) -> Vec<Event> {
+        if self.people.is_empty() {
+            return facts("* you have spoken with nobody yet; `mentions` and `recent` begin anew with each visit");
+        }
+        let width = self.people.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+        let lines = self.people.iter().take(SHOWN).map(|(name, at, text)| {
+            let said = if text.is_empty() { "(you)".to_owned() } else { text.replace(char::is_control, " ") };
+            format!("{name:width$}  {at}  {said}")
+        });
+        facts(&lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn more(&mut self) -> Vec<Event> {
+        if self.earlier.is_empty() {
+            return vec![fact("* nothing waits to be shown; ask the server for more".to_owned())];
+        }
+        let at = self.earlier.len().saturating_sub(self.config.page.max(1));
+        let page = self.earlier.split_off(at);
+        page.into_iter().map(Event::Past).chain(self.more_notice()).collect()
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Vec<Event> {
+        let key = key.replace('-', "_");
+        let settings = Config::reference();
+        if key.is_empty() {
+            let lines = settings.iter().map(|setting| format!("{}: {}", setting.key, self.config.value(setting.key).unwrap_or_default()));
+            let lines = lines.chain(["* `/set NAME` explains one, `/set NAME VALUE` changes it".to_owned()]);
+            return facts(&lines.collect::<Vec<_>>().join("\n"));
+        }
+        if value.is_empty() {
+            let Some(setting) = settings.into_iter().find(|setting| setting.key == key) else {
+                return vec![refused(self.config.set_checked(&key, "").err().unwrap_or_default())];
+            };
+            let value = self.config.value(&key).unwrap_or_default();
+            return facts(&format!("{key}: {value}\n  {}\n  {}; the default is {}", setting.help, setting.placeholder, setting.default));
+        }
+        if let Err(why) = self.config.set_checked(&key, value) {
+            return vec![refused(why)];
+        }
+        let value = self.config.value(&key).unwrap_or_default();
+        let when = if Config::is_live(&key) { "" } else { " from the next start on" };
+        match self.keep(&key, &value) {
+            Ok(()) => facts(&format!("* {key} is {value}{when}")),
+            Err(why) if when.is_empty() => facts(&format!("* {key} is {value}, for this visit only: {why}")),
+            Err(why) => vec![refused(why)],
+        }
+    }
+
+    /// Writes a setting to the file, and leaves all else in it as it is.
+    fn keep(&self, key: &str, value: &str) -> Result<(), String> {
+        let file = self.file.as_deref().ok_or("there is no file to keep settings in")?;
+        let cannot = |why: String| format!("cannot write {}: {why}", file.display());
+        let source = match fs::read_to_string(file) {
+            Ok(source) => source,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "()\n".to_owned(),
+            Err(error) => return Err(cannot(in_words(&error))),
+        };
+        let changed = chinwag_settings::edited::<Config>(&source, key, value).map_err(cannot)?;
+        replace(file, &changed).map_err(|error| cannot(in_words(&error)))
+    }
+}
+
+/// A new file takes the place of the old one in one step: a crash or a full disk leaves the one or the other.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().inspect_err(|_| {
+        let _ = fs::remove_file(&new);
+    })
+}
+
+/// Whether `said` names `me`: as the server found it, or as a word of it.
+fn names(said: &Said, me: &str) -> bool {
+    let is_me = |name: &str| folded(name) == folded(me);
+    let parts_names = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    said.mentions.iter().any(|name| is_me(name))
+        || said.text.split(parts_names).any(|word| !word.is_empty() && is_me(word.trim_end_matches('.')))
+}
+
+fn count(word: &str) -> Result<Option<usize>, String> {
+    match word.parse() {
+        _ if word.is_empty() => Ok(None),
+        Ok(count) if count > 0 => Ok(Some(count)),
+        _ => Err(format!("`{}` is not a number of messages", SafeText::new(word))),
+    }
+}
+
+/// As it is always understood, in a room too.
+fn slashed(card: Card) -> Card {
+    Card { name: format!("/{}", card.name).into(), ..card }
+}
+
+fn fact(text: String) -> Event {
+    Event::Fact(Fact::new(FACT, text))
+}
+
+/// Each line of `text` for itself: a fact is one line.
+fn facts(text: &str) -> Vec<Event> {
+    text.lines().map(|line| fact(line.to_owned())).collect()
+}
+
+fn refused(why: String) -> Event {
+    const CODE: Code = code::USAGE;
+    Event::Refusal(Refusal::new(CODE, why))
+}
+
+fn usage(card: &Card, why: &str) -> Event {
+    Event::Refusal(Refusal::new(code::USAGE, why).hint(format!("usage: /{}", card.usage())))
+}
+
+#[cfg(test)]
+mod tests {
+    use chinwag_wire::dialect::text;
+
+    use super::*;
+
+    fn said(seq: u64, from: &str, to: &str, text: &str) -> Said {
+        let to = if to == "all" { serde_json::json!("everyone") } else { serde_json::json!({ "user": to }) };
+        serde_json::from_value(serde_json::json!({"seq": seq, "at": 0, "from": from, "to": to, "text": text})).expect("said")
+    }
+
+    fn local() -> Local {
+        Local::new("alice", Config::default(), None)
+    }
+
+    /// What is shown for `line`; `None` if it goes to the server.
+    fn shown(local: &mut Local, line: &str) -> Option<String> {
+        let mine = |name: &str| cards().iter().any(|card| card.answers_to(name));
+        match local.answer(line, mine)? {
+            Answer::Events(events) => Some(events.iter().map(text::shown).collect::<Vec<_>>().join("\n")),
+            Answer::Leave => Some("leaves".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_is_for_the_server_goes_there() {
+        let mut local = local();
+        for line in ["message bob /set", "@bob mentions", "help", "help message", "/whoelse", "", "//set page 3"] {
+            assert_eq!(shown(&mut local, line), None, "{line}");
+        }
+        assert_eq!(local.answer("/quit", |_| false), None, "the server has one of its own");
+        assert_eq!(shown(&mut local, "EXIT").as_deref(), Some("leaves"));
+        // In a room a bare word is something said.
+        let entered = serde_json::json!({"type": "entered", "room": "r", "nick": "alice", "others": []});
+        local.learn(&serde_json::from_value(entered).expect("an event"));
+        assert_eq!(shown(&mut local, "quit the moaning"), None);
+        assert_eq!(shown(&mut local, "/quit").as_deref(), Some("leaves"));
+    }
+
+    #[test]
+    fn what_concerns_the_reader_is_found_again() {
+        let mut local = local();
+        for (seq, from, to, text) in [
+            (1, "bob", "all", "hello all"),
+            (2, "bob", "alice", "psst"),
+            (3, "carol", "all", "has Alice left?"),
+            (4, "carol", "all", "malice"),
+        ] {
+            local.learn(&Event::Message(said(seq, from, to, text)));
+        }
+        let mentions = shown(&mut local, "mentions").expect("an answer");
+        assert!(mentions.contains("psst") && mentions.contains("has Alice left?") && mentions.contains("2 messages"), "{mentions}");
+        assert!(!mentions.contains("malice"), "{mentions}");
+        assert!(!shown(&mut local, "/mentions 1").expect("an answer").contains("psst"));
+        assert!(shown(&mut local, "/mentions none").expect("an answer").contains("usage: /mentions [count]"));
+        assert!(shown(&mut local, "/mentions 1 2").expect("an answer").contains("too many"));
+
+        assert!(shown(&mut local, "unread").expect("an answer").contains("4 messages"));
+        local.learn(&Event::Message(said(5, "dave", "all", "new")));
+        assert!(shown(&mut local, "unread").expect("an answer").contains("1 message"));
+        local.learn(&Event::Message(said(6, "dave", "all", "newer")));
+        shown(&mut local, "whoelse");
+        assert!(shown(&mut local, "unread").expect("an answer").contains("nothing was said"), "who types has read");
+
+        local.learn(&serde_json::from_value(serde_json::json!({"type": "sent", "seq": 7, "at": 0, "to": {"user": "erin"}})).expect("sent"));
+        let recent = shown(&mut local, "recent").expect("an answer");
+        assert!(recent.find("erin") < recent.find("bob ") && !recent.contains("carol"), "{recent}");
+    }
+
+    #[test]
+    fn a_long_past_comes_in_pages_from_its_end() {
+        let mut local = local();
+        assert_eq!(
+            shown(&mut local, "set page 2").as_deref(),
+            Some("* page is 2, for this visit only: there is no file to keep settings in")
+        );
+        let past = |seq: u64| Event::Past(said(seq, "bob", "alice", &format!("line {seq}")));
+        for seq in 1..=5 {
+            assert_eq!(local.instead(&past(seq)), Some(Vec::new()));
+        }
+        let end = Event::PastEnd { count: 5, more: true };
+        let page = local.instead(&end).expect("a page");
+        assert_eq!(&page[..3], &[past(4), past(5), end]);
+        assert_eq!(text::shown(&page[3]), "* 3 of them were before these: `/more`");
+        let more = shown(&mut local, "more").expect("an answer");
+        assert!(more.contains("line 2") && more.contains("line 3") && more.contains("1 of them were before"), "{more}");
+        assert!(shown(&mut local, "more").expect("an answer").ends_with("line 1"));
+        assert!(shown(&mut local, "more").expect("an answer").contains("nothing waits"));
+        // What is broken off is shown as far as it came.
+        local.instead(&past(1));
+        assert_eq!(local.instead(&Event::Done), Some(vec![past(1), Event::Done]));
+        assert_eq!(local.instead(&Event::Done), None);
+    }
+
+    #[test]
+    fn help_tells_of_both() {
+        let mut local = local();
+        let server = Card { name: "quit".into(), aliases: vec![].into(), summary: "Ends it.".into(), args: vec![], examples: "".into() };
+        let outline = Event::Help { cards: vec![server.clone(), Card { name: "who".into(), ..server.clone() }] };
+        let shown_instead = local.instead(&outline).expect("more than the server's");
+        let text = text::shown(&shown_instead[0]);
+        assert!(text.contains("/set [name] [value...]") && text.contains("/unread") && !text.contains("/quit"), "{text}");
+        assert_eq!(local.instead(&Event::Help { cards: vec![server] }), None);
+        let explained = shown(&mut local, "help /set").expect("an answer");
+        assert!(explained.starts_with("/set [name] [value...]\n  List the settings"), "{explained}");
+    }
+
+    #[test]
+    fn settings_are_listed_explained_changed_and_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.ron");
+        fs::write(&file, "(\n    // mine\n    history: 7,\n)\n").expect("writes");
+        let config = chinwag_settings::read(&file).expect("reads");
+        let mut local = Local::new("alice", config, Some(file.clone()));
+        let listed = shown(&mut local, "/set").expect("an answer");
+        assert!(listed.contains("history: 7\n") && listed.contains("page: 40"), "{listed}");
+        let explained = shown(&mut local, "/set history").expect("an answer");
+        assert!(explained.contains("lines typed before") && explained.contains("the default is 1000"), "{explained}");
+        assert_eq!(shown(&mut local, "/set page 3").as_deref(), Some("* page is 3"));
+        assert_eq!(
+            shown(&mut local, "/set server  chat.example:7").as_deref(),
+            Some("* server is \"chat.example:7\" from the next start on")
+        );
+        let kept = fs::read_to_string(&file).expect("reads");
+        assert!(kept.contains("// mine") && kept.contains("history: 7") && kept.contains("page: 3"), "{kept}");
+        for (line, why) in [
+            ("/set pag", "did you mean `page`"),
+            ("/set pag 3", "did you mean `page`"),
+            ("/set page x", "error[usage]"),
+            ("/set history 1000000", "at most"),
+        ] {
+            let answer = shown(&mut local, line).expect("an answer");
+            assert!(answer.contains(why), "{line}: {answer}");
+        }
+        assert_eq!(fs::read_to_string(&file).expect("reads"), kept);
+        fs::write(&file, "(page 3)").expect("writes");
+        assert!(shown(&mut local, "/set page 5").expect("an answer").contains("mend them first"));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left lying about");
+    }
+}
