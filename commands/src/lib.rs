@@ -1,19 +1,26 @@
 //! The stock commands: what a Chinwag user can type, one file each.
 //!
 //! Adding one is a file and two lines here: `pub mod`, and its place in [`stock`]. Help, completion, documents and
-//! a test follow from it. The files that are no commands are `listing`,
-//! which those that list something share, and `switch`, for those that take `on` or `off`.
+//! a test follow from it. The files that are no commands are `listing`, which those that list something share, `switch`,
+//! for those that take `on` or `off`, and `reason`, for those that operators give reasons with.
 
 pub mod access;
 pub mod ack;
+pub mod announce;
 pub mod archive;
+pub mod audit;
+pub mod ban;
+pub mod bans;
 pub mod block;
 pub mod blocked;
 pub mod broadcast;
 pub mod close;
+pub mod codes;
 pub mod create;
 pub mod describe;
 pub mod dialect;
+pub mod disconnect;
+pub mod endcode;
 pub mod guest;
 pub mod help;
 pub mod history;
@@ -28,10 +35,12 @@ pub mod logout;
 pub mod members;
 pub mod message;
 pub mod mute;
+pub mod newcode;
 pub mod operator;
 pub mod operators;
 pub mod passwd;
 pub mod ping;
+mod reason;
 pub mod register;
 pub mod resign;
 pub mod resume;
@@ -45,7 +54,9 @@ mod switch;
 pub mod token;
 pub mod topic;
 pub mod transfer;
+pub mod unban;
 pub mod unblock;
+pub mod unlock;
 pub mod unmute;
 pub mod unregister;
 pub mod unroomban;
@@ -107,6 +118,16 @@ pub fn stock() -> Registry {
         .with(history::History)
         .with(operators::Operators)
         .with(operator::Operator)
+        .with(disconnect::Disconnect)
+        .with(ban::Ban)
+        .with(unban::Unban)
+        .with(bans::Bans)
+        .with(unlock::Unlock)
+        .with(announce::Announce)
+        .with(newcode::Newcode)
+        .with(endcode::Endcode)
+        .with(codes::Codes)
+        .with(audit::Audit)
         .with(help::Help)
         .with(logout::Logout)
         .with(ping::Ping)

@@ -21,6 +21,18 @@ pub(crate) fn by_name<'a>(people: impl Iterator<Item = (UserId, &'a User)>) -> (
     first(people.map(|(id, user)| (folded(&user.name), (id, user))).collect(), LISTED_MAX)
 }
 
+/// Replies with `lines`, and then how many there are of `what`.
+pub(crate) fn facts(ctx: &mut Ctx, what: &str, lines: Vec<Fact>, more: bool) {
+    let count = lines.len();
+    for line in lines {
+        ctx.reply(Event::Fact(line));
+    }
+    let plural = if count == 1 { "" } else { "s" };
+    let rest = if more { ", and more that are not listed" } else { "" };
+    let end = Fact::new(format!("{what}s"), format!("* {count} {what}{plural}{rest}"));
+    ctx.reply(Event::Fact(end.with("count", count).with("more", more)));
+}
+
 /// The values of the first `most` keys in order, and whether there are more.
 fn first<T>(mut all: Vec<(String, T)>, most: usize) -> (Vec<T>, bool) {
     let more = all.len() > most;

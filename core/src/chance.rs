@@ -45,6 +45,15 @@ impl Chance {
         }
     }
 
+    /// `length` letters and digits that nobody confuses when they read them out: five bits each.
+    #[must_use]
+    pub fn word(&self, length: usize) -> String {
+        const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut raw = vec![0; length];
+        self.fill(&mut raw);
+        raw.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+    }
+
     /// `bytes` random bytes as lowercase hexadecimal.
     #[must_use]
     pub fn hex(&self, bytes: usize) -> String {

@@ -11,11 +11,13 @@ use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
-use crate::hall::{Act, CONSOLE_NAME, Departure, Intent, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash, UserId};
+use crate::hall::{
+    Act, CONSOLE_NAME, Departure, Intent, InviteCode, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash, UserId,
+};
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
 use crate::spoken::Spoken;
-use crate::store::{Page, PastOf, Question};
+use crate::store::{DeedLine, Page, PastOf, Question};
 use crate::view::View;
 
 /// How many names a roster lists at most. Enough for completion where people know each other; a full list for
@@ -146,6 +148,15 @@ impl Ctx {
     /// The hall's refusal.
     pub fn submit(&self, act: Act) -> Result<Receipt, Refusal> {
         self.server.submit(Intent { origin: self.caller.session, act })
+    }
+
+    /// Submits what ends sessions of others, and waits until they have left: the answer comes behind all that others see
+    /// of it.
+    ///
+    /// # Errors
+    /// The hall's refusal.
+    pub async fn put_out(&self, act: Act, sessions: Vec<SessionId>) -> Outcome {
+        self.server.put_out(Intent { origin: self.caller.session, act }, sessions).await
     }
 
     /// Says something, and replies that it was sent.
@@ -340,18 +351,14 @@ impl Ctx {
     /// # Errors
     /// Bad or taken names, unusable passwords, no invite where one is needed, `busy`.
     pub async fn register(&mut self, name: &str, password: &str, invite: Option<&str>) -> Outcome {
-        if let Registration::Invited(codes) = &self.server.settings.registration
-            && !invite.is_some_and(|given| codes.iter().any(|code| same(code, given)))
-        {
-            let text = if invite.is_some() { "this invite code is not valid" } else { "an invite code is needed to register here" };
-            return Err(Refusal::new(code::INVITE, text).hint("register NAME PASSWORD INVITE"));
-        }
+        let invite = self.check_invited(invite)?;
         self.check_password(password)?;
         // Before the work of hashing; the hall looks again when it decides.
         self.check_may_take(name)?;
         self.view(|view| view.hall().check_free(name, NameOf::Account))?;
         let password = self.server.passwords.hash(password.to_owned()).await?;
-        let receipt = self.submit(Act::Register { name: name.to_owned(), password, acknowledges: self.acknowledges() })?;
+        let (address, acknowledges) = (self.caller.address, self.acknowledges());
+        let receipt = self.come_in(Act::Register { name: name.to_owned(), password, invite, address, acknowledges })?;
         self.greet(receipt.seq, true);
         Ok(())
     }
@@ -396,7 +403,7 @@ impl Ctx {
             self.make_room(user).await;
         }
         let after = self.caller.after;
-        let receipt = self.submit(Act::Login {
+        let receipt = self.come_in(Act::Login {
             user,
             password: Some(phc),
             token: None,
@@ -434,7 +441,7 @@ impl Ctx {
             self.make_room(user).await;
         }
         let after = after.or(self.caller.after);
-        let receipt = self.submit(Act::Login {
+        let receipt = self.come_in(Act::Login {
             user,
             password: None,
             token: Some(hash),
@@ -451,7 +458,8 @@ impl Ctx {
     /// # Errors
     /// Bad or taken names.
     pub fn come_as_guest(&mut self, name: Option<String>) -> Outcome {
-        let receipt = self.submit(Act::Guest { name, acknowledges: self.acknowledges() })?;
+        let (address, acknowledges) = (self.caller.address, self.acknowledges());
+        let receipt = self.come_in(Act::Guest { name, address, acknowledges })?;
         self.greet(receipt.seq, false);
         Ok(())
     }
@@ -518,6 +526,55 @@ impl Ctx {
             Err(refusal) => Err(refusal),
             Ok(_) => Err(Refusal::new(code::WRONG_PASSWORD, "the password is wrong")),
         }
+    }
+
+    /// Submits what begins a session. Who is banned is not asked again: the connection ends.
+    fn come_in(&mut self, act: Act) -> Result<Receipt, Refusal> {
+        let result = self.submit(act);
+        if result.as_ref().is_err_and(|refusal| refusal.code == code::BANNED) {
+            self.caller.leaving = Some(Departure::Disconnected);
+        }
+        result
+    }
+
+    /// Whether one may register with this code, where one is needed; and which one the hall has to count. It looks
+    /// again when it decides: this is before the work of hashing.
+    fn check_invited(&self, given: Option<&str>) -> Result<Option<InviteCode>, Refusal> {
+        let Registration::Invited(codes) = &self.server.settings.registration else { return Ok(None) };
+        let Some(given) = given else {
+            let text = "an invite code is needed to register here";
+            return Err(Refusal::new(code::INVITE, text).hint("register NAME PASSWORD INVITE"));
+        };
+        if codes.iter().any(|code| same(code, given)) {
+            return Ok(None);
+        }
+        let code = invite_code(given).filter(|code| self.view(|view| view.hall().is_invited(*code, view.now)));
+        code.map(Some).ok_or_else(crate::hall::bad_invite)
+    }
+
+    /// Makes an invite: a code that so many can register with until then. Only here and now is the whole code known.
+    /// Gives its number, too.
+    ///
+    /// # Errors
+    /// As the hall decides: not permitted, too many.
+    pub fn invite(&mut self, uses: u32, expires: Millis) -> Result<(u64, String), Refusal> {
+        let secret = self.server.chance.word(INVITE_SECRET);
+        let number = self.submit(Act::Invite { hash: token_hash(&secret), uses, expires })?.seq;
+        Ok((number, format!("{number}-{secret}")))
+    }
+
+    /// Who may make an account.
+    #[must_use]
+    pub fn registration(&self) -> &Registration {
+        &self.server.settings.registration
+    }
+
+    /// The last deeds of operators, oldest first.
+    ///
+    /// # Errors
+    /// `store-failing`.
+    pub async fn deeds(&self, count: usize) -> Result<Vec<DeedLine>, Refusal> {
+        self.server.library.deeds(count).await
     }
 
     /// Whoever registers the name of an operator to be is one: that has to be done from the server's own machine.
@@ -635,6 +692,14 @@ impl Need {
             Need::LoggedOut => Refusal::new(code::ALREADY_LOGGED_IN, "you are logged in already").hint("logout first"),
         }
     }
+}
+
+/// How long the secret of an invite is: 80 bits, not to be guessed through a login prompt or from its hash.
+const INVITE_SECRET: usize = 16;
+
+fn invite_code(code: &str) -> Option<InviteCode> {
+    let (number, secret) = code.split_once('-')?;
+    Some(InviteCode { number: number.parse().ok()?, hash: token_hash(secret) })
 }
 
 fn token_hash(token: &str) -> TokenHash {

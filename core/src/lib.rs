@@ -19,6 +19,7 @@ mod fault;
 pub mod hall;
 pub mod naming;
 mod net;
+pub mod network;
 pub mod passwords;
 pub mod program;
 pub mod registry;
@@ -35,7 +36,9 @@ pub use registry::Registry;
 
 /// All that a command file needs.
 pub mod prelude {
-    pub use crate::arg::{Choice, CommandName, KnownUser, Member, Number, OnlineUser, RoomName, Seconds, Secret, Term, Text, Word, Words};
+    pub use crate::arg::{
+        Choice, CommandName, KnownUser, Member, Number, OnlineUser, RoomName, Seconds, Secret, Term, Text, UserOrAddress, Word, Words,
+    };
     pub use crate::args;
     pub use crate::arguments::{Arg, NoArgs};
     pub use crate::command::{Command, Need, Outcome, Spec};

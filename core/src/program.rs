@@ -35,7 +35,7 @@ use crate::registry::Registry;
 use crate::sequencer::Sequencer;
 use crate::server::{Library, Parts, Server, Settings, unreadable};
 use crate::store::sqlite::{self, SqliteReader};
-use crate::store::{Page, Question, Reader};
+use crate::store::{DeedLine, Page, Question, Reader, StoreError};
 use crate::written::Written;
 
 /// How many threads read the past: one long search does not hold up the mail of all who log in.
@@ -526,31 +526,49 @@ impl Running {
     }
 }
 
+/// What the reading threads are asked.
+enum Asked {
+    /// About what was said.
+    Past(Question, async_channel::Sender<Result<Page, Refusal>>),
+    /// About what operators did.
+    Deeds(usize, async_channel::Sender<Result<Vec<DeedLine>, Refusal>>),
+}
+
 /// The threads that read the past.
 struct ReadingRoom {
     sequencer: Arc<Sequencer>,
-    questions: async_channel::Sender<(Question, async_channel::Sender<Result<Page, Refusal>>)>,
+    questions: async_channel::Sender<Asked>,
 }
 
 impl ReadingRoom {
     fn open(file: &Path, sequencer: Arc<Sequencer>) -> Result<ReadingRoom, String> {
-        let (questions, asked) = async_channel::bounded::<(Question, async_channel::Sender<Result<Page, Refusal>>)>(QUESTIONS_MAX);
+        let (questions, asked) = async_channel::bounded::<Asked>(QUESTIONS_MAX);
         for number in 0..READERS {
             let asked = asked.clone();
             let mut reader = SqliteReader::open(file).map_err(|error| format!("cannot read the store {}: {error}", file.display()))?;
             start_thread(format!("reader-{number}"), move || {
-                while let Ok((question, answer)) = asked.recv_blocking() {
-                    let page = reader.read(&question).map_err(|error| {
-                        tracing::error!(%error, "cannot read the store");
-                        unreadable()
-                    });
+                while let Ok(question) = asked.recv_blocking() {
                     // Whoever asked may be gone by now.
-                    let _ = answer.try_send(page);
+                    match question {
+                        Asked::Past(question, answer) => drop(answer.try_send(reader.read(&question).map_err(cannot_read))),
+                        Asked::Deeds(count, answer) => drop(answer.try_send(reader.deeds(count).map_err(cannot_read))),
+                    }
                 }
             })?;
         }
         Ok(ReadingRoom { sequencer, questions })
     }
+
+    async fn ask<T>(&self, asked: impl FnOnce(async_channel::Sender<Result<T, Refusal>>) -> Asked) -> Result<T, Refusal> {
+        let (answer, answered) = async_channel::bounded(1);
+        self.questions.send(asked(answer)).await.map_err(|_| unreadable())?;
+        answered.recv().await.map_err(|_| unreadable())?
+    }
+}
+
+fn cannot_read(error: StoreError) -> Refusal {
+    tracing::error!(%error, "cannot read the store");
+    unreadable()
 }
 
 impl Library for ReadingRoom {
@@ -560,9 +578,14 @@ impl Library for ReadingRoom {
                 // Who asks has said things, or has heard of things, that may be on their way to the store.
                 self.sequencer.settled().await;
             }
-            let (answer, answered) = async_channel::bounded(1);
-            self.questions.send((question, answer)).await.map_err(|_| unreadable())?;
-            answered.recv().await.map_err(|_| unreadable())?
+            self.ask(|answer| Asked::Past(question, answer)).await
+        })
+    }
+
+    fn deeds(&self, count: usize) -> Pin<Box<dyn Future<Output = Result<Vec<DeedLine>, Refusal>> + Send + '_>> {
+        Box::pin(async move {
+            self.sequencer.settled().await;
+            self.ask(|answer| Asked::Deeds(count, answer)).await
         })
     }
 }

@@ -7,6 +7,7 @@
 //! behind every effect that came before it, on its own connection and on all others. When nothing waits to be
 //! durable, outputs are released on the spot, and no thread but the submitter's runs.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,6 +81,13 @@ pub enum Output {
         owed_after: Option<u64>,
         /// The order's head at login.
         head: u64,
+    },
+    /// See [`Delivery::Expel`].
+    Expel {
+        /// Which network.
+        network: IpAddr,
+        /// The last they hear.
+        because: Refusal,
     },
     /// See [`Delivery::Detach`].
     Detach {
@@ -450,6 +458,8 @@ fn asks_to_keep(act: &Act) -> bool {
         Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
         // What an operator does about the failure is noted when the store works again.
         Act::NoteDeed { .. } | Act::NoteOutcome { .. } => false,
+        Act::Ban { .. } | Act::Unban { .. } | Act::Invite { .. } | Act::Uninvite { .. } => true,
+        Act::Disconnect { .. } | Act::Unlock { .. } | Act::Announce { .. } => false,
     }
 }
 
@@ -513,6 +523,11 @@ impl State {
                     self.outputs[session.shard()].push(Output::Exit { session, room });
                 }
             }
+            Delivery::Expel { network, because } => {
+                for outputs in &mut self.outputs {
+                    outputs.push(Output::Expel { network, because: because.clone() });
+                }
+            }
             Delivery::Detach { session, last_word } => {
                 self.outputs[session.shard()].push(Output::Detach { session, last_word });
             }
@@ -544,6 +559,7 @@ mod tests {
                     Output::Exit { .. } => "exit",
                     Output::Attach { .. } => "attach",
                     Output::Detach { .. } => "detach",
+                    Output::Expel { .. } => "expel",
                     Output::Signal { .. } => "signal",
                     Output::LastWord { .. } => "last word",
                     Output::Reply { .. } | Output::Answer { .. } => "reply",
@@ -573,7 +589,13 @@ mod tests {
 
     fn register(sequencer: &Sequencer, number: u64) -> SessionId {
         let origin = SessionId::new(number, 0);
-        let act = Act::Register { name: format!("u{number}"), password: "phc".to_owned(), acknowledges: true };
+        let act = Act::Register {
+            name: format!("u{number}"),
+            password: "phc".to_owned(),
+            invite: None,
+            address: [127, 0, 0, 1].into(),
+            acknowledges: true,
+        };
         sequencer.submit(Intent { origin, act }).unwrap();
         origin
     }

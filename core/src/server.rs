@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::hall::{Act, Departure, Intent, Receipt, SessionId};
 use crate::passwords::Passwords;
 use crate::registry::Registry;
 use crate::sequencer::Sequencer;
-use crate::store::{Page, Question};
+use crate::store::{DeedLine, Page, Question};
 use crate::view::View;
 
 /// Who may make an account.
@@ -59,6 +60,9 @@ impl Default for Settings {
 pub trait Library: Send + Sync {
     /// Answers a question about the past, as of everything that has been released.
     fn read(&self, question: Question) -> Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>>;
+
+    /// The last `count` deeds of operators, oldest first, as of everything that has been released.
+    fn deeds(&self, count: usize) -> Pin<Box<dyn Future<Output = Result<Vec<DeedLine>, Refusal>> + Send + '_>>;
 }
 
 /// The refusal when the past cannot be read.
@@ -145,6 +149,12 @@ impl Server {
         self.sequencer.submit(intent)
     }
 
+    /// What those hear who come from this address, if they are banned.
+    pub(crate) fn banned(&self, address: IpAddr) -> Option<Refusal> {
+        let now = self.clock.now();
+        self.sequencer.view(|hall| hall.banned(now, None, address))
+    }
+
     /// The session on this connection ends, if there is one.
     pub(crate) fn leave(&self, session: SessionId, how: Departure, seen: Option<u64>) {
         // Refused when nobody is logged in on it: then there is nothing to end.
@@ -153,6 +163,43 @@ impl Server {
         for waiter in waiting.into_iter().flatten() {
             let _ = waiter.try_send(());
         }
+    }
+
+    /// Submits what ends these sessions, and waits until they have left, so that the answer comes behind it; but not for
+    /// long: one of them may be waiting in just this way for the one who waits here.
+    pub(crate) async fn put_out(&self, intent: Intent, sessions: Vec<SessionId>) -> Result<(), Refusal> {
+        /// A connection that is put out has no time to be patient: this is for a shard that has a lot to do.
+        const WAITED_FOR: Duration = Duration::from_secs(1);
+        let (waiter, left) = async_channel::bounded(sessions.len().max(1));
+        let count = {
+            let mut departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
+            let others = sessions.iter().filter(|session| **session != intent.origin);
+            others.map(|session| departures.entry(*session).or_default().push(waiter.clone())).count()
+        };
+        let submitted = self.submit(intent);
+        if submitted.is_ok() {
+            // Nobody is put out before it is kept.
+            self.sequencer.commit_soon();
+            let all_left = async {
+                for _ in 0..count {
+                    let _ = left.recv().await;
+                }
+            };
+            let until = self.clock.elapsed() + WAITED_FOR;
+            smol::future::or(all_left, self.clock.sleep_until(until)).await;
+        }
+        // Of those who stay, or left at the same moment, nobody will tell any more.
+        drop(left);
+        let mut departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
+        for session in sessions {
+            if let Some(waiters) = departures.get_mut(&session) {
+                waiters.retain(|waiter| !waiter.is_closed());
+                if waiters.is_empty() {
+                    departures.remove(&session);
+                }
+            }
+        }
+        submitted.map(drop)
     }
 
     /// Ends `session` in favour of `origin`, and waits until it has left.

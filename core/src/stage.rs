@@ -13,10 +13,11 @@
 //! others still passes; stories of several commands are scenarios.
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chinwag_wire::dialect::{Line, Marks};
-use chinwag_wire::{Millis, Refusal};
+use chinwag_wire::dialect::{self, Line, Marks};
+use chinwag_wire::{Event, Millis, Refusal};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -24,12 +25,13 @@ use crate::command::AnyCommand;
 use crate::ctx::Caller;
 use crate::dispatch::dispatch;
 use crate::hall::{Act, CONSOLE_NAME, Departure, Hall, Intent, Loaded, Policy, RoomId, SessionId, UserId};
+use crate::network;
 use crate::passwords::{Cost, Passwords};
 use crate::registry::{Registry, unindented};
 use crate::sequencer::{Output, Release, Sequencer, Shards};
 use crate::server::{Library, Parts, Server, Settings, unreadable};
 use crate::store::memory::Memory;
-use crate::store::{Page, Question, Reader};
+use crate::store::{DeedLine, Page, Question, Reader};
 
 /// When every example plays.
 pub const NOW: Millis = Millis(1_767_225_600_000);
@@ -40,6 +42,9 @@ pub const PASSWORD: &str = "secret";
 const ONLINE: [&str; 4] = ["alice", "bob", "carol", "erin"];
 const AWAY: &str = "dave";
 const OPERATOR: &str = "carol";
+
+/// Where everyone on the stage comes from.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Runs every example of every command, each on a stage of its own.
 ///
@@ -102,12 +107,20 @@ struct Player {
     rooms: Vec<RoomId>,
 }
 
+impl Player {
+    fn is_console(&self) -> bool {
+        self.caller.session == SessionId::CONSOLE
+    }
+}
+
 struct Stage {
     server: Arc<Server>,
     memory: Memory,
     released: Released,
     players: Vec<Player>,
     seen: Vec<(String, String)>,
+    /// Whose connections the server ends.
+    sent_away: Vec<SessionId>,
 }
 
 /// What has been released and not been looked at.
@@ -124,6 +137,11 @@ impl Library for Memory {
     fn read(&self, question: Question) -> std::pin::Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>> {
         let mut reader = self.clone();
         Box::pin(async move { Reader::read(&mut reader, &question).map_err(|_| unreadable()) })
+    }
+
+    fn deeds(&self, count: usize) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<DeedLine>, Refusal>> + Send + '_>> {
+        let mut reader = self.clone();
+        Box::pin(async move { Reader::deeds(&mut reader, count).map_err(|_| unreadable()) })
     }
 }
 
@@ -143,11 +161,14 @@ impl Stage {
             settings: Settings { guests: true, ..Settings::default() },
             log: "stage".to_owned(),
         });
-        let mut stage = Stage { server: Arc::new(server), memory, released, players: Vec::new(), seen: Vec::new() };
+        let mut stage = Stage { server: Arc::new(server), memory, released, players: Vec::new(), seen: Vec::new(), sent_away: Vec::new() };
         let password = smol::block_on(stage.server.passwords.hash(PASSWORD.to_owned())).expect("the queue is empty");
         for name in ONLINE.into_iter().chain([AWAY]) {
             let session = stage.player(name).caller.session;
-            stage.act(session, Act::Register { name: name.to_owned(), password: password.clone(), acknowledges: false });
+            stage.act(
+                session,
+                Act::Register { name: name.to_owned(), password: password.clone(), invite: None, address: HERE, acknowledges: false },
+            );
         }
         let session = stage.player(AWAY).caller.session;
         stage.act(session, Act::Leave { how: Departure::LoggedOut, seen: Some(u64::MAX) });
@@ -168,7 +189,7 @@ impl Stage {
             return &mut self.players[at];
         }
         let session = if name == CONSOLE_NAME { SessionId::CONSOLE } else { SessionId::new(self.players.len() as u64 + 1, 0) };
-        let caller = Caller { session, ..Caller::console(0) };
+        let caller = Caller { session, address: HERE, ..Caller::console(0) };
         self.players.push(Player { name: name.to_owned(), caller, user: None, rooms: Vec::new() });
         self.players.last_mut().expect("one has just been pushed")
     }
@@ -200,7 +221,19 @@ impl Stage {
         let before = self.seen.len();
         let mut caller = self.player(who).caller.clone();
         let line = Line { text: typed.into(), marks: Marks::default() };
-        if let Some(answer) = smol::block_on(dispatch(&self.server, &mut caller, &line)) {
+        let server = Arc::clone(&self.server);
+        let answer = {
+            let mut dispatched = std::pin::pin!(dispatch(&server, &mut caller, &line));
+            loop {
+                if let Some(answer) = smol::block_on(smol::future::poll_once(&mut dispatched)) {
+                    break answer;
+                }
+                // It waits for a hash, or for somebody to leave, which nobody does before it is committed.
+                self.commit();
+                std::thread::yield_now();
+            }
+        };
+        if let Some(answer) = answer {
             self.server.sequencer.reply(caller.session, caller.dialect, answer.bytes(caller.dialect, &Marks::default()));
         }
         if let Some(how) = caller.leaving {
@@ -216,6 +249,14 @@ impl Stage {
         let released = std::mem::take(&mut *self.released.0.lock().unwrap_or_else(PoisonError::into_inner));
         for output in released.into_iter().flat_map(|release| release.outputs) {
             self.show(output);
+        }
+        // They leave when they have heard that they are to.
+        let sent_away = std::mem::take(&mut self.sent_away);
+        for session in &sent_away {
+            self.server.leave(*session, Departure::Disconnected, Some(u64::MAX));
+        }
+        if !sent_away.is_empty() {
+            self.commit();
         }
     }
 
@@ -260,13 +301,31 @@ impl Stage {
                 }
             }
             Output::Signal { waiter } => drop(waiter.try_send(())),
-            Output::Detach { session, .. } => {
+            Output::Detach { session, last_word } => {
                 if let Some(player) = self.players.iter_mut().find(|player| player.caller.session == session) {
                     player.user = None;
+                    if let Some(because) = last_word {
+                        hear_the_end(&mut self.seen, player, because);
+                        self.sent_away.push(session);
+                    }
+                }
+            }
+            Output::Expel { network, because } => {
+                let from_there = |player: &&mut Player| network::of(player.caller.address) == network && !player.is_console();
+                for player in self.players.iter_mut().filter(from_there) {
+                    hear_the_end(&mut self.seen, player, because.clone());
+                    self.sent_away.push(player.caller.session);
                 }
             }
         }
     }
+}
+
+fn hear_the_end(seen: &mut Vec<(String, String)>, player: &mut Player, because: Refusal) {
+    player.user = None;
+    let mut bytes = Vec::new();
+    dialect::ALL[player.caller.dialect].event(&Event::Closing(because), &mut bytes);
+    see(seen, &player.name, &bytes);
 }
 
 fn see(seen: &mut Vec<(String, String)>, name: &str, bytes: &[u8]) {

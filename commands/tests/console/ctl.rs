@@ -71,3 +71,65 @@ fn a_wrong_command_line_is_told() {
     assert_eq!(told.code, Some(2));
     assert!(told.err.contains("/nowhere/chinwag.ron"), "{}", told.err);
 }
+
+#[test]
+fn an_address_is_banned_from_where_it_connects_and_for_as_long_as_the_clock_says() {
+    let mut server = Running::start(&["--guests", "true"]);
+    // All of 127.0.0.0/8 is this machine.
+    let (mut bad, mut good) = (server.telnet_from([127, 0, 0, 7]), server.telnet_from([127, 0, 0, 8]));
+    let mut silent = server.telnet_from([127, 0, 0, 7]);
+    assert!(bad.say("guest mallory").starts_with("* welcome, mallory"));
+    assert!(good.say("register bob pw").starts_with("* welcome, bob"));
+    assert_eq!(bad.hear(), "* bob logged in");
+    assert_eq!(server.ctl(&["ban", "127.0.0.7", "1h", "too", "loud"]), done("127.0.0.7 is banned until 2026-01-01 01:00:00Z"));
+    let told = "* disconnected: error[banned]: you are banned here until 2026-01-01 01:00:00Z: too loud; ask an operator";
+    assert_eq!(bad.rest(), told);
+    assert_eq!(silent.rest(), told, "whether logged in or not");
+    assert_eq!(good.hear(), "* mallory logged out");
+    assert_eq!(server.telnet_from([127, 0, 0, 7]).say("help"), told);
+    // It outlives a crash, and it ends by itself.
+    let data = server.crash();
+    server = Running::start_on(data, &["--guests", "true"]);
+    assert_eq!(server.telnet_from([127, 0, 0, 7]).say("help"), told);
+    assert_eq!(server.ctl(&["bans"]).out, "127.0.0.7 until 2026-01-01 01:00:00Z, by console at 2026-01-01 00:00:00Z: too loud\n* 1 ban");
+    server.control("advance 1h");
+    assert!(server.telnet_from([127, 0, 0, 7]).say("guest mallory").starts_with("* welcome, mallory"));
+    assert_eq!(server.ctl(&["bans"]).out, "* 0 bans");
+}
+
+#[test]
+fn the_console_may_ban_an_operator() {
+    let server = Running::start(&["--operators", "alice"]);
+    let mut alice = server.telnet();
+    assert!(alice.say("register alice pw").starts_with("* welcome, alice"));
+    assert_eq!(server.ctl(&["ban", "alice", "enough"]), done("alice is banned"));
+    assert_eq!(alice.rest(), "* disconnected: error[banned]: you are banned here: enough; ask an operator");
+    assert_eq!(server.ctl(&["unban", "alice"]), done("alice is not banned any more"));
+    assert!(server.telnet().say("login alice pw").starts_with("* welcome back, alice"));
+}
+
+#[test]
+fn no_secret_reaches_the_audit_log_or_the_store() {
+    let server = Running::start(&["--registration", "Invited([])"]);
+    let made = server.ctl(&["newcode", "2"]);
+    let code = made.out.strip_prefix("* invite code ").and_then(|rest| rest.split(':').next()).expect("there is a code").to_owned();
+    let secret = code.split('-').nth(1).expect("it has a secret").to_owned();
+    let mut bob = server.telnet();
+    assert!(bob.say(&format!("register bob sesame-{secret} {code}")).starts_with("* welcome, bob"));
+    assert_eq!(server.ctl(&["endcode", &code]), done("ok"));
+    let audit = server.ctl(&["audit"]);
+    assert_eq!(audit.out.lines().count(), 4, "{}", audit.out);
+    assert!(audit.out.contains("console: newcode 2 (done: code 2)"), "{}", audit.out);
+    assert!(audit.out.contains("bob: registers with invite code 2 (done)"), "{}", audit.out);
+    assert!(audit.out.contains("console: endcode 2 (done)"), "{}", audit.out);
+    assert!(!audit.out.contains(&secret));
+    let data = server.crash();
+    for file in std::fs::read_dir(data.path()).expect("the folder is there") {
+        let file = file.expect("it can be listed");
+        if file.file_type().expect("it is something").is_file() {
+            let bytes = std::fs::read(file.path()).expect("it can be read");
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{} has the secret", file.path().display());
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! A server process, its data, and `chinwagd ctl` on it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -17,8 +19,8 @@ pub(crate) struct Running {
     pub(crate) data: TempDir,
     pub(crate) address: SocketAddr,
     child: Child,
-    /// It ends when this is closed.
-    _control: ChildStdin,
+    control: ChildStdin,
+    told: BufReader<ChildStdout>,
 }
 
 /// What `chinwagd ctl` said.
@@ -44,7 +46,15 @@ impl Running {
         told.read_line(&mut ready).expect("it says that it is ready");
         let ready: serde_json::Value = serde_json::from_str(&ready).expect("in JSON");
         let address = ready["listening"][0].as_str().and_then(|address| address.parse().ok()).expect("and where it listens");
-        Running { data, address, child, _control: control }
+        Running { data, address, child, control, told }
+    }
+
+    /// One command on the control channel.
+    pub(crate) fn control(&mut self, command: &str) -> serde_json::Value {
+        writeln!(self.control, "{command}").expect("it takes commands");
+        let mut answer = String::new();
+        self.told.read_line(&mut answer).expect("and answers");
+        serde_json::from_str(&answer).expect("in JSON")
     }
 
     pub(crate) fn ctl(&self, words: &[&str]) -> Said {
@@ -54,7 +64,15 @@ impl Running {
     /// A connection that speaks text.
     pub(crate) fn telnet(&self) -> Telnet {
         let stream = TcpStream::connect(self.address).expect("it accepts");
-        Telnet { lines: BufReader::new(stream) }
+        Telnet::over(stream)
+    }
+
+    /// A connection from this address of this machine.
+    pub(crate) fn telnet_from(&self, address: [u8; 4]) -> Telnet {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there is a socket");
+        socket.bind(&SocketAddr::from((address, 0)).into()).expect("the address is this machine's");
+        socket.connect(&self.address.into()).expect("the server accepts");
+        Telnet::over(socket.into())
     }
 
     /// Ends it as a crash does; the data stay.
@@ -82,6 +100,12 @@ pub(crate) struct Telnet {
 }
 
 impl Telnet {
+    fn over(stream: TcpStream) -> Telnet {
+        // A test that waits for what does not come should fail, and not hang.
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("it can be set");
+        Telnet { lines: BufReader::new(stream) }
+    }
+
     /// Says a line and returns the first line that comes.
     pub(crate) fn say(&mut self, line: &str) -> String {
         writeln!(self.lines.get_mut(), "{line}").expect("the server reads");
@@ -93,5 +117,12 @@ impl Telnet {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("the server writes");
         line.trim_end().to_owned()
+    }
+
+    /// Everything up to the end.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).expect("the server writes");
+        rest.trim_end().to_owned()
     }
 }

@@ -11,6 +11,7 @@ mod seconds;
 mod secret;
 mod term;
 mod text;
+mod user_or_address;
 mod word;
 
 pub use choice::{Choice, Words};
@@ -24,4 +25,5 @@ pub use seconds::Seconds;
 pub use secret::Secret;
 pub use term::Term;
 pub use text::Text;
+pub use user_or_address::UserOrAddress;
 pub use word::Word;

@@ -2,28 +2,39 @@
 
 use super::*;
 
+/// An account that is asked for.
+pub(super) struct Wanted {
+    pub(super) name: String,
+    pub(super) password: String,
+    pub(super) invite: Option<InviteCode>,
+}
+
 impl Hall {
     pub(super) fn register(
         &mut self,
         seq: u64,
         now: Millis,
         origin: SessionId,
-        wanted: &str,
-        password: String,
-        acknowledges: bool,
+        wanted: Wanted,
+        entry: super::sessions::Entry,
     ) -> Result<Applied, Refusal> {
+        let Wanted { name: wanted, password, invite } = wanted;
         self.check_not_logged_in(origin)?;
-        let wanted = self.check_free(wanted, NameOf::Account)?;
+        self.check_not_banned(now, None, entry.address)?;
+        let wanted = self.check_free(&wanted, NameOf::Account)?;
+        // The last thing that can be refused: from here on the invite is used.
+        let invited = invite.map(|code| self.use_invite(seq, now, &wanted, code)).transpose()?.unwrap_or_default();
         let id = UserId(self.next_account);
         self.next_account += 1;
         let user = User { joined: seq, cursor: seq, ..User::new(&wanted, Some(password.clone().into())) };
         self.names.take(&wanted, Holder::User(id));
         self.users.insert(id, user);
         let row = Row::Account { user: id, name: wanted, password, joined: seq, at: now };
-        let mut applied = self.enter(now, origin, id, None, None, acknowledges);
+        let mut applied = self.enter(now, origin, id, entry);
         applied.durable = true;
         applied.receipt.seq = seq;
         applied.rows.insert(0, row);
+        applied.rows.extend(invited);
         Ok(applied)
     }
 
@@ -50,6 +61,9 @@ impl Hall {
             }
         }
         self.forget_tokens(id);
+        if self.bans.remove(&Banned::User(id)).is_some() {
+            applied.rows.push(Row::Unban { whom: Banned::User(id) });
+        }
         if let Some(user) = self.users.remove(&id) {
             self.names.give_back(&user.name, Holder::User(id));
             for other in user.blocks.union(&user.blocked_by) {

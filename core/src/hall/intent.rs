@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chinwag_wire::{Fact, Millis, Refusal};
 
+use super::operators::{Ban, Banned, Invite, InviteCode};
 use super::{MemberRow, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
 use crate::spoken::Spoken;
 
@@ -26,6 +27,10 @@ pub enum Act {
         name: String,
         /// The password, hashed: a PHC string.
         password: String,
+        /// The invite that lets them, if one is needed and the configuration names no such code.
+        invite: Option<InviteCode>,
+        /// Where from.
+        address: IpAddr,
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
     },
@@ -56,6 +61,8 @@ pub enum Act {
     Guest {
         /// Under this name; without one, under one that is free.
         name: Option<String>,
+        /// Where from.
+        address: IpAddr,
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
     },
@@ -169,6 +176,51 @@ pub enum Act {
         user: UserId,
         /// Which of the two.
         operator: bool,
+    },
+    /// End all sessions of somebody.
+    Disconnect {
+        /// Whose.
+        user: UserId,
+        /// Why, for those who are told; may be empty.
+        reason: String,
+    },
+    /// Keep somebody out, in place of an older ban of the same.
+    Ban {
+        /// Whom.
+        whom: Banned,
+        /// Until when; without one, until the ban is ended.
+        until: Option<Millis>,
+        /// Why, for those who are told; may be empty.
+        reason: String,
+    },
+    /// Let them in again.
+    Unban {
+        /// Whom.
+        whom: Banned,
+    },
+    /// Forget the wrong passwords for a name, from wherever.
+    Unlock {
+        /// The name.
+        name: String,
+    },
+    /// Show something to everyone online, whoever hides from whom.
+    Announce {
+        /// What.
+        text: String,
+    },
+    /// Give out an invite.
+    Invite {
+        /// The hash of its secret. The receipt's number is the invite's.
+        hash: TokenHash,
+        /// How many may register with it.
+        uses: u32,
+        /// Until when.
+        expires: Millis,
+    },
+    /// End an invite.
+    Uninvite {
+        /// Its number.
+        number: u64,
     },
     /// Note in the audit log that an operator is about to do something. The receipt's number is the deed's.
     NoteDeed {
@@ -287,6 +339,13 @@ pub enum Delivery {
         /// Which room.
         room: RoomId,
     },
+    /// All connections from a network end, logged in or not.
+    Expel {
+        /// Which network: see [`crate::network`].
+        network: IpAddr,
+        /// Why: the last that they hear.
+        because: Refusal,
+    },
     /// From here in the order on, it sees nothing any more.
     Detach {
         /// Which.
@@ -401,6 +460,35 @@ pub enum Row {
         /// Whether.
         operator: bool,
     },
+    /// Somebody is kept out.
+    Ban {
+        /// Whom.
+        whom: Banned,
+        /// How.
+        ban: Ban,
+    },
+    /// And is not any more.
+    Unban {
+        /// Who.
+        whom: Banned,
+    },
+    /// An invite.
+    Invite {
+        /// Its number.
+        number: u64,
+        /// What there is to know of it.
+        invite: Invite,
+    },
+    /// Somebody has registered with an invite.
+    InviteUsed {
+        /// Its number.
+        number: u64,
+    },
+    /// An invite that is no more.
+    InviteGone {
+        /// Its number.
+        number: u64,
+    },
     /// An operator is about to do something.
     Deed {
         /// Its number: its place in the order.
@@ -411,6 +499,8 @@ pub enum Row {
         by: String,
         /// What.
         what: String,
+        /// What became of it, if that is known already.
+        outcome: Option<String>,
     },
     /// What became of a deed.
     DeedOutcome {

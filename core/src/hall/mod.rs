@@ -12,7 +12,7 @@ pub mod rooms;
 mod sessions;
 mod speech;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +24,9 @@ use crate::naming;
 
 pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
 pub use names::{Holder, NameOf};
-pub use operators::CONSOLE_NAME;
 use operators::note_outcome;
-pub(crate) use operators::{not_for_console, not_permitted};
+pub use operators::{BANS_MAX, Ban, Banned, CONSOLE_NAME, INVITES_MAX, Invite, InviteCode};
+pub(crate) use operators::{bad_invite, not_for_console, not_permitted};
 pub use rooms::{MemberRow, Room, RoomBan, RoomChange, RoomId, RoomRow};
 pub(crate) use sessions::{bad_token, locked_out};
 
@@ -170,6 +170,8 @@ pub struct Session {
     pub token: Option<TokenHash>,
     /// Whether it tells what it has seen; else what is written to it counts as seen.
     pub acknowledges: bool,
+    /// Where it comes from.
+    pub address: IpAddr,
 }
 
 #[derive(Debug)]
@@ -196,6 +198,10 @@ pub struct Hall {
     tokens: HashMap<TokenHash, Token>,
     failures: HashMap<(Box<str>, IpAddr), Failures>,
     rooms: rooms::Rooms,
+    /// Those that are over are in it until the next comes.
+    bans: BTreeMap<Banned, Ban>,
+    /// By number; those that are over are in it until the next comes.
+    invites: BTreeMap<u64, Invite>,
     /// The number that the next account gets.
     next_account: i64,
     /// The number that the next guest gets.
@@ -242,6 +248,10 @@ pub struct Loaded {
     pub keys: Vec<(UserId, String, Receipt)>,
     /// Rooms, and who belongs to them.
     pub rooms: rooms::LoadedRooms,
+    /// Who is kept out.
+    pub bans: Vec<(Banned, Ban)>,
+    /// Invites, by number.
+    pub invites: Vec<(u64, Invite)>,
 }
 
 impl Hall {
@@ -257,6 +267,8 @@ impl Hall {
             tokens: HashMap::new(),
             failures: HashMap::new(),
             rooms: rooms::Rooms::default(),
+            bans: loaded.bans.into_iter().collect(),
+            invites: loaded.invites.into_iter().collect(),
             next_account: loaded.last_account + 1,
             next_guest: -1,
             head: loaded.head,
@@ -299,12 +311,18 @@ impl Hall {
     /// wrong passwords.
     pub fn apply(&mut self, seq: u64, now: Millis, intent: Intent) -> Result<Applied, Refusal> {
         let applied = match intent.act {
-            Act::Register { name, password, acknowledges } => self.register(seq, now, intent.origin, &name, password, acknowledges),
+            Act::Register { name, password, invite, address, acknowledges } => {
+                let entry = sessions::Entry { token: None, after: None, address, acknowledges };
+                self.register(seq, now, intent.origin, accounts::Wanted { name, password, invite }, entry)
+            }
             Act::Login { user, password, token, address, after, acknowledges } => {
-                self.login(now, intent.origin, sessions::Login { user, password, token, address, after, acknowledges })
+                self.login(now, intent.origin, user, password, sessions::Entry { token, after, address, acknowledges })
             }
             Act::LoginFailed { name, address } => self.login_failed(now, &name, address),
-            Act::Guest { name, acknowledges } => self.guest(now, intent.origin, name.as_deref(), acknowledges),
+            Act::Guest { name, address, acknowledges } => {
+                let entry = sessions::Entry { token: None, after: None, address, acknowledges };
+                self.guest(now, intent.origin, name.as_deref(), entry)
+            }
             Act::Leave { how, seen } => self.leave(now, intent.origin, how, seen),
             Act::Evict { session, because } => self.evict(session, because),
             Act::CaughtUp { through, live } => self.caught_up(intent.origin, through, live),
@@ -323,6 +341,13 @@ impl Hall {
             Act::DeleteAccount => self.delete_account(now, intent.origin),
             Act::IssueToken { hash, expires } => self.issue_token(intent.origin, hash, expires),
             Act::SetOperator { user, operator } => self.set_operator(intent.origin, user, operator),
+            Act::Disconnect { user, reason } => self.disconnect(intent.origin, user, &reason),
+            Act::Ban { whom, until, reason } => self.ban(now, intent.origin, whom, until, reason),
+            Act::Unban { whom } => self.unban(now, intent.origin, whom),
+            Act::Unlock { name } => self.unlock(intent.origin, &name),
+            Act::Announce { text } => self.announce(now, intent.origin, text),
+            Act::Invite { hash, uses, expires } => self.make_invite(seq, now, intent.origin, hash, uses, expires),
+            Act::Uninvite { number } => self.uninvite(now, intent.origin, number),
             Act::NoteDeed { what } => Ok(self.note_deed(seq, now, intent.origin, what)),
             Act::NoteOutcome { deed, outcome } => Ok(note_outcome(deed, outcome)),
         }?;

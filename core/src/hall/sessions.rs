@@ -5,33 +5,39 @@ use chinwag_wire::Arrival;
 use super::*;
 use crate::spoken::Spoken;
 
-/// See [`Act::Login`].
-pub(super) struct Login {
-    pub(super) user: UserId,
-    pub(super) password: Option<Box<str>>,
+/// What there is to know of somebody who comes in.
+pub(super) struct Entry {
     pub(super) token: Option<TokenHash>,
-    pub(super) address: IpAddr,
     pub(super) after: Option<u64>,
+    pub(super) address: IpAddr,
     pub(super) acknowledges: bool,
 }
 
 impl Hall {
-    pub(super) fn login(&mut self, now: Millis, origin: SessionId, login: Login) -> Result<Applied, Refusal> {
+    pub(super) fn login(
+        &mut self,
+        now: Millis,
+        origin: SessionId,
+        id: UserId,
+        password: Option<Box<str>>,
+        entry: Entry,
+    ) -> Result<Applied, Refusal> {
         self.check_not_logged_in(origin)?;
-        let user = self.users.get(&login.user).ok_or_else(gone)?;
+        self.check_not_banned(now, Some(id), entry.address)?;
+        let user = self.users.get(&id).ok_or_else(gone)?;
         let name = user.name.clone();
         // The lock is against guessing; a token cannot be guessed, and whose link dropped while somebody guesses comes back.
-        if login.password.is_some()
-            && let Some(left) = self.locked_for(&name, login.address, now)
+        if password.is_some()
+            && let Some(left) = self.locked_for(&name, entry.address, now)
         {
             return Err(locked_out(&name, left));
         }
         // Another connection may have changed the password or revoked the token while this one was checked.
-        if login.password.is_some() && login.password != user.password {
+        if password.is_some() && password != user.password {
             return Err(Refusal::new(code::WRONG_PASSWORD, "the password has just been changed").hint("try again"));
         }
-        if let Some(hash) = &login.token
-            && self.token_owner(hash, now) != Some(login.user)
+        if let Some(hash) = &entry.token
+            && self.token_owner(hash, now) != Some(id)
         {
             return Err(bad_token());
         }
@@ -39,12 +45,13 @@ impl Hall {
             return Err(Refusal::new(code::SESSION_EXISTS, format!("`{name}` is logged in already"))
                 .hint("log out there first, or log in with another name"));
         }
-        self.failures.remove(&(name::folded(&name).into(), login.address));
-        Ok(self.enter(now, origin, login.user, login.token, login.after, login.acknowledges))
+        self.failures.remove(&(name::folded(&name).into(), entry.address));
+        Ok(self.enter(now, origin, id, entry))
     }
 
-    pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: Option<&str>, acknowledges: bool) -> Result<Applied, Refusal> {
+    pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: Option<&str>, entry: Entry) -> Result<Applied, Refusal> {
         self.check_not_logged_in(origin)?;
+        self.check_not_banned(now, None, entry.address)?;
         let nameless = wanted.is_none();
         let wanted = match wanted {
             Some(wanted) => self.check_free(wanted, NameOf::Guest)?,
@@ -54,7 +61,7 @@ impl Hall {
         self.next_guest -= 1;
         self.names.take(&wanted, Holder::User(id));
         self.users.insert(id, User { joined: self.head, cursor: self.head, nameless, ..User::new(&wanted, None) });
-        Ok(self.enter(now, origin, id, None, None, acknowledges))
+        Ok(self.enter(now, origin, id, entry))
     }
 
     pub(super) fn check_not_logged_in(&self, origin: SessionId) -> Result<(), Refusal> {
@@ -68,15 +75,8 @@ impl Hall {
     }
 
     /// `id` is here, on `origin`.
-    pub(super) fn enter(
-        &mut self,
-        now: Millis,
-        origin: SessionId,
-        id: UserId,
-        token: Option<TokenHash>,
-        after: Option<u64>,
-        acknowledges: bool,
-    ) -> Applied {
+    pub(super) fn enter(&mut self, now: Millis, origin: SessionId, id: UserId, entry: Entry) -> Applied {
+        let Entry { token, after, address, acknowledges } = entry;
         let (head, newest_to_all, hidden) = (self.head, self.newest_to_all, self.hidden_from(id));
         let mut applied = Applied { receipt: Receipt { seq: head, at: now, ..Receipt::default() }, ..Applied::default() };
         let Some(user) = self.users.get_mut(&id) else { return applied };
@@ -98,7 +98,7 @@ impl Hall {
         let first = user.sessions.is_empty();
         user.sessions.push(origin);
         self.online.insert(id);
-        self.sessions.insert(origin, Session { user: id, since: now, token, acknowledges });
+        self.sessions.insert(origin, Session { user: id, since: now, token, acknowledges, address });
         self.rooms_at_login(now, id, origin, first, &mut applied);
         applied
     }

@@ -13,7 +13,13 @@ const USERS: u64 = 4;
 fn hall() -> Hall {
     let mut hall = Hall::load(Policy::default(), Loaded::default());
     for number in 1..=USERS {
-        let act = Act::Register { name: format!("u{number}"), password: "phc".to_owned(), acknowledges: false };
+        let act = Act::Register {
+            name: format!("u{number}"),
+            password: "phc".to_owned(),
+            invite: None,
+            address: Ipv4Addr::LOCALHOST.into(),
+            acknowledges: false,
+        };
         apply(&mut hall, number, act).unwrap();
     }
     hall
@@ -119,7 +125,13 @@ fn a_deleted_account_leaves_no_trace_and_its_name_is_free() {
     assert!(hall.user(UserId(2)).is_some_and(|user| user.blocks.is_empty() && user.blocked_by.is_empty()));
     assert_eq!(hall.token_owner(&[1; 32], Millis(0)), None);
     assert_eq!(code_of(apply(&mut hall, 9, login(1))), "no-such-user");
-    let act = Act::Register { name: "U1".to_owned(), password: "phc".to_owned(), acknowledges: false };
+    let act = Act::Register {
+        name: "U1".to_owned(),
+        password: "phc".to_owned(),
+        invite: None,
+        address: Ipv4Addr::LOCALHOST.into(),
+        acknowledges: false,
+    };
     apply(&mut hall, 9, act).unwrap();
     assert_eq!(hall.named("u1").map(|(id, _)| id), Some(UserId(5)), "a number is never used again");
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::network;
+
 /// Counts connections against two limits.
 #[derive(Debug)]
 pub(crate) struct Census {
@@ -34,7 +36,7 @@ impl Census {
 
     /// A place for one more from `address`, if there is.
     pub(crate) fn admit(self: &Arc<Census>, address: IpAddr) -> Option<Place> {
-        let counted_as = (self.limit_loopback || !address.is_loopback()).then(|| network_of(address));
+        let counted_as = (self.limit_loopback || !address.is_loopback()).then(|| network::of(address));
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.all >= self.most {
             return None;
@@ -67,17 +69,6 @@ impl Drop for Place {
                 counts.by_address.remove(&address);
             }
         }
-    }
-}
-
-/// A household has one IPv4 address, but a /64 of IPv6.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.into(),
-            None => std::net::Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        },
-        v4 => v4,
     }
 }
 

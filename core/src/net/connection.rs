@@ -457,6 +457,21 @@ impl Connection {
         if into.len() == before { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(into.len() - before) }
     }
 
+    /// Waits until what is sent can be read at the other end: over TLS, for the end of the handshake.
+    async fn shake_hands(&self, shard: &Shard) -> io::Result<()> {
+        let mut said = Vec::new();
+        while !self.is_ending() && self.tls.borrow().as_ref().is_some_and(|tls| tls.is_handshaking()) {
+            match self.read_now(shard, &mut said) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable_or_ending().await?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the first byte says TLS. Waits for it; a connection that is to end before it comes is plain.
     async fn begins_with_tls(&self) -> io::Result<bool> {
         const CLIENT_HELLO: u8 = 0x16;
@@ -495,6 +510,12 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
     } else if !connection.is_ending() && !shard.accepts_plain(connection) {
         let refusal = Refusal::new(code::TLS_REQUIRED, shard.why_not_plain(connection)).hint("connect with TLS");
         connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
+        return Ok(());
+    }
+    if let Some(banned) = shard.server.banned(connection.address) {
+        // Whoever speaks TLS hears nothing before the handshake.
+        connection.shake_hands(shard).await?;
+        connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(banned)));
         return Ok(());
     }
     if let Some(seat) = connection.seat() {

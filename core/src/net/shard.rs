@@ -23,6 +23,7 @@ use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
 use crate::fault::Fault;
 use crate::hall::{Act, Departure, Intent, RoomId, SessionId, UserId};
+use crate::network;
 use crate::sequencer::{Output, Release, Shards};
 use crate::server::Server;
 use crate::spoken::Spoken;
@@ -361,6 +362,13 @@ impl Shard {
                 self.head.set(self.head.get().max(head));
                 if let Some(connection) = self.connection(session) {
                     self.attach(&connection, user, owed_after, head);
+                }
+            }
+            Output::Expel { network, because } => {
+                let from_there = |connection: &&Rc<Connection>| network::of(connection.address) == network && !connection.is_ending();
+                let from_there: Vec<Rc<Connection>> = self.connections.borrow().values().filter(from_there).cloned().collect();
+                for connection in from_there {
+                    connection.end(Departure::Disconnected, Duration::ZERO, Some(Event::Closing(because.clone())));
                 }
             }
             Output::Detach { session, last_word } => {

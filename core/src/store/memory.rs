@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chinwag_wire::Said;
 
-use super::{PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
+use super::{DeedLine, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
 use crate::hall::{RoomId, Row, SaidRow, UserId};
 
-/// Everything said, in order. Clones share it.
+/// Everything said, in order, and every deed. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<Kept>>);
 
@@ -17,6 +17,7 @@ struct Kept {
     belonged: Vec<Stay>,
     heard: Vec<Stay>,
     head: u64,
+    deeds: Vec<DeedLine>,
 }
 
 /// From where to where somebody was something to a room.
@@ -56,6 +57,14 @@ impl Writer for Memory {
                     end(&mut kept.belonged, room, None, at);
                     end(&mut kept.heard, room, None, at);
                 }
+                Row::Deed { deed, at, ref by, ref what, ref outcome } => {
+                    kept.deeds.push(DeedLine { deed, at, by: by.clone(), what: what.clone(), outcome: outcome.clone() });
+                }
+                Row::DeedOutcome { deed, ref outcome } => {
+                    if let Some(line) = kept.deeds.iter_mut().find(|line| line.deed == deed) {
+                        line.outcome = Some(outcome.clone());
+                    }
+                }
                 _ => {}
             }
         }
@@ -65,6 +74,12 @@ impl Writer for Memory {
 }
 
 impl Reader for Memory {
+    fn deeds(&mut self, count: usize) -> Result<Vec<DeedLine>, StoreError> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let deeds = &kept.deeds;
+        Ok(deeds[deeds.len().saturating_sub(count.min(PAGE_MAX))..].to_vec())
+    }
+
     fn read(&mut self, question: &Question) -> Result<Page, StoreError> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(match *question {

@@ -8,7 +8,7 @@ pub mod sqlite;
 
 use std::fmt;
 
-use chinwag_wire::Said;
+use chinwag_wire::{Millis, Said};
 
 use crate::hall::{RoomId, Row, UserId};
 
@@ -22,8 +22,29 @@ pub trait Writer: Send {
     fn commit(&mut self, rows: &[Row], head: u64, durable: bool) -> Result<(), StoreError>;
 }
 
+/// One line of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeedLine {
+    /// Its place in the order.
+    pub deed: u64,
+    /// When.
+    pub at: Millis,
+    /// Who.
+    pub by: String,
+    /// What, without secrets.
+    pub what: String,
+    /// `done`, the code of a refusal, or nothing if the server ended meanwhile.
+    pub outcome: Option<String>,
+}
+
 /// Reads what was said.
 pub trait Reader: Send {
+    /// The last `count` deeds (at most [`PAGE_MAX`]), oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn deeds(&mut self, count: usize) -> Result<Vec<DeedLine>, StoreError>;
+
     /// Answers a question about the past, as of what is committed.
     ///
     /// # Errors

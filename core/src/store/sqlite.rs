@@ -15,10 +15,13 @@ use std::time::Duration;
 use chinwag_wire::{Addressee, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
-use super::{PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
+use super::{DeedLine, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
 use crate::fault::Fault;
 use crate::hall::rooms::LoadedRooms;
-use crate::hall::{AccountRow, KEYS_REMEMBERED, Loaded, MemberRow, Receipt, RoomBan, RoomId, RoomRow, Row, SaidRow, TokenHash, UserId};
+use crate::hall::{
+    AccountRow, Ban, Banned, Invite, KEYS_REMEMBERED, Loaded, MemberRow, Receipt, RoomBan, RoomId, RoomRow, Row, SaidRow, TokenHash, UserId,
+};
+use crate::network;
 
 /// The name of the file in the data folder.
 pub const FILE: &str = "chinwag.db";
@@ -99,14 +102,14 @@ const MIGRATIONS: &[&str] = &[
         reason TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE invites (
-        name TEXT PRIMARY KEY,
+        number INTEGER PRIMARY KEY,
         hash BLOB NOT NULL,
         by TEXT NOT NULL,
         at INTEGER NOT NULL,
         expires INTEGER NOT NULL,
         uses INTEGER NOT NULL,
         used INTEGER NOT NULL DEFAULT 0
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
 ",
     "
     ALTER TABLE said ADD COLUMN nick TEXT;
@@ -387,6 +390,23 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
         })?
         .collect::<Result<_, _>>()?;
     loaded.rooms = load_rooms(connection)?;
+    let mut bans = connection.prepare("SELECT whom, at, until, by, reason FROM bans")?;
+    loaded.bans = bans
+        .query_map([], |row| {
+            let until = row.get::<_, Option<i64>>(2)?.map(Millis);
+            let ban = Ban { at: Millis(row.get(1)?), until, by: row.get(3)?, reason: row.get(4)? };
+            Ok(banned_from_text(&row.get::<_, String>(0)?).map(|whom| (whom, ban)))
+        })?
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?;
+    let mut invites = connection.prepare("SELECT number, hash, by, at, expires, uses, used FROM invites")?;
+    loaded.invites = invites
+        .query_map([], |row| {
+            let (at, expires) = (Millis(row.get(3)?), Millis(row.get(4)?));
+            let invite = Invite { hash: row.get(1)?, by: row.get(2)?, at, expires, uses: row.get(5)?, used: row.get(6)? };
+            Ok((unsigned(row.get(0)?)?, invite))
+        })?
+        .collect::<Result<_, _>>()?;
     debug_assert!(KEYS_REMEMBERED < usize::try_from(KEYS_WITHIN).unwrap_or(usize::MAX));
     Ok(loaded)
 }
@@ -508,9 +528,21 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         )?,
         Row::NotLive { session } => run("DELETE FROM live WHERE session = ?1", params![number(session.number())])?,
         Row::Operator { user, operator } => run("UPDATE accounts SET operator = ?2 WHERE id = ?1", params![user.0, operator])?,
-        Row::Deed { deed, at, by, what } => {
-            run("INSERT INTO deeds (deed, at, by, what) VALUES (?1, ?2, ?3, ?4)", params![number(*deed), at.0, by, what])?
-        }
+        Row::Ban { whom, ban } => run(
+            "INSERT OR REPLACE INTO bans (whom, at, until, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![banned_text(*whom), ban.at.0, ban.until.map(|until| until.0), ban.by, ban.reason],
+        )?,
+        Row::Unban { whom } => run("DELETE FROM bans WHERE whom = ?1", params![banned_text(*whom)])?,
+        Row::Invite { number: invited, invite } => run(
+            "INSERT INTO invites (number, hash, by, at, expires, uses, used) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![number(*invited), invite.hash, invite.by, invite.at.0, invite.expires.0, invite.uses, invite.used],
+        )?,
+        Row::InviteUsed { number: used } => run("UPDATE invites SET used = used + 1 WHERE number = ?1", params![number(*used)])?,
+        Row::InviteGone { number: gone } => run("DELETE FROM invites WHERE number = ?1", params![number(*gone)])?,
+        Row::Deed { deed, at, by, what, outcome } => run(
+            "INSERT INTO deeds (deed, at, by, what, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![number(*deed), at.0, by, what, outcome],
+        )?,
         Row::DeedOutcome { deed, outcome } => run("UPDATE deeds SET outcome = ?2 WHERE deed = ?1", params![number(*deed), outcome])?,
         Row::Room(room) => run(
             "INSERT OR REPLACE INTO rooms (id, name, topic, description, access, password, kept, archived, created_at)
@@ -577,6 +609,21 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// `#12` for a user, `192.0.2.1` or `2001:db8::/64` for a network.
+fn banned_text(whom: Banned) -> String {
+    match whom {
+        Banned::User(user) => format!("#{}", user.0),
+        Banned::Network(network) => network::shown(network),
+    }
+}
+
+fn banned_from_text(text: &str) -> Option<Banned> {
+    match text.strip_prefix('#') {
+        Some(user) => user.parse().ok().map(|user| Banned::User(UserId(user))),
+        None => network::read(text).map(Banned::Network),
+    }
+}
+
 const KEEP_SAID: &str =
     "INSERT INTO said (seq, at, sender, audience, text, hidden_from, key, from_guest, to_guest, nick, whisper, mentions)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
@@ -625,6 +672,18 @@ const LOOKED_AT_MAX: usize = 2000;
 const NO_END: i64 = i64::MAX;
 
 impl Reader for SqliteReader {
+    fn deeds(&mut self, count: usize) -> Result<Vec<DeedLine>, StoreError> {
+        let sql = "SELECT deed, at, by, what, outcome FROM deeds ORDER BY deed DESC LIMIT ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([number(count.min(PAGE_MAX) as u64)], |row| {
+            let (deed, at) = (unsigned(row.get(0)?)?, Millis(row.get(1)?));
+            Ok(DeedLine { deed, at, by: row.get(2)?, what: row.get(3)?, outcome: row.get(4)? })
+        })?;
+        let mut deeds = rows.collect::<Result<Vec<_>, _>>()?;
+        deeds.reverse();
+        Ok(deeds)
+    }
+
     fn read(&mut self, question: &Question) -> Result<Page, StoreError> {
         // One transaction, so that the head belongs to the rows.
         let transaction = self.connection.transaction()?;

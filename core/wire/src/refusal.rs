@@ -107,6 +107,8 @@ codes! {
     BUSY = "busy";
     /// The command took too long and was given up.
     DEADLINE = "deadline";
+    /// An operator ended the connection.
+    DISCONNECTED = "disconnected";
     /// You sent more commands than are taken, for too long; what was acknowledged is kept.
     FLOODING = "flooding";
     /// Guests are not allowed here, or not for this.
@@ -133,6 +135,10 @@ codes! {
     NAME_TAKEN = "name-taken";
     /// There is no room to say it in.
     NO_ROOM = "no-room";
+    /// There is no such ban: nobody is kept out by it.
+    NO_SUCH_BAN = "no-such-ban";
+    /// There is no such invite, or it is used up or over.
+    NO_SUCH_INVITE = "no-such-invite";
     /// There is no such message, or you may not do this with it.
     NO_SUCH_MESSAGE = "no-such-message";
     /// There is no room with this name.
@@ -179,8 +185,12 @@ codes! {
     TEXT_TOO_LONG = "text-too-long";
     /// Plain connections are accepted from this machine only: use TLS.
     TLS_REQUIRED = "tls-required";
+    /// There can be no more bans: end some, or let them end by themselves.
+    TOO_MANY_BANS = "too-many-bans";
     /// Too many connections, in all or from one address.
     TOO_MANY_CONNECTIONS = "too-many-connections";
+    /// There can be no more invites: end some, or wait until some are over.
+    TOO_MANY_INVITES = "too-many-invites";
     /// There can be no more rooms, or you can be in no more of them.
     TOO_MANY_ROOMS = "too-many-rooms";
     /// This connection does not read what it is sent; nothing is lost, log in again.
