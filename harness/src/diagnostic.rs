@@ -17,13 +17,15 @@ pub struct Mistake {
     pub notes: Vec<String>,
     /// What to do about it.
     pub help: Option<String>,
+    /// Other text in the file would make it right.
+    pub can_be_blessed: bool,
 }
 
 impl Mistake {
     /// A mistake that its title explains.
     #[must_use]
     pub fn new(span: Span, title: impl Into<String>) -> Mistake {
-        Mistake { span, title: title.into(), label: String::new(), notes: Vec::new(), help: None }
+        Mistake { span, title: title.into(), label: String::new(), notes: Vec::new(), help: None, can_be_blessed: false }
     }
 
     /// With words beside the caret.
@@ -48,6 +50,12 @@ impl Mistake {
                 if all.is_empty() { self } else { self.help(format!("there are {}", all.join(", "))) }
             }
         }
+    }
+
+    /// As text, as something that need not be wrong.
+    #[must_use]
+    pub fn render_as_warning(&self, source: &Source) -> String {
+        self.render(source).replacen("error:", "warning:", 1)
     }
 
     /// As text, without colours, so that it is the same on a terminal, in CI and in a snapshot.

@@ -9,6 +9,7 @@
 //! [`transcript`] and [`snapshot`] keep what everyone saw; [`suite`] and [`report`] do it for many.
 
 pub mod barrier;
+pub mod bless;
 pub mod cast;
 pub mod check;
 pub mod connection;
@@ -17,6 +18,7 @@ pub mod export;
 pub mod format;
 pub mod holes;
 pub mod link;
+pub mod lint;
 pub mod log;
 pub mod model;
 pub mod pattern;

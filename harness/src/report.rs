@@ -7,6 +7,7 @@ use crate::diagnostic;
 use crate::play::{End, Played, Timing};
 use crate::scenario::Scenario;
 use crate::source::Source;
+use crate::transcript::Transcript;
 
 /// How many rows of the transcript a failure shows: enough to see what led to it.
 const ROWS: usize = 24;
@@ -57,7 +58,27 @@ fn circumstances(source: &Source, played: &Played) -> String {
         let _ = writeln!(out, "data:   {}", data.display());
     }
     let _ = writeln!(out, "rerun:  chinwag-harness run {} --seed {} --keep-data", source.name, played.seed);
+    if let End::Failed(mistakes) = &played.end
+        && let Some(first) = mistakes.iter().find(|mistake| mistake.can_be_blessed)
+    {
+        let part = source.part(first.span.start);
+        let (line, _) = source.position(first.span.start);
+        let line = if part.by.is_none() { format!(":{line}") } else { String::new() };
+        let _ = writeln!(out, "bless:  chinwag-harness bless {}{line}", source.name);
+    }
     out
+}
+
+/// Where two runs of one scenario first differ in what everyone saw.
+#[must_use]
+pub fn first_difference(one: &Transcript, other: &Transcript) -> String {
+    let (one, other) = (one.render(None), other.render(None));
+    let at = one.lines().zip(other.lines()).take_while(|(one, other)| one == other).count();
+    let line = |text: &str| text.lines().nth(at).map_or_else(|| "(nothing more)".to_owned(), str::to_owned);
+    if line(&one) == line(&other) {
+        return "everyone saw the same in both".to_owned();
+    }
+    format!("first difference in what everyone saw:\n  failed: {}\n  passed: {}", line(&one), line(&other))
 }
 
 /// A length of real time for people: `13.9ms`, `1.2s`.

@@ -92,6 +92,11 @@ impl Source {
         }
     }
 
+    /// The file itself and all that it includes.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        std::iter::once(0).chain(self.included.iter().map(|included| included.bytes.start)).map(|start| self.part(start))
+    }
+
     /// The line of a byte in its file and its place in that line in characters, both counted from 1.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {

@@ -88,7 +88,7 @@ fn notice(fault: &'static str, places: &[&str], folder: &Path, noticed: &Noticed
         match tried.verdict {
             Verdict::Passed | Verdict::Skipped => played += 1,
             Verdict::NotStarted => return Err(Failed::from(tried.text)),
-            Verdict::Failed => {
+            Verdict::Failed | Verdict::Flaky => {
                 // The line below the headline says what is wrong.
                 let why = tried.text.lines().nth(1).unwrap_or_default().trim_start_matches("error: ").to_owned();
                 let by = format!("{}: {why}", file.strip_prefix(folder).unwrap_or(&file).display());

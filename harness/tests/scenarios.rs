@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chinwag_harness::play::Options;
 use chinwag_harness::server::Launch;
 use chinwag_harness::suite::{self, Verdict};
-use chinwag_harness::{serve_if_asked, snapshot};
+use chinwag_harness::{lint, serve_if_asked, snapshot};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// The tag of scenarios that are run only when asked for (`--ignored`).
@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         let folder = folder.clone();
         Trial::test("no-orphaned-snapshots", move || no_orphans(&folder))
     }];
+    let linted = folder.clone();
+    trials.push(Trial::test("nothing-to-lint", move || nothing_to_lint(&linted)));
     let files = suite::find(&folder, "ron").expect("the scenarios stand beside the harness");
     for file in files {
         let name = file.strip_prefix(&folder).unwrap_or(&file).with_extension("").display().to_string();
@@ -34,12 +36,26 @@ fn main() -> ExitCode {
             match tried.verdict {
                 Verdict::Passed => Ok(Completion::Completed),
                 Verdict::Skipped => Ok(Completion::ignored_with(tried.text)),
-                Verdict::Failed | Verdict::NotStarted => Err(Failed::from(tried.text)),
+                Verdict::Flaky | Verdict::Failed | Verdict::NotStarted => Err(Failed::from(tried.text)),
             }
         });
         trials.push(trial.with_ignored_flag(slow));
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// What `chinwag-harness lint` says of them; what they are written like is a test of the formatter.
+fn nothing_to_lint(folder: &Path) -> Result<(), Failed> {
+    // A scenario that cannot be read is told by its own test.
+    let loaded = suite::find(folder, "ron")?
+        .into_iter()
+        .filter_map(|path| suite::load(&path).ok().map(|(source, scenario)| (path, source, scenario)));
+    let loaded: Vec<_> = loaded.collect();
+    let mut warnings = lint::all(&[folder.to_owned()], &loaded)?;
+    for (_, source, scenario) in &loaded {
+        warnings.extend(lint::one(source, scenario).iter().map(|mistake| mistake.render_as_warning(source)));
+    }
+    if warnings.is_empty() { Ok(()) } else { Err(Failed::from(warnings.join("\n\n"))) }
 }
 
 fn no_orphans(folder: &Path) -> Result<(), Failed> {

@@ -1,8 +1,13 @@
 //! The subcommands, one file each, and what they have in common.
 
+pub(crate) mod bless;
 pub(crate) mod check;
+pub(crate) mod fmt;
+pub(crate) mod lint;
 pub(crate) mod model;
 pub(crate) mod reports;
+pub(crate) mod review;
+pub(crate) mod run;
 pub(crate) mod shrink;
 pub(crate) mod stress;
 

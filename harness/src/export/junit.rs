@@ -15,7 +15,7 @@ pub fn render(cases: &[Case<'_>], took: Duration) -> String {
     let figures = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
         cases.len(),
-        count(&|case| case.tried.verdict == Verdict::Failed),
+        count(&|case| matches!(case.tried.verdict, Verdict::Failed | Verdict::Flaky)),
         count(&|case| case.tried.verdict == Verdict::NotStarted),
         count(&|case| case.tried.verdict == Verdict::Skipped),
         took.as_secs_f64()
@@ -49,8 +49,8 @@ pub fn render(cases: &[Case<'_>], took: Duration) -> String {
             Verdict::Skipped => {
                 let _ = writeln!(out, "<skipped message=\"{}\"/>", attribute(&case.tried.text));
             }
-            Verdict::Failed | Verdict::NotStarted => {
-                let kind = if case.tried.verdict == Verdict::Failed { "failure" } else { "error" };
+            Verdict::Flaky | Verdict::Failed | Verdict::NotStarted => {
+                let kind = if case.tried.verdict == Verdict::NotStarted { "error" } else { "failure" };
                 let text = escaped(&case.tried.text);
                 let _ = writeln!(out, "<{kind} message=\"{}\" type=\"{}\">{text}</{kind}>", attribute(first), case.word());
             }

@@ -41,6 +41,7 @@ impl<'a> Case<'a> {
         match self.tried.verdict {
             Verdict::Passed => "passed",
             Verdict::Skipped => "skipped",
+            Verdict::Flaky => "flaky",
             Verdict::Failed => "failed",
             Verdict::NotStarted => "not-started",
         }
@@ -49,7 +50,7 @@ impl<'a> Case<'a> {
     /// Whether it counts as one.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self.tried.verdict, Verdict::Failed | Verdict::NotStarted)
+        self.tried.verdict > Verdict::Skipped
     }
 
     /// How it was played, if it was.

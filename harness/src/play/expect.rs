@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::{Player, Rewrite, Stop};
 use crate::connection::Heard;
 use crate::diagnostic::Mistake;
-use crate::holes;
+use crate::holes::{self, Filling};
 use crate::log::LogLine;
 use crate::pattern::{self, Mismatch};
-use crate::scenario::{Capture, Length, Name, OneOrMany, Pat, Spanned, Step};
+use crate::scenario::{Capture, Length, Name, OneOrMany, Op, Pat, Spanned, Step};
 use crate::source::Span;
 use crate::transcript::{Transcript, said};
 
@@ -49,13 +49,13 @@ impl Player<'_> {
         let connection = self.cast.get_mut(&user.value)?;
         let heard: Vec<Heard> = connection.unread.drain(..).collect();
         let mismatch = pattern::all(pats, &heard, &self.filling).err()?;
-        if self.through_all {
-            self.rewrites.push(rewrite(&mismatch, pats, span, &heard, &self.transcript));
+        if self.through_all && !pats.is_empty() {
+            self.rewrites.extend(rewrites(pats, span, &heard, &self.filling, &self.transcript));
             return None;
         }
         let (who, step) = (&user.value, &self.label);
         let unexpected = || format!("`{who}` did not see what step {step} expects");
-        Some(match mismatch {
+        let mut wrong = match mismatch {
             Mismatch::Other { span, expected, exact, at } => {
                 let actual = said(&heard[at]);
                 let mut mistake = Mistake::new(span, unexpected()).label(format!("`{who}` expects this"));
@@ -82,7 +82,10 @@ impl Player<'_> {
                 mistake.notes.extend(self.cause(who, &heard[at]));
                 mistake.label("nothing else is expected")
             }
-        })
+        };
+        // Where nobody names what is expected (`Hush`), nothing can be put in its place.
+        wrong.can_be_blessed = !pats.is_empty();
+        Some(wrong)
     }
 
     /// What the holes of an expectation stand for.
@@ -305,26 +308,25 @@ fn visible(text: &str) -> String {
     shown
 }
 
-/// What would make the expectation true.
-fn rewrite(mismatch: &Mismatch, pats: &[Spanned<Pat>], span: &Span, heard: &[Heard], transcript: &Transcript) -> Rewrite {
+/// What would make the expectation true: only the texts that differ, where each thing received has an expectation of its
+/// own; else all of it anew.
+fn rewrites(pats: &[Spanned<Pat>], span: &Span, heard: &[Heard], filling: &Filling, transcript: &Transcript) -> Vec<Rewrite> {
     let literal = |heard: &Heard| match heard {
         Heard::Closed => "Closed".to_owned(),
-        heard => quoted(&transcript.with_holes(&said(heard))),
+        heard => quoted(&transcript.with_holes(&holes::escaped(&said(heard)))),
     };
-    match mismatch {
-        Mismatch::Other { span, exact: true, at, .. } => Rewrite { span: span.clone(), text: literal(&heard[*at]) },
-        _ => {
-            let all: Vec<String> = heard.iter().map(literal).collect();
-            // A `Hush` names a user, and nothing else can stand there.
-            let text = match all.as_slice() {
-                [] => "Nothing".to_owned(),
-                [one] => one.clone(),
-                all => format!("[{}]", all.join(", ")),
-            };
-            debug_assert!(pats.is_empty() || span.start <= pats[0].span.start);
-            Rewrite { span: span.clone(), text }
-        }
+    let each_its_own = pats.iter().all(|pat| !matches!(pat.value, Pat::Op(Op::Nothing | Op::AnyOrder(_) | Op::AtLeast(..))));
+    if each_its_own && pats.len() == heard.len() {
+        let differing = pats.iter().zip(heard).filter(|(pat, heard)| !pattern::fits(&pat.value, heard, filling));
+        return differing.map(|(pat, heard)| Rewrite { span: pat.span.clone(), text: literal(heard) }).collect();
     }
+    let all: Vec<String> = heard.iter().map(literal).collect();
+    let text = match all.as_slice() {
+        [] => "Nothing".to_owned(),
+        [one] => one.clone(),
+        all => format!("[{}]", all.join(", ")),
+    };
+    vec![Rewrite { span: span.clone(), text }]
 }
 
 /// A text as RON: raw where that reads better.

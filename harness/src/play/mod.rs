@@ -170,7 +170,7 @@ async fn played(scenario: &Scenario, options: &Options, through_all: bool) -> Pl
     player.barrier.spent = Duration::ZERO;
     let steps = Instant::now();
     if through.is_ok() {
-        through = player.switch_faults(&scenario.faults).await;
+        through = player.switch_faults(&[options.launch.faults.as_slice(), &scenario.faults].concat()).await;
     }
     if through.is_ok() {
         through = player.steps().await;

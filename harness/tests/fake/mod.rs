@@ -284,7 +284,17 @@ fn command(typed: &str, me: &mut Option<String>, number: u64, outbox: &Arc<Mutex
             world.keep();
             vec![Event::Sent { seq, at, to, kept, missed: false, again: false }]
         }
+        // Wrong the first time that it is asked, whichever server is asked.
+        "flip" if std::path::Path::new(rest).exists() => vec![Event::Done],
+        "flip" => {
+            std::fs::write(rest, "").unwrap();
+            refuse(code::BUSY, "not the first time".to_owned())
+        }
         "token" => vec![Event::Token { token: "tok-1".into(), expires: Millis(world.now) }],
+        "seeded" => vec![Event::Token {
+            token: format!("tok-{}-of-this-seed", after(&std::env::args().collect::<Vec<_>>(), "--seed")),
+            expires: Millis(world.now),
+        }],
         _ => refuse(code::UNKNOWN_COMMAND, format!("there is no command `{name}`")),
     }
 }
