@@ -70,7 +70,11 @@ impl Names {
             NameOf::Nickname(_) | NameOf::Room => "choose another name",
         };
         let is_somebody_elses = |holder: &Holder| !matches!(of, NameOf::Nickname(user) if holder.user() == Some(user));
-        if self.holder(&name).is_some_and(|holder| is_somebody_elses(&holder)) {
+        let holder = self.holder(&name).filter(is_somebody_elses);
+        if matches!((holder, of), (Some(Holder::User(id)), NameOf::Account | NameOf::Guest) if id.is_guest()) {
+            return Err(Refusal::new(code::NAME_IN_USE, format!("a guest is called `{name}` at the moment")).hint("choose another name"));
+        }
+        if holder.is_some() {
             return Err(Refusal::new(code::NAME_TAKEN, format!("the name `{name}` is taken")).hint(hint));
         }
         for look in naming::skeletons(&name) {
@@ -133,7 +137,8 @@ mod tests {
             assert_eq!(code_of(names.check_free("Coco", of)), code::NAME_TAKEN);
             assert_eq!(code_of(names.check_free("ｃｏｃｏ", of)), code::NAME_TAKEN);
             assert_eq!(code_of(names.check_free("сосо", of)), code::LOOK_ALIKE);
-            assert_eq!(code_of(names.check_free("жанна", of)), code::NAME_TAKEN);
+            let of_a_guest = if matches!(of, NameOf::Account | NameOf::Guest) { code::NAME_IN_USE } else { code::NAME_TAKEN };
+            assert_eq!(code_of(names.check_free("жанна", of)), of_a_guest);
             assert_eq!(code_of(names.check_free("bob", of)), code::LOOK_ALIKE);
             assert_eq!(code_of(names.check_free("аӏӏ", of)), code::RESERVED_NAME, "all, in Cyrillic");
             assert_eq!(code_of(names.check_free("ＡＬＬ", of)), code::RESERVED_NAME);

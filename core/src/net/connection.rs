@@ -597,8 +597,8 @@ async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
         asked_to.unwrap_or(Ending { how: Departure::Disconnected, patience: Duration::ZERO, last_word: None });
     // Nobody else ends it from here on.
     *connection.ending.borrow_mut() = Some(Ending { how, patience, last_word: None });
-    if let Some(other) = connection.seat().and_then(Seat::joined) {
-        shard.end_too(other, how, patience);
+    if let Some(seat) = connection.seat() {
+        shard.end_both(seat, how, patience).await;
     }
     if let Some(last_word) = last_word {
         shard.server.sequencer.last_word(connection.id, last_word);
@@ -619,6 +619,9 @@ async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
     connection.write(&[]);
     // Others hear of it before the one who left sees the connection close.
     shard.round_trip().await;
+    if let Some(seat) = connection.seat() {
+        seat.has_left();
+    }
     let _ = connection.stream.get_ref().shutdown(Shutdown::Write);
     shard.forget(connection);
     if connection.waiting() > 0 {

@@ -736,13 +736,6 @@ impl Shard {
         self.deeds.set(self.deeds.get() + 1);
     }
 
-    /// Ends the connection `id` too, because it is of the same session as one that ends in this way.
-    pub(super) fn end_too(&self, id: SessionId, how: Departure, patience: Duration) {
-        if let Some(connection) = self.connection(id) {
-            connection.end(how, patience, None);
-        }
-    }
-
     /// Writes what the turn has brought, to each socket once.
     fn flush(self: &Rc<Shard>) {
         let runs = std::mem::take(&mut *self.runs.borrow_mut());

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use chinwag_wire::Event;
 use chinwag_wire::dialect::wire::{Effect, Effects, Order, Peer, Protocol, Wire};
@@ -55,6 +56,8 @@ pub(super) struct Seat {
     joined: Cell<Option<SessionId>>,
     /// It has no session of its own.
     is_part: Cell<bool>,
+    /// Who waits for its session to have ended: closed then.
+    left: RefCell<Vec<async_channel::Sender<()>>>,
 }
 
 impl Seat {
@@ -66,6 +69,7 @@ impl Seat {
             roused: Cell::new(false),
             joined: Cell::new(None),
             is_part: Cell::new(false),
+            left: RefCell::default(),
         }
     }
 
@@ -78,8 +82,20 @@ impl Seat {
     }
 
     /// The other connection of the same session.
-    pub(super) fn joined(&self) -> Option<SessionId> {
+    fn joined(&self) -> Option<SessionId> {
         self.joined.get()
+    }
+
+    /// Its session has ended.
+    pub(super) fn has_left(&self) {
+        self.left.take();
+    }
+
+    /// Waits until the session of this connection has ended.
+    async fn left(&self) {
+        let (waiter, left) = async_channel::bounded::<()>(1);
+        self.left.borrow_mut().push(waiter);
+        let _ = left.recv().await;
     }
 
     /// Whether its task has something to do besides reading. Asked once, it is answered once.
@@ -157,6 +173,18 @@ impl Shard {
                     connection.end(Departure::Disconnected, PATIENCE, None);
                 }
             }
+        }
+    }
+
+    /// One of two connections ends in this way: so does the other. The one that has no session waits for the end of it,
+    /// so that whoever sees it close finds the name free.
+    pub(super) async fn end_both(&self, seat: &Seat, how: Departure, patience: Duration) {
+        let Some(other) = seat.joined().and_then(|id| self.connection(id)) else { return };
+        other.end(how, patience, None);
+        if seat.is_part()
+            && let Some(session) = other.seat()
+        {
+            session.left().await;
         }
     }
 

@@ -131,7 +131,9 @@ codes! {
     LOOK_ALIKE = "look-alike";
     /// You may not say anything in this room for now.
     MUTED = "muted";
-    /// Somebody has this name already: an account, or a guest who is here.
+    /// A guest who is here has this name.
+    NAME_IN_USE = "name-in-use";
+    /// An account has this name.
     NAME_TAKEN = "name-taken";
     /// There is no room to say it in.
     NO_ROOM = "no-room";

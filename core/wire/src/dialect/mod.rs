@@ -4,6 +4,7 @@
 //! own (see [`wire`]).
 
 pub mod json;
+pub mod s1;
 pub mod s4;
 pub mod text;
 pub mod wire;
@@ -80,7 +81,7 @@ impl From<Refusal> for Refused {
 pub static ALL: [&dyn Dialect; 2] = [&text::Text, &json::Json];
 
 /// Every wire that an address can be opened for.
-pub static WIRES: [&dyn wire::Wire; 1] = [&s4::S4];
+pub static WIRES: [&dyn wire::Wire; 2] = [&s1::S1, &s4::S4];
 
 /// The wire called `name`.
 #[must_use]

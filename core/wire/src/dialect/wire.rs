@@ -188,8 +188,8 @@ pub fn choice<'a>(setup: &Setup, option: &str, words: &[&'a str]) -> Result<Opti
 /// A sentence that names the option.
 pub fn check_options(wire: &dyn Wire, setup: &Setup) -> Result<(), String> {
     let known = |option: &str| {
-        let (family, _) = option.split_once('.').map_or((option, None), |(family, rest)| (family, Some(rest)));
-        wire.options().iter().any(|(name, _)| *name == option || name.strip_suffix(".NAME") == Some(family))
+        let family = option.split_once('.').map(|(family, _)| family);
+        wire.options().iter().any(|(name, _)| *name == option || (family.is_some() && name.strip_suffix(".NAME") == family))
     };
     match setup.options.keys().find(|option| !known(option)) {
         None => Ok(()),

@@ -15,6 +15,7 @@ use self::frame::{Frames, Next};
 use super::text;
 use super::wire::{Effect, Effects, Peer, Protocol, Setup, Wire, check_options};
 use crate::event::{Addressee, Arrival, Event, Said};
+use crate::name::folded;
 use crate::refusal::Refusal;
 use crate::time::Millis;
 
@@ -273,11 +274,11 @@ impl Talker {
             return Err(form());
         };
         let Some(mine) = &self.name else { return Err("sign in with USERNAME first".to_owned()) };
-        if !from.eq_ignore_ascii_case(mine) {
+        if folded(from) != folded(mine) {
             return Err(format!("SRC is {mine} on this connection"));
         }
         let to_all = to.eq_ignore_ascii_case(ALL);
-        if to.eq_ignore_ascii_case(mine) && text.starts_with('/') {
+        if folded(to) == folded(mine) && text.starts_with('/') {
             self.asked.push_back(Asked::Command);
             out.order(peer, text.as_str(), None);
         } else if to_all {
@@ -330,7 +331,7 @@ impl Talker {
         }
         if let Some(name) = &self.name {
             greeting.online.push(name.clone());
-            greeting.online.sort_by_key(|name| crate::name::folded(name));
+            greeting.online.sort_by_key(|name| folded(name));
             self.greeting = Some(Box::new(greeting));
         }
     }
