@@ -65,6 +65,7 @@ pub mod whisper;
 pub mod whoami;
 pub mod whoelse;
 pub mod whoelsesince;
+pub mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -116,6 +117,7 @@ pub fn stock() -> Registry {
         .with(blocked::Blocked)
         .with(whoami::Whoami)
         .with(history::History)
+        .with(why::Why)
         .with(operators::Operators)
         .with(operator::Operator)
         .with(disconnect::Disconnect)

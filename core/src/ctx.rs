@@ -6,13 +6,15 @@ use std::sync::Arc;
 use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::name::folded;
-use chinwag_wire::{Card, Event, Fact, Millis, Refusal, code};
+use chinwag_wire::{Card, Event, Fact, Millis, Refusal, Said, code};
 use sha2::{Digest, Sha256};
 
+use crate::arg::MyMessage;
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
 use crate::hall::{
-    Act, CONSOLE_NAME, Departure, Intent, InviteCode, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash, UserId,
+    Act, CONSOLE_NAME, Departure, Intent, InviteCode, Kept, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash, UserId,
+    Whereabouts,
 };
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
@@ -291,6 +293,28 @@ impl Ctx {
             return Err(Refusal::new(code::WEAK_PASSWORD, text).hint("choose a shorter one"));
         }
         self.server.passwords.hash(password.to_owned()).await
+    }
+
+    /// What has become of a message of whoever typed the line.
+    ///
+    /// # Errors
+    /// `no-such-message`; `guests` for guests, whose numbers are used again; `store-failing`.
+    pub async fn whereabouts(&self, which: MyMessage) -> Result<(Said, Whereabouts), Refusal> {
+        let user = self.user()?;
+        if user.is_guest() {
+            return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
+        }
+        let page = self.server.library.read(Question::Mine { user, which }).await?;
+        let (Some(said), Some((audience, hidden_from))) = (page.said.into_iter().next(), page.audience) else {
+            let text = match which {
+                MyMessage::Back(_) => "you have not said that many messages".to_owned(),
+                MyMessage::Number(seq) => format!("number {seq} is no message of yours"),
+            };
+            return Err(Refusal::new(code::NO_SUCH_MESSAGE, text).hint("`history` shows what you said"));
+        };
+        let kept = Kept { seq: said.seq, at: said.at, audience, hidden_from: &hidden_from };
+        let whereabouts = self.view(|view| view.hall().whereabouts(user, kept));
+        Ok((said, whereabouts))
     }
 
     /// The clock.

@@ -272,6 +272,8 @@ pub enum Departure {
     TimedOut,
     /// The connection ended, or the server ended it.
     Disconnected,
+    /// The server ended it because it did not read what it was sent.
+    TooSlow,
     /// The server ends: nobody is told that the others leave, who are all told the same.
     Shutdown,
 }

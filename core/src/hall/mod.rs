@@ -11,6 +11,7 @@ mod operators;
 pub mod rooms;
 mod sessions;
 mod speech;
+mod whereabouts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
@@ -29,6 +30,7 @@ pub use operators::{BANS_MAX, Ban, Banned, CONSOLE_NAME, INVITES_MAX, Invite, In
 pub(crate) use operators::{bad_invite, not_for_console, not_permitted};
 pub use rooms::{MemberRow, Room, RoomBan, RoomChange, RoomId, RoomRow};
 pub(crate) use sessions::{bad_token, locked_out};
+pub use whereabouts::{Kept, Whereabouts};
 
 /// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a few
 /// kilobytes of each user who sends keys.
@@ -141,6 +143,8 @@ pub struct User {
     pub operator: bool,
     /// When the last session ended.
     pub last_seen: Option<Millis>,
+    /// When a session last ended because it did not read what it was sent; not known from before the server started.
+    pub cut_off: Option<Millis>,
     /// Logged in at some time since the server started.
     pub seen_this_run: bool,
     /// The order's head at registration: what was said before was not for this user.
@@ -168,6 +172,8 @@ pub struct Session {
     pub since: Millis,
     /// The token that belongs to it: given out on it, or logged in with.
     pub token: Option<TokenHash>,
+    /// The order's head when it began: what has a greater number was said in its presence.
+    pub entered: u64,
     /// Whether it tells what it has seen; else what is written to it counts as seen.
     pub acknowledges: bool,
     /// Where it comes from.
@@ -481,6 +487,7 @@ impl User {
             blocked_by: HashSet::new(),
             operator: false,
             last_seen: None,
+            cut_off: None,
             seen_this_run: false,
             joined: 0,
             cursor: 0,

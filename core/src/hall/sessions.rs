@@ -98,7 +98,7 @@ impl Hall {
         let first = user.sessions.is_empty();
         user.sessions.push(origin);
         self.online.insert(id);
-        self.sessions.insert(origin, Session { user: id, since: now, token, acknowledges, address });
+        self.sessions.insert(origin, Session { user: id, since: now, token, entered: head, acknowledges, address });
         self.rooms_at_login(now, id, origin, first, &mut applied);
         applied
     }
@@ -131,6 +131,9 @@ impl Hall {
             return Ok(applied);
         }
         user.last_seen = Some(now);
+        if how == Departure::TooSlow {
+            user.cut_off = Some(now);
+        }
         if how != Departure::Shutdown {
             let what = if how == Departure::TimedOut { Arrival::TimedOut } else { Arrival::LoggedOut };
             let event = Event::Presence { name: user.name.to_string(), what, at: now };

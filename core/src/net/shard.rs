@@ -784,7 +784,7 @@ impl Shard {
         if connection.waiting() > self.outbox_bytes && !connection.is_ending() {
             tracing::info!(session = connection.id.number(), address = %connection.address, bytes = connection.waiting(), "cut off: it does not read what it is sent");
             let refusal = Refusal::new(code::TOO_SLOW, "you do not read what you are sent").hint("log in again: nothing is lost");
-            connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
+            connection.end(Departure::TooSlow, PATIENCE, Some(Event::Closing(refusal)));
         }
         connection.write_when_possible(self);
     }

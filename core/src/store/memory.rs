@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chinwag_wire::Said;
 
 use super::{DeedLine, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
+use crate::arg::MyMessage;
 use crate::hall::{RoomId, Row, SaidRow, UserId};
 
 /// Everything said, in order, and every deed. Clones share it.
@@ -92,7 +93,7 @@ impl Reader for Memory {
                 let said: Vec<Said> = owed.by_ref().take(PAGE_MAX).filter_map(said).map(|said| Said { offline: true, ..said }).collect();
                 let more = owed.next().is_some();
                 let through = if more { said.last().map_or(after, |last| last.seq) } else { kept.head };
-                Page { said, through, more }
+                Page { said, through, more, ..Page::default() }
             }
             Question::Past { user, after, before, of, count } => {
                 let in_time = |row: &SaidRow| row.spoken.seq() > Some(after);
@@ -114,7 +115,20 @@ impl Reader for Memory {
                     .filter(|row| row.from == user || !row.hidden_from.contains(&user));
                 let mut said: Vec<Said> = past.by_ref().take(count.min(PAGE_MAX)).filter_map(said).collect();
                 said.reverse();
-                Page { said, through: kept.head, more: past.next().is_some() }
+                Page { said, through: kept.head, more: past.next().is_some(), ..Page::default() }
+            }
+            Question::Mine { user, which } => {
+                let mut mine = kept.said.iter().rev().filter(|row| row.from == user);
+                let row = match which {
+                    MyMessage::Back(back) => mine.nth(back.saturating_sub(1)),
+                    MyMessage::Number(seq) => mine.find(|row| row.spoken.seq() == Some(seq)),
+                };
+                Page {
+                    said: row.and_then(said).into_iter().collect(),
+                    through: kept.head,
+                    audience: row.map(|row| (row.audience, row.hidden_from.clone())),
+                    ..Page::default()
+                }
             }
         })
     }

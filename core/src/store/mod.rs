@@ -10,6 +10,7 @@ use std::fmt;
 
 use chinwag_wire::{Millis, Said};
 
+use crate::arg::MyMessage;
 use crate::hall::{RoomId, Row, UserId};
 
 /// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
@@ -78,6 +79,13 @@ pub enum Question {
         /// At most so many; at most [`PAGE_MAX`].
         count: usize,
     },
+    /// One message that `user` said.
+    Mine {
+        /// Who asks.
+        user: UserId,
+        /// Which one.
+        which: MyMessage,
+    },
 }
 
 /// A part of what somebody said or was entitled to.
@@ -102,6 +110,8 @@ pub struct Page {
     pub through: u64,
     /// Whether the page ends before the answer does.
     pub more: bool,
+    /// For [`Question::Mine`]: whom it was for, and of those, whom it was hidden from.
+    pub audience: Option<(UserId, Vec<UserId>)>,
 }
 
 /// The store failed, and how.

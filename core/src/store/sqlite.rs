@@ -16,6 +16,7 @@ use chinwag_wire::{Addressee, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
 use super::{DeedLine, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
+use crate::arg::MyMessage;
 use crate::fault::Fault;
 use crate::hall::rooms::LoadedRooms;
 use crate::hall::{
@@ -691,6 +692,7 @@ impl Reader for SqliteReader {
         match *question {
             Question::Owed { user, after } => owed(&transaction, head, user, after),
             Question::Past { user, after, before, of, count } => past(&transaction, head, user, after, before, of, count.min(PAGE_MAX)),
+            Question::Mine { user, which } => mine(&transaction, head, user, which),
         }
     }
 }
@@ -883,6 +885,31 @@ fn belonged(
 /// How many stays in rooms are looked through for one page: each is two runs that are held open at a time. The newest
 /// ones; who has come and gone more often asks for the room, or for what was said before.
 const SPANS_MAX: usize = 200;
+
+fn mine(transaction: &Transaction<'_>, head: u64, user: UserId, which: MyMessage) -> Result<Page, StoreError> {
+    let (sql, which) = match which {
+        // Two runs, merged from the end: along the index, and along what the index does not have yet.
+        MyMessage::Back(back) => (
+            format!(
+                "SELECT {SAID} FROM said_by AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE i.sender = ?1
+                 UNION ALL
+                 SELECT {SAID} FROM said AS s WHERE s.seq > ({INDEXED}) AND s.sender = ?1
+                 ORDER BY 1 DESC LIMIT 1 OFFSET ?2"
+            ),
+            number(back.min(PAGE_MAX).saturating_sub(1) as u64),
+        ),
+        MyMessage::Number(seq) => (format!("SELECT {SAID} FROM said AS s WHERE s.sender = ?1 AND s.seq = ?2"), number(seq)),
+    };
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![user.0, which])?;
+    let mut page = Page { through: head, ..Page::default() };
+    if let Some(row) = rows.next()? {
+        let (said, _, hidden) = said(row)?;
+        page.said.push(said);
+        page.audience = Some((UserId(row.get(3)?), hidden.into_iter().map(UserId).collect()));
+    }
+    Ok(page)
+}
 
 /// A message, its sender, and whom it is hidden from.
 fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::Error> {

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
 use super::{PastOf, Question, Reader, Writer};
+use crate::arg::MyMessage;
 use crate::hall::{MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
 use crate::spoken::Spoken;
 
@@ -133,7 +134,8 @@ proptest! {
             let parts = (1..5).filter(|with| *with != user.0).map(|with| PastOf::With(UserId(with)));
             let parts = parts.chain([PastOf::All, PastOf::Room(RoomId(1)), PastOf::Room(RoomId(2)), PastOf::RoomSince(RoomId(1), 5)]);
             let questions = parts.map(|of| Question::Past { user, after, before, of, count });
-            for question in questions.chain([Question::Owed { user, after }]) {
+            let mine = (1..=30).map(MyMessage::Back).chain((0..60).map(MyMessage::Number)).map(|which| Question::Mine { user, which });
+            for question in questions.chain(mine).chain([Question::Owed { user, after }]) {
                 prop_assert_eq!(sqlite.read(&question).unwrap(), memory.read(&question).unwrap(), "{:?}", question);
             }
         }
