@@ -82,6 +82,8 @@ faults! {
     StoreFull = "store-full",
     /// Of two messages to one user that wait, the later one overtakes.
     SwapMessages = "swap-messages",
+    /// Of two messages of different senders to one user that wait, the later one overtakes.
+    SwapSenders = "swap-senders",
     /// The longest text is one byte shorter.
     TextTooShort = "text-too-short",
     /// Tokens are good for ever.

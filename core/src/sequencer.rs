@@ -505,7 +505,9 @@ impl State {
                 Reach::Sessions(sessions) => {
                     for session in sessions {
                         let outputs = &mut self.outputs[session.shard()];
-                        let behind = if Fault::SwapMessages.is_on() { outputs.len().saturating_sub(1) } else { outputs.len() };
+                        let other = |last: &Output| matches!(last, Output::See { spoken: last, .. } if last.said().map(|said| &said.from) != spoken.said().map(|said| &said.from));
+                        let swapped = Fault::SwapMessages.is_on() || (Fault::SwapSenders.is_on() && outputs.last().is_some_and(other));
+                        let behind = if swapped { outputs.len().saturating_sub(1) } else { outputs.len() };
                         outputs.insert(behind, Output::See { session, spoken: Arc::clone(&spoken) });
                     }
                 }

@@ -31,6 +31,7 @@ pub mod server;
 pub mod shrink;
 pub mod snapshot;
 pub mod source;
+pub mod storm;
 pub mod stress;
 pub mod suite;
 pub mod transcript;

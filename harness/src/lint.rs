@@ -111,7 +111,14 @@ impl Walk<'_> {
         }
         self.looks |= matches!(
             step.value,
-            Step::See(_) | Step::Hush(_) | Step::File { .. } | Step::Log { .. } | Step::Metric { .. } | Step::Digest | Step::Until { .. }
+            Step::See(_)
+                | Step::Hush(_)
+                | Step::File { .. }
+                | Step::Log { .. }
+                | Step::Metric { .. }
+                | Step::Digest
+                | Step::Until { .. }
+                | Step::Storm { .. }
         );
         if let Some(steps) = inner(&step.value) {
             self.steps(steps);
@@ -182,6 +189,7 @@ fn users(step: &Step) -> Vec<&str> {
         Step::Connect(names) | Step::Telnet(names) | Step::Hush(names) | Step::Drop(names) | Step::HalfOpen(names) => {
             names.0.iter().map(|name| name.value.as_str()).collect()
         }
+        Step::Storm { users, .. } => users.0.iter().map(|name| name.value.as_str()).collect(),
         Step::Pause(names) | Step::Resume(names) | Step::Partition(names) => names.0.iter().map(|name| name.value.as_str()).collect(),
         _ => Vec::new(),
     }

@@ -42,6 +42,7 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("skip-commit", &["server", "dm"]),
     ("split-letters", &["input"]),
     ("swap-messages", &["dm", "broadcast"]),
+    ("swap-senders", &["storm"]),
     ("text-too-short", &["dm"]),
     ("token-for-ever", &["sessions"]),
 ];

@@ -2,6 +2,7 @@
 
 mod expect;
 mod speak;
+mod storm;
 mod world;
 
 use std::path::PathBuf;
@@ -350,6 +351,7 @@ impl<'s> Player<'s> {
             Step::Send(_) | Step::SendKeyed(_) | Step::Raw(_) => self.send(step, true).await,
             Step::All(steps) => self.send_all(steps).await,
             Step::Unsynced(steps) => self.send_unsynced(steps).await,
+            Step::Storm { users, lines, blocks } => self.storm(users, *lines, *blocks, &step.span).await,
             Step::See(_) | Step::Hush(_) | Step::File { .. } | Step::Log { .. } | Step::Metric { .. } | Step::Digest | Step::Check(_) => {
                 let mistakes = self.expect(step).await?;
                 if mistakes.is_empty() { Ok(()) } else { Err(Stop::Failed(mistakes)) }

@@ -20,6 +20,9 @@ const REPEAT_MAX: u32 = 100_000;
 /// How late a connection may be made at most, in real time: more belongs to virtual time.
 const DELAY_MAX: Duration = Duration::from_millis(250);
 
+/// How many lines a `Storm` may have: looking through it takes the square of them.
+const STORM_MAX: u32 = 20_000;
+
 /// How long an `Until` may wait at most, in real time.
 const WITHIN_MAX: Duration = Duration::from_secs(10);
 
@@ -257,6 +260,25 @@ impl Walk {
                 _ => self.wrong(Mistake::new(span.clone(), "it waits for one thing").help("give either `metric` or `log`")),
             },
             Step::Fault(name) => self.text(&name.value, &name.span),
+            Step::Storm { users, lines, blocks } => self.storm(users, *lines, *blocks, span),
+        }
+    }
+
+    fn storm(&mut self, users: &Items<String>, lines: u32, blocks: u32, span: &Span) {
+        for (at, user) in users.0.iter().enumerate() {
+            if self.connected(user) == Some(State::Text) {
+                self.wrong(Mistake::new(user.span.clone(), "the text dialect does not say what is answered"));
+            }
+            if !self.accounts.contains(&user.value) {
+                self.wrong(Mistake::new(user.span.clone(), format!("`{}` has no account of its own", user.value)));
+            }
+            if users.0[..at].iter().any(|other| other.value == user.value) {
+                self.wrong(Mistake::new(user.span.clone(), format!("`{}` is named twice", user.value)));
+            }
+        }
+        if users.0.len() < 2 || lines == 0 || lines > STORM_MAX || blocks > lines {
+            let title = format!("a storm has two users or more, and 1 to {STORM_MAX} lines, not all of them blocks");
+            self.wrong(Mistake::new(span.clone(), title));
         }
     }
 

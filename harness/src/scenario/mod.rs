@@ -148,6 +148,21 @@ pub enum Step {
     /// barrier, for what races on purpose; `lint` asks for a reason beside it.
     /// `Unsynced([Send(alice: "broadcast a")])`
     Unsynced(Items<Step>),
+    /// Users talk all at once: so many lines in all, to each other and to everyone, and so many blocks and ends of blocks, as
+    /// the seed decides; each has a few unanswered at a time. All of it must have been answered and have arrived where it
+    /// belongs: once, in one order that is also that of real time, and nothing across a block. What they hear of it need not
+    /// be expected, and nobody may block another of them before it.
+    /// `Storm(users: ["alice", "bob", "carol"], lines: 300)`
+    /// `Storm(users: ["alice", "bob"], lines: 300, blocks: 20)`
+    Storm {
+        /// Who, each with an account of their own, in json.
+        users: Items<String>,
+        /// How many lines.
+        lines: u32,
+        /// How many of them are blocks.
+        #[serde(default)]
+        blocks: u32,
+    },
     /// The users have received this since they were last looked at, in this order, and nothing else.
     /// `See(bob: ["alice: hi", Any], carol: Nothing)`
     See(By<OneOrMany<Pat>>),
