@@ -14,6 +14,7 @@ use crate::password;
 use crate::report::Form;
 use crate::send::SendArgs;
 use crate::tail::TailArgs;
+use crate::theme::When;
 use crate::trial::TryArgs;
 use crate::trusting::TrustArgs;
 
@@ -58,6 +59,10 @@ pub(crate) struct Args {
     /// Run this in a shell and take the first line it prints as the password, for scripts.
     #[arg(long, value_name = "COMMAND", global = true)]
     pub(crate) password_command: Option<String>,
+
+    /// When to use colours: `auto` is on a terminal that knows them, unless NO_COLOR is set [default: auto].
+    #[arg(long, value_name = "WHEN", value_enum, ignore_case = true, hide_possible_values = true, global = true)]
+    pub(crate) color: Option<When>,
 
     /// How long to try to get a lost link back before giving up: 90s, 15m, 2h, or 0 for not at all [default: 15m].
     #[arg(long, value_name = "TIME", value_parser = read_duration, global = true)]

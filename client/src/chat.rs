@@ -17,7 +17,7 @@ use crate::leave::Leave;
 use crate::local::{self, Local};
 use crate::login::LoggedIn;
 use crate::report::Report;
-use crate::session::{Session, Surroundings, Typed};
+use crate::session::{LinkState, Session, Surroundings, Typed};
 
 /// How many typed lines may wait to be sent: as many as somebody pastes while the link is down.
 pub(crate) const TYPED_MAX: usize = 256;
@@ -40,6 +40,8 @@ pub(crate) struct Chat {
     pub(crate) local: Option<Local>,
     /// Who wants to know every last answer to a line.
     pub(crate) watcher: Option<Sender<Event>>,
+    /// Whether the link is there.
+    pub(crate) link: LinkState,
 }
 
 /// A session that has not begun.
@@ -88,6 +90,7 @@ impl Chat {
             watcher: self.watcher,
             local: self.local,
             refused: Arc::default(),
+            state: self.link,
         };
         Ok(Ready { session: Session::new(self.inside, &self.greeting, around)?, welcome, leave: self.leave })
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chinwag_wire::split::{self, Spot};
 use chinwag_wire::{ArgCard, Complete, SafeText, Shape, name};
@@ -14,6 +16,7 @@ use rustyline::{Context, Helper};
 use unicode_width::UnicodeWidthStr;
 
 use crate::knowledge::{Knowledge, SharedKnowledge};
+use crate::screen::Look;
 use crate::secrets;
 
 /// How many candidates are offered: more than a screen holds helps nobody.
@@ -26,13 +29,21 @@ const ALL: &str = "all";
 /// What helps while somebody types: completions, hints, and a mask over secrets.
 pub(crate) struct Assistant {
     knowledge: SharedKnowledge,
-    colours: bool,
+    look: Look,
+    /// What is typed is the answer to a question of the client: nothing helps.
+    asking: Arc<AtomicBool>,
+    /// The next completion is that of the key to reply with.
+    replying: Arc<AtomicBool>,
 }
 
 impl Assistant {
     /// An assistant that knows what `knowledge` holds at any time.
-    pub(crate) fn new(knowledge: SharedKnowledge, colours: bool) -> Assistant {
-        Assistant { knowledge, colours }
+    pub(crate) fn new(knowledge: SharedKnowledge, look: Look, asking: Arc<AtomicBool>, replying: Arc<AtomicBool>) -> Assistant {
+        Assistant { knowledge, look, asking, replying }
+    }
+
+    fn is_asking(&self) -> bool {
+        self.asking.load(Ordering::SeqCst)
     }
 }
 
@@ -43,7 +54,14 @@ impl Completer for Assistant {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        if self.is_asking() {
+            return Ok((pos, Vec::new()));
+        }
         let typed = line.get(..pos).unwrap_or(line);
+        if self.replying.swap(false, Ordering::SeqCst) {
+            let reply = reply(typed, &self.knowledge.lock().writers().collect::<Vec<_>>());
+            return Ok((0, reply.map(|text| Pair { display: text.clone(), replacement: text }).into_iter().collect()));
+        }
         Ok(candidates(typed, &self.knowledge.lock()))
     }
 }
@@ -53,7 +71,7 @@ impl Hinter for Assistant {
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Remark> {
         // Without colours a hint looks like something typed.
-        if !self.colours || pos < line.len() {
+        if !self.look.has_colours() || pos < line.len() || self.is_asking() {
             return None;
         }
         remark(line, &self.knowledge.lock())
@@ -66,7 +84,7 @@ impl Highlighter for Assistant {
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(format!("\x1b[90m{hint}\x1b[0m"))
+        Cow::Owned(self.look.painted(self.look.theme.hint, hint))
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
@@ -91,11 +109,18 @@ impl Hint for Remark {
     }
 }
 
+/// How what is `typed` becomes an answer to one of `writers`, who wrote last first; again, to the one before.
+fn reply(typed: &str, writers: &[&str]) -> Option<String> {
+    let (to, text) = typed.strip_prefix('@').and_then(|rest| rest.split_once(' ')).map_or((None, typed), |(to, text)| (Some(to), text));
+    let next = to.and_then(|to| writers.iter().position(|name| *name == to)).map_or(0, |at| (at + 1) % writers.len());
+    writers.get(next).map(|name| format!("@{name} {text}"))
+}
+
 /// Where the word at the end of `typed` begins, and what it may become.
 fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
     let (word, words) = match split::spot(typed, &knowledge.cards) {
         Spot::Name(word) => (word, command_names(word, knowledge)),
-        Spot::Addressee(word) => (word, people(word, knowledge.seen().chain([ALL]))),
+        Spot::Addressee(word) => (word, people(word, knowledge.ranked(knowledge.seen().chain([ALL])).into_iter())),
         Spot::Argument { card, index, typed: word } => match card.args.get(index) {
             Some(arg) => (word, argument(arg, word, knowledge)),
             None => (word, Vec::new()),
@@ -107,8 +132,8 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
 
 fn argument(arg: &ArgCard, word: &str, knowledge: &Knowledge) -> Vec<Pair> {
     match &arg.kind.complete {
-        Complete::OnlineUsers => people(word, knowledge.online()),
-        Complete::KnownUsers => people(word, knowledge.seen()),
+        Complete::OnlineUsers => people(word, knowledge.ranked(knowledge.online()).into_iter()),
+        Complete::KnownUsers => people(word, knowledge.ranked(knowledge.seen()).into_iter()),
         Complete::Commands => command_names(word, knowledge),
         Complete::Files => files(word, arg.kind.shape),
         Complete::OneOf(words) => matching(word, words.iter().map(AsRef::as_ref)),
@@ -260,6 +285,20 @@ mod tests {
             assert_eq!(completed(typed), (start, words.into_iter().map(str::to_owned).collect()), "{typed:?}");
         }
         assert_eq!(completed("").1.len(), 8, "an empty line offers every command");
+    }
+
+    #[test]
+    fn the_reply_key_goes_through_those_who_wrote() {
+        for (typed, writers, replied) in [
+            ("", &[][..], None),
+            ("", &["bob", "carol"], Some("@bob ")),
+            ("@bob ", &["bob", "carol"], Some("@carol ")),
+            ("@carol see you", &["bob", "carol"], Some("@bob see you")),
+            ("see you", &["bob"], Some("@bob see you")),
+            ("@somebody else", &["bob"], Some("@bob else")),
+        ] {
+            assert_eq!(reply(typed, writers).as_deref(), replied, "{typed:?}");
+        }
     }
 
     #[test]

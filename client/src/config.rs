@@ -15,6 +15,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT, Place};
 use crate::failure::Failure;
+use crate::interface::{Attention, Times};
+use crate::keys::{Bindings, Mode};
+use crate::theme::{Theme, When};
 
 /// The file's name, in the folder of this program's configuration.
 const FILE: &str = "config.ron";
@@ -36,6 +39,19 @@ settings! {
     history: usize = 1000;
     /// How many messages of an answer about the past are shown at once; `/more` shows those before them. 0: all.
     page: usize = 40;
+    /// When to use colours: Auto is on a terminal that knows them, unless NO_COLOR is set.
+    color: When = When::Auto;
+    /// Which colours: (mention: (colour: Rgb(255, 128, 0), bold: true), names: [Cyan, Green, Indexed(208)]). What is left out stays as it is.
+    theme: Theme = Theme::default();
+    /// How exactly the time stands in front of what is said.
+    times: Times = Times::Minutes;
+    /// What happens when somebody speaks to you, or of you. Notification: by the desktop, in terminals that know OSC 9.
+    attention: Attention = Attention::Bell;
+    /// After which editor lines are edited.
+    editing: Mode = Mode::Emacs;
+    /// What keys do besides what they do in that editor: {"F5": Insert("/whoelse"), "Ctrl-O": Undo}. Others are Reply, Complete,
+    /// TakeHint, Search, Previous, Next, Clear, DeleteLine, Nothing.
+    keys: Bindings = Bindings::default();
 }
 
 /// What a change takes effect on at once; all else is read when the client starts.

@@ -1,12 +1,14 @@
 //! What the client has learnt from the server: which commands there are, and who is around.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chinwag_wire::{ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText};
+use chinwag_wire::{Addressee, ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText};
 
 /// How many names are kept for completion: more than anybody completes among.
 const NAMES_MAX: usize = 10_000;
+/// How many people are remembered in the order one spoke with them: more than anybody has in mind.
+const SPOKEN_MAX: usize = 100;
 /// How many commands with a secret argument are kept in mind; a server has two or three.
 const GUARDED_MAX: usize = 100;
 
@@ -22,6 +24,10 @@ pub(crate) struct Knowledge {
     own: Vec<Card>,
     online: BTreeSet<String>,
     seen: BTreeSet<String>,
+    /// Who wrote to the reader, the last first.
+    writers: VecDeque<String>,
+    /// Whom the reader spoke with, either way, the last first.
+    spoken: VecDeque<String>,
 }
 
 impl Knowledge {
@@ -38,7 +44,19 @@ impl Knowledge {
                 self.online.remove(name);
                 self.met(name, false);
             }
-            Event::Message(said) => self.met(&said.from, !said.offline),
+            Event::Message(said) => {
+                self.met(&said.from, !said.offline);
+                if matches!(said.to, Addressee::User(_)) && self.seen.contains(&said.from) {
+                    to_front(&mut self.writers, &said.from);
+                    to_front(&mut self.spoken, &said.from);
+                }
+            }
+            Event::Sent { to: Addressee::User(name), .. } => {
+                self.met(name, false);
+                if self.seen.contains(name) {
+                    to_front(&mut self.spoken, name);
+                }
+            }
             Event::Past(said) => self.met(&said.from, false),
             Event::People { of, names, .. } => names.iter().for_each(|name| self.met(name, *of == PeopleOf::Online)),
             Event::Directory { users, .. } => users.iter().for_each(|user| self.met(&user.name, user.online)),
@@ -66,6 +84,20 @@ impl Knowledge {
     /// All names that have come up.
     pub(crate) fn seen(&self) -> impl Iterator<Item = &str> {
         self.seen.iter().map(String::as_str)
+    }
+
+    /// Who wrote to the reader, the last first.
+    pub(crate) fn writers(&self) -> impl Iterator<Item = &str> {
+        self.writers.iter().map(String::as_str)
+    }
+
+    /// `names` in the order they are most likely meant: those whom the reader spoke with, the last first, then the others.
+    pub(crate) fn ranked<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut names: Vec<&str> = names.collect();
+        if !self.spoken.is_empty() {
+            names.sort_by_cached_key(|name| self.spoken.iter().position(|spoken| spoken == name).unwrap_or(usize::MAX));
+        }
+        names
     }
 
     /// The commands that take a secret, whether or not they can be run now.
@@ -97,6 +129,12 @@ impl Knowledge {
             }
         }
     }
+}
+
+fn to_front(names: &mut VecDeque<String>, name: &str) {
+    names.retain(|other| !other.eq_ignore_ascii_case(name));
+    names.truncate(SPOKEN_MAX - 1);
+    names.push_front(name.to_owned());
 }
 
 /// The card with nothing in it that acts on a terminal: hints and completions show it as it is.

@@ -10,6 +10,7 @@ use async_channel::{Receiver, Sender};
 use async_signal::{Signal, Signals};
 use smol::stream::StreamExt;
 
+use crate::echo;
 use crate::failure::Exit;
 
 /// One wish, which anybody may state and anybody may hear.
@@ -39,11 +40,12 @@ impl Leave {
                     continue;
                 }
                 // `close` says whether this was the first time. Who presses Ctrl-C twice does not want to wait for a
-                // goodbye; and since the line editor takes it as a key, there is no terminal to be put in order.
+                // goodbye; and since the line editor takes it as a key, the terminal is not the editor's at the moment.
                 // Said before the wish: whoever hears the one can ask for the other.
                 listening.interrupted.store(true, Ordering::SeqCst);
                 let first = listening.wish.close();
                 if !first && matches!(signal, Ok(Signal::Int)) {
+                    echo::restore();
                     process::exit(Exit::Interrupted as i32);
                 }
             }

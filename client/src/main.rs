@@ -14,9 +14,12 @@ mod complete;
 mod config;
 mod connection;
 mod dialogue;
+mod echo;
 mod failure;
 mod generate;
 mod history;
+mod interface;
+mod keys;
 mod knowledge;
 mod leave;
 mod local;
@@ -31,6 +34,7 @@ mod secrets;
 mod send;
 mod session;
 mod tail;
+mod theme;
 mod tour;
 mod trial;
 mod trust;
@@ -55,10 +59,13 @@ use crate::config::{Config, Destination};
 use crate::connection::{Security, Server};
 use crate::failure::Failure;
 use crate::history::HistoryFile;
+use crate::interface::Interface;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::{Applicant, login};
 use crate::report::Form;
+use crate::session::LinkState;
+use crate::theme::When;
 use crate::tour::Guide;
 use crate::trial::{TrialServer, TryArgs};
 use crate::trust::{KnownHosts, Vouchers};
@@ -92,19 +99,24 @@ fn run(args: &Args) -> Result<(), Failure> {
             if people && let Some(file) = config::begin(&args.config, folder.as_deref()) {
                 dialogue::say(&format!("* settings can be changed in {}", file.display()));
             }
+            let interface = Interface::of(&config, args.color);
             match arrive(args, &config)? {
                 Some((chat, history)) if people => {
                     let file = config::file(&args.config, folder.as_deref());
-                    prompt::run(chat.of_people(config, file), &history)
+                    prompt::run(chat.of_people(config, file), &history, interface)
                 }
-                Some((chat, _)) => script::run(chat, args.form()),
+                Some((chat, _)) if !args.json && prompt::is_plain_terminal() => {
+                    let file = config::file(&args.config, folder.as_deref());
+                    prompt::run_plain(chat.of_people(config, file), interface)
+                }
+                Some((chat, _)) => script::run(chat, args.form(), interface.color),
                 None => Ok(()),
             }
         }
         Some(Errand::Send(send)) => with_chat(args, &config, |chat| send::run(chat, send, args.form())),
         Some(Errand::Tail(tail)) => with_chat(args, &config, |chat| tail::run(chat, tail, args.form())),
         Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, |address| config.destination(Some(address), args.port)),
-        Some(Errand::Try(trial)) => try_out(trial, config, args.form()),
+        Some(Errand::Try(trial)) => try_out(trial, config, args.form(), args.color),
         Some(Errand::Config) => config::print(&config, &args.config, folder.as_deref()),
         Some(Errand::Generate(generate)) => generate::run(generate),
     }
@@ -140,11 +152,11 @@ fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration) -> Resul
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
         return Ok(None);
     };
-    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, local: None, watcher: None }))
+    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, link: LinkState::default(), local: None, watcher: None }))
 }
 
 /// `chinwag try`: chats on a server of one's own, shown around by the guide.
-fn try_out(args: &TryArgs, config: Config, form: Form) -> Result<(), Failure> {
+fn try_out(args: &TryArgs, config: Config, form: Form, color: Option<When>) -> Result<(), Failure> {
     let trial = TrialServer::start(args)?;
     dialogue::say("* this is a server of your own, for this visit: when you leave, it is gone, and so is all that was said on it");
     let visitor = trial::visitor()?;
@@ -155,8 +167,13 @@ fn try_out(args: &TryArgs, config: Config, form: Form) -> Result<(), Failure> {
     let (watcher, answers) = async_channel::bounded(tour::ANSWERS_MAX);
     thread::spawn(move || smol::block_on(guide.show_around(answers)));
     let chat = Chat { watcher: Some(watcher), ..chat };
+    let interface = Interface::of(&config, color);
     // The trial server is seen off when this returns.
-    if prompt::is_possible() { prompt::run(chat.of_people(config, None), &HistoryFile::none()) } else { script::run(chat, form) }
+    if prompt::is_possible() {
+        prompt::run(chat.of_people(config, None), &HistoryFile::none(), interface)
+    } else {
+        script::run(chat, form, interface.color)
+    }
 }
 
 type Arrived = (Server, login::LoggedIn, Vec<chinwag_wire::Event>);

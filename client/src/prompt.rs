@@ -1,6 +1,7 @@
 //! Chat at a terminal: a prompt to type at on this thread, the session on another, and what arrives printed above
-//! the prompt.
+//! the prompt. A terminal that can do nothing but print gets the same without a prompt.
 
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -9,20 +10,27 @@ use std::time::Duration;
 
 use async_channel::{Sender, TrySendError};
 use chinwag_wire::split::{self, Asked};
+use jiff::tz::TimeZone;
 use rustyline::config::BellStyle;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{ColorMode, CompletionType, Config, Editor};
+use rustyline::{Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, EventContext, EventHandler, RepeatCount};
 
 use crate::audience::Audience;
 use crate::chat::{Chat, TYPED_MAX};
 use crate::complete::Assistant;
+use crate::echo::NoEcho;
 use crate::failure::Failure;
 use crate::history::HistoryFile;
+use crate::interface::Interface;
+use crate::keys::{Action, Keys};
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
-use crate::screen::{Look, Output, Screen, Settled, wants_colours};
-use crate::session::Typed;
+use crate::screen::model::Model;
+use crate::screen::{Look, Output, Screen, Settled, now};
+use crate::script::Input;
+use crate::session::{LinkState, Typed};
+use crate::theme::Depth;
 
 /// How long the next prompt waits for the answer to the last line: long enough for the answer to stand under its
 /// question, too short to be felt when the server is slow.
@@ -38,26 +46,57 @@ pub(crate) fn is_possible() -> bool {
     editor.is_ok_and(|mut editor| editor.create_external_printer().is_ok())
 }
 
+/// Whether somebody sits at a terminal that can only print, as in the shell window of an editor.
+pub(crate) fn is_plain_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_possible()
+}
+
+fn model(chat: &Chat, interface: &Interface) -> Model {
+    Model::new(chat.name(), TimeZone::system(), interface.times, now())
+}
+
+/// Chats until logout, at a terminal that can only print: nothing is drawn over, so nothing is lost on whoever reads it aloud.
+///
+/// # Errors
+/// Why it did not end by a logout.
+pub(crate) fn run_plain(chat: Chat, interface: Interface) -> Result<(), Failure> {
+    let cannot = |error: io::Error| Failure::usage(format!("cannot start: {error}"));
+    let look = Look::new(Depth::None, interface.theme.clone());
+    let (screen, printer) = Screen::start(Output::Plain(model(&chat, &interface)), look, chat.name()).map_err(cannot)?;
+    let (typed, lines) = async_channel::bounded(TYPED_MAX);
+    let session = chat.session(Audience::Screen(screen), lines, false)?;
+    // Nobody waits for this thread: it may sit in a read that never ends.
+    thread::Builder::new().name("input".to_owned()).spawn(move || Input::default().read(io::stdin().lock(), &typed)).map_err(cannot)?;
+    let end = session.run_to_end();
+    let _ = printer.join();
+    end
+}
+
 /// Chats until logout.
 ///
 /// # Errors
 /// Why it did not end by a logout.
-pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
+pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
-    let look = Look::with_colours(wants_colours());
-    let mut editor = editor(&chat.knowledge, look.has_colours(), history).map_err(broken)?;
+    let model = model(&chat, &interface);
+    let look = Look::new(Depth::of_output(interface.color), interface.theme);
+    let asking = Arc::default();
+    let _quiet = NoEcho::new().map_err(|error| Failure::usage(format!("cannot use this terminal: {error}")))?;
+    let mut editor = editor(&chat.knowledge, &look, &interface.keys, &asking, history).map_err(broken)?;
     history.load(&mut editor);
     let printer = editor.create_external_printer().map_err(broken)?;
-    let output = Output::AbovePrompt(Box::new(printer));
-    let (screen, _printer) = Screen::start(output, look.clone()).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
+    let output = Output::AbovePrompt(Box::new(printer), model, interface.attention);
+    let (screen, _printer) =
+        Screen::start(output, look.clone(), chat.name()).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let prompt = Prompt {
         knowledge: chat.knowledge.clone(),
         leave: chat.leave.clone(),
         reading: Arc::default(),
         typed,
-        text: prompt_of(chat.name(), look.has_colours()),
-        look,
+        text: Text::new(chat.name(), &look, chat.link.clone()),
+        link: chat.link.clone(),
+        asking,
     };
     let reading = Arc::clone(&prompt.reading);
     let session = chat.session(Audience::Screen(screen), lines, false)?;
@@ -78,25 +117,71 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     end.and(read.map_err(broken))
 }
 
-/// The prompt, plain and as it is shown.
-fn prompt_of(name: &str, colours: bool) -> (String, String) {
-    let plain = format!("{name}> ");
-    let shown = if colours { format!("\x1b[1m{name}>\x1b[0m ") } else { plain.clone() };
-    (plain, shown)
+/// The text of the prompt: `alice> `, or `alice! ` while the link is lost. It changes while somebody types, so both are equally
+/// wide; the editor asks for it whenever it paints.
+struct Text {
+    linked: (String, String),
+    lost: (String, String),
+    link: LinkState,
 }
 
-fn editor(knowledge: &SharedKnowledge, colours: bool, history: &HistoryFile) -> rustyline::Result<LineEditor> {
+impl Text {
+    fn new(name: &str, look: &Look, link: LinkState) -> Text {
+        let text = |sign, paint| (format!("{name}{sign} "), format!("{} ", look.painted(paint, &format!("{name}{sign}"))));
+        Text { linked: text('>', look.theme.prompt), lost: text('!', look.theme.no_link), link }
+    }
+
+    fn now(&self) -> &(String, String) {
+        if self.link.is_up() { &self.linked } else { &self.lost }
+    }
+}
+
+impl rustyline::Prompt for Text {
+    fn raw(&self) -> &str {
+        &self.now().0
+    }
+
+    fn styled(&self) -> &str {
+        &self.now().1
+    }
+}
+
+fn editor(
+    knowledge: &SharedKnowledge,
+    look: &Look,
+    keys: &Keys,
+    asking: &Arc<AtomicBool>,
+    history: &HistoryFile,
+) -> rustyline::Result<LineEditor> {
     let config = history
         .rules(Config::builder())?
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)
+        .edit_mode(keys.mode.into())
         .bell_style(BellStyle::None)
         // The mask over a secret is no decoration: it must be there without colours too.
         .color_mode(ColorMode::Forced)
         .build();
     let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(Assistant::new(knowledge.clone(), colours)));
+    let replying = Arc::default();
+    editor.set_helper(Some(Assistant::new(knowledge.clone(), look.clone(), Arc::clone(asking), Arc::clone(&replying))));
+    for (key, action) in &keys.bindings.0 {
+        let handler = action.handler().unwrap_or_else(|| EventHandler::Conditional(Box::new(Reply(Arc::clone(&replying)))));
+        debug_assert!(matches!(handler, EventHandler::Simple(_)) || *action == Action::Reply);
+        editor.bind_sequence(key.0, handler);
+    }
     Ok(editor)
+}
+
+/// Puts the one who wrote last in front of the line; again, the one before. The editor's own way to replace text leaves the cursor
+/// behind, so this is a completion, with one candidate.
+struct Reply(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Reply {
+    fn handle(&self, _: &rustyline::Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::SeqCst);
+        Some(Cmd::Complete)
+    }
 }
 
 struct Prompt {
@@ -105,22 +190,18 @@ struct Prompt {
     /// Whether this thread waits at the prompt.
     reading: Arc<AtomicBool>,
     typed: Sender<Typed>,
-    text: (String, String),
-    look: Look,
+    text: Text,
+    link: LinkState,
+    /// Whether what is typed is an answer to the client's own question, and no line for the server.
+    asking: Arc<AtomicBool>,
 }
 
 impl Prompt {
     /// Reads lines until somebody wants to leave or the session is over.
     fn read(&self, editor: &mut LineEditor, history: &HistoryFile) -> rustyline::Result<()> {
+        let mut again = String::new();
         loop {
-            if let Some((columns, _)) = editor.dimensions() {
-                self.look.set_columns(columns.into());
-            }
-            self.reading.store(true, Ordering::SeqCst);
-            // Checked after `reading` is set: either the session sees that it has to wake us, or we see that it is over.
-            let line = if self.leave.is_over() { Err(ReadlineError::Eof) } else { editor.readline(&self.text) };
-            self.reading.store(false, Ordering::SeqCst);
-            let line = match line {
+            let line = match self.line(editor, &self.text, &std::mem::take(&mut again)) {
                 Ok(line) => line.trim_end().to_owned(),
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
                 Err(error) => return Err(error),
@@ -128,23 +209,54 @@ impl Prompt {
             if split::line(&line) == Asked::Nothing {
                 continue;
             }
+            if line.contains('\n') && !self.means_it(editor, &line)? {
+                again = line;
+                continue;
+            }
             history.remember(editor, &line, &self.knowledge.lock());
-            self.send(line);
+            if let Err(line) = self.send(line) {
+                println!("* not sent: {TYPED_MAX} lines wait for the link already");
+                again = line;
+            }
         }
     }
 
-    /// Hands a line to the session, and waits a little for its answer.
-    fn send(&self, text: String) {
+    /// Reads one line; the session wakes us when it is over.
+    fn line(&self, editor: &mut LineEditor, prompt: &(impl rustyline::Prompt + ?Sized), initial: &str) -> rustyline::Result<String> {
+        self.reading.store(true, Ordering::SeqCst);
+        // Checked after `reading` is set: either the session sees that it has to wake us, or we see that it is over.
+        let line = if self.leave.is_over() { Err(ReadlineError::Eof) } else { editor.readline_with_initial(prompt, (initial, "")) };
+        self.reading.store(false, Ordering::SeqCst);
+        line
+    }
+
+    /// Whether several lines are meant to be one message. They come from a paste, and a paste is easily the wrong one.
+    fn means_it(&self, editor: &mut LineEditor, text: &str) -> rustyline::Result<bool> {
+        let question = format!("send these {} lines as one message? [y/N] ", text.lines().count());
+        self.asking.store(true, Ordering::SeqCst);
+        let answer = self.line(editor, question.as_str(), "");
+        self.asking.store(false, Ordering::SeqCst);
+        match answer {
+            Ok(answer) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
+            // A second Ctrl-C, at the prompt, ends it all.
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hands a line to the session, and waits a little for its answer. Gives it back if too many wait.
+    fn send(&self, text: String) -> Result<(), String> {
         let (settled, answered) = mpsc::sync_channel(1);
         match self.typed.try_send(Typed { settled: Settled(settled), ..Typed::line(text) }) {
             Ok(()) => {
-                // Whether it came or is late: the next prompt is due.
-                let _ = answered.recv_timeout(ANSWER_PATIENCE);
+                if self.link.is_up() {
+                    // Whether it came or is late: the next prompt is due.
+                    let _ = answered.recv_timeout(ANSWER_PATIENCE);
+                }
+                Ok(())
             }
-            Err(TrySendError::Full(_)) => {
-                println!("* not sent: {TYPED_MAX} lines wait for the link already")
-            }
-            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(back)) => Err(back.text),
+            Err(TrySendError::Closed(_)) => Ok(()),
         }
     }
 }

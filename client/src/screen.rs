@@ -1,34 +1,46 @@
-//! What people see: events become lines, and lines reach the terminal above the prompt, or a pipe. Printing
-//! blocks (while somebody searches the history, nothing can be printed), so it has a thread of its own.
+//! What people see: events become lines ([`model`]), wait for their turn ([`backlog`]), get a width and colours ([`paint`]), and
+//! reach the terminal above the prompt, or a pipe. Printing blocks (while somebody searches the history, nothing can
+//! be printed), so it has a thread of its own.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+mod backlog;
+pub(crate) mod model;
+mod paint;
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_channel::{Receiver, Sender};
 use chinwag_wire::dialect::text;
-use chinwag_wire::{Event, SafeText, Said};
+use chinwag_wire::{Event, Millis, SafeText, Said};
 use rustyline::ExternalPrinter;
 
+use self::backlog::{Backlog, Item};
+use self::model::{Model, Show};
+pub(crate) use self::paint::Look;
 use crate::connection::within;
-use crate::wrap;
+use crate::interface::Attention;
+use crate::theme::Paint;
 
-/// How many lines may wait for the screen; when it is full, no more is read from the server until some are shown.
-const WAITING_MAX: usize = 1024;
-/// How many lines are printed at once: a burst costs one repaint of the prompt instead of hundreds.
-const BATCH_MAX: usize = 200;
 /// How long the last lines may take to be shown at the end.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the screen rests after something was shown: what comes meanwhile is shown at once with the next. Too short to be
+/// noticed, long enough that a busy room costs a few dozen repaints a second and no more.
+const REST: Duration = Duration::from_millis(30);
+/// The same when more comes than can be shown: long enough to read a line before it is gone.
+const FLOODED_REST: Duration = Duration::from_millis(250);
 /// Up one line and down again: nothing to see, but the printer takes it only after what came before.
 const NOTHING_TO_SEE: &str = "\x1b[1A\n";
 
 /// Where lines go.
 pub(crate) enum Output {
     /// Above the prompt of the line editor.
-    AbovePrompt(Box<dyn ExternalPrinter + Send>),
+    AbovePrompt(Box<dyn ExternalPrinter + Send>, Model, Attention),
+    /// To a terminal that can do nothing but print.
+    Plain(Model),
     /// To standard output, and notices of the client itself to standard error.
     Pipe,
 }
@@ -37,56 +49,46 @@ pub(crate) enum Output {
 #[derive(Clone, Debug)]
 pub(crate) struct Settled(#[expect(dead_code, reason = "only the drop says something")] pub(crate) SyncSender<()>);
 
-enum Item {
-    Line { text: String, seq: Option<u64>, settled: Option<Settled> },
-    Notice(String),
-    Flush(#[expect(dead_code, reason = "only the drop says something")] Sender<()>),
-}
-
 /// The way to the screen.
 #[derive(Clone)]
-pub(crate) struct Screen {
-    items: Sender<Item>,
-    shown: Arc<AtomicU64>,
-    look: Look,
+pub(crate) struct Screen(Arc<Handle>);
+
+/// What the printer's thread and all who show something share.
+struct Shared {
+    waiting: Mutex<Waiting>,
+    something: Condvar,
+    /// Holds something whenever there may be room again.
+    room: Sender<()>,
+    shown: AtomicU64,
 }
 
-/// What the terminal can do.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Look {
-    colours: bool,
-    /// How wide it is; 0 where nobody knows or cares.
-    columns: Arc<AtomicUsize>,
+struct Waiting {
+    backlog: Backlog,
+    /// Dropped when all that stands in front of them has been shown.
+    flushes: Vec<Sender<()>>,
+    /// Nothing more will come.
+    ended: bool,
+    /// Nobody sees it any more.
+    gone: bool,
 }
 
-impl Look {
-    /// With colours or without.
-    pub(crate) fn with_colours(colours: bool) -> Look {
-        Look { colours, ..Look::default() }
-    }
+/// Dropped with the last way to the screen.
+struct Handle {
+    shared: Arc<Shared>,
+    room: Receiver<()>,
+}
 
-    /// Whether there are colours.
-    pub(crate) fn has_colours(&self) -> bool {
-        self.colours
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.something.notify_all();
     }
+}
 
-    /// The terminal is this wide now.
-    pub(crate) fn set_columns(&self, columns: usize) {
-        self.columns.store(columns, Ordering::Relaxed);
-    }
-
-    fn fitted(&self, text: &str) -> String {
-        wrap::fitted(text, self.columns.load(Ordering::Relaxed))
-    }
-
-    /// Colour only underlines what the words say already.
-    fn styled(&self, style: Style, text: &str) -> String {
-        let code = match style {
-            Style::Name => "1",
-            Style::Quiet => "90",
-            Style::Alarm => "31",
-        };
-        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // What waits is whole between any two calls, so a panic elsewhere does not spoil it.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,13 +97,16 @@ impl Look {
 pub(crate) struct Gone;
 
 impl Screen {
-    /// A screen, and the thread that feeds it; the thread ends when the last handle to the screen is dropped.
-    pub(crate) fn start(output: Output, look: Look) -> io::Result<(Screen, JoinHandle<()>)> {
-        let (items, waiting) = async_channel::bounded(WAITING_MAX);
-        let shown = Arc::new(AtomicU64::new(0));
-        let screen = Screen { items, shown: Arc::clone(&shown), look };
-        let printer = thread::Builder::new().name("printer".to_owned()).spawn(move || print_all(&waiting, output, &shown))?;
-        Ok((screen, printer))
+    /// A screen for a reader called `me`, and the thread that feeds it; the thread ends when the last handle to the screen is
+    /// dropped.
+    pub(crate) fn start(output: Output, look: Look, me: &str) -> io::Result<(Screen, JoinHandle<()>)> {
+        let (room, has_room) = async_channel::bounded(1);
+        let may_skip = !matches!(output, Output::Pipe);
+        let waiting = Waiting { backlog: Backlog::new(me, may_skip), flushes: Vec::new(), ended: false, gone: false };
+        let shared = Arc::new(Shared { waiting: Mutex::new(waiting), something: Condvar::new(), room, shown: AtomicU64::new(0) });
+        let printer = Printer { shared: Arc::clone(&shared), output, look };
+        let printer = thread::Builder::new().name("printer".to_owned()).spawn(move || printer.run())?;
+        Ok((Screen(Arc::new(Handle { shared, room: has_room })), printer))
     }
 
     /// Shows an event, if there is anything to show of it.
@@ -109,14 +114,7 @@ impl Screen {
     /// # Errors
     /// The screen is gone.
     pub(crate) async fn event(&self, event: &Event, settled: Option<Settled>) -> Result<(), Gone> {
-        let seq = match event {
-            Event::Message(said) => Some(said.seq),
-            _ => None,
-        };
-        match painted(event, &self.look) {
-            Some(text) => self.items.send(Item::Line { text, seq, settled }).await.map_err(|_| Gone),
-            None => Ok(()),
-        }
+        self.show(Show::Event(Box::new(event.clone())), settled).await
     }
 
     /// Shows what the client itself has to say.
@@ -124,36 +122,210 @@ impl Screen {
     /// # Errors
     /// The screen is gone.
     pub(crate) async fn notice(&self, text: &str) -> Result<(), Gone> {
-        self.items.send(Item::Notice(noted(text, &self.look))).await.map_err(|_| Gone)
+        self.show(Show::Notice { text: text.to_owned(), at: now() }, None).await
     }
 
-    /// The highest number of a message that is on the screen for sure.
+    /// Waits only when there is no room for something that has to be shown.
+    async fn show(&self, show: Show, settled: Option<Settled>) -> Result<(), Gone> {
+        let mut item = Item { show, settled };
+        loop {
+            {
+                let mut waiting = self.0.shared.lock();
+                if waiting.gone {
+                    return Err(Gone);
+                }
+                match waiting.backlog.push(item) {
+                    Ok(()) => {
+                        self.0.shared.something.notify_all();
+                        return Ok(());
+                    }
+                    Err(back) => item = back,
+                }
+            }
+            // It never closes while this handle lives.
+            let _ = self.0.room.recv().await;
+        }
+    }
+
+    /// The highest number of a message that is on the screen for sure, or was counted there among others.
     pub(crate) fn shown(&self) -> u64 {
-        self.shown.load(Ordering::Acquire)
+        self.0.shared.shown.load(Ordering::Acquire)
     }
 
     /// Returns when everything so far is on the screen, or will not be.
     pub(crate) async fn flush(&self) {
         let (done, wait) = async_channel::bounded::<()>(1);
-        let flushing = async {
-            if self.items.send(Item::Flush(done)).await.is_ok() {
-                let _ = wait.recv().await;
+        {
+            let mut waiting = self.0.shared.lock();
+            if !waiting.gone {
+                waiting.flushes.push(done);
             }
-        };
-        within(FLUSH_PATIENCE, flushing).await;
+        }
+        self.0.shared.something.notify_all();
+        within(FLUSH_PATIENCE, wait.recv()).await;
     }
 }
 
-/// Whether colours are wanted: on a terminal that knows them, unless `NO_COLOR` says otherwise.
-pub(crate) fn wants_colours() -> bool {
-    let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdout().is_terminal() && unset("NO_COLOR") && !dumb
+/// The client's clock.
+pub(crate) fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The thread that prints.
+struct Printer {
+    shared: Arc<Shared>,
+    output: Output,
+    look: Look,
+}
+
+/// What was taken to be shown next.
+struct Batch {
+    items: Vec<Item>,
+    /// Of those who wait until all of it is shown.
+    flushes: Vec<Sender<()>>,
+    /// Nothing waits behind it.
+    last: bool,
+    rest: Duration,
+}
+
+impl Printer {
+    fn run(mut self) {
+        // What the editor has taken but perhaps not printed: the highest number in it, and who waits for it.
+        let (mut seq, mut waiting) = (0, Vec::new());
+        while let Some(batch) = self.next() {
+            let begun = Instant::now();
+            let due = !batch.flushes.is_empty() || batch.items.iter().any(|item| item.settled.is_some());
+            if !batch.items.is_empty() && self.print(&batch.items).is_err() {
+                return self.is_gone();
+            }
+            if self.confirms_the_one_before() {
+                // The editor has room for one text that waits to be shown. When it takes the next, the one before is on the
+                // screen; until then it must not be acknowledged.
+                self.done(std::mem::take(&mut seq), std::mem::take(&mut waiting));
+                seq = highest(&batch.items);
+                waiting = batch.items;
+                if batch.last || due {
+                    if self.put(NOTHING_TO_SEE.to_owned()).is_err() {
+                        return self.is_gone();
+                    }
+                    self.done(std::mem::take(&mut seq), std::mem::take(&mut waiting));
+                }
+            } else {
+                self.done(highest(&batch.items), batch.items);
+            }
+            drop(batch.flushes);
+            if self.confirms_the_one_before() {
+                thread::sleep(batch.rest.saturating_sub(begun.elapsed()));
+            }
+        }
+    }
+
+    fn confirms_the_one_before(&self) -> bool {
+        matches!(self.output, Output::AbovePrompt(..))
+    }
+
+    /// Waits for something to show; nothing when nothing more will come.
+    fn next(&self) -> Option<Batch> {
+        let mut waiting = self.shared.lock();
+        while waiting.backlog.is_empty() && waiting.flushes.is_empty() {
+            if waiting.ended {
+                return None;
+            }
+            waiting = self.shared.something.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let items = waiting.backlog.take();
+        let last = waiting.backlog.is_empty();
+        let flushes = if last { std::mem::take(&mut waiting.flushes) } else { Vec::new() };
+        let rest = if waiting.backlog.is_flooded() { FLOODED_REST } else { REST };
+        drop(waiting);
+        // If it is full, whoever waits is awake already.
+        let _ = self.shared.room.try_send(());
+        Some(Batch { items, flushes, last, rest })
+    }
+
+    fn done(&self, seq: u64, items: Vec<Item>) {
+        self.shared.shown.fetch_max(seq, Ordering::AcqRel);
+        drop(items);
+    }
+
+    /// Whoever goes on learns that nobody sees it.
+    fn is_gone(&self) {
+        let mut waiting = self.shared.lock();
+        waiting.gone = true;
+        waiting.flushes.clear();
+        drop(waiting);
+        let _ = self.shared.room.try_send(());
+    }
+
+    fn print(&mut self, items: &[Item]) -> io::Result<()> {
+        let columns = paint::columns();
+        let (text, calls) = match &mut self.output {
+            Output::Pipe => return pipe(items, &self.look),
+            Output::Plain(model) | Output::AbovePrompt(_, model, _) => {
+                let (mut text, mut calls) = (String::new(), None);
+                for item in items {
+                    for line in model.lines(&item.show) {
+                        paint::line(&line, &self.look, columns, &mut text);
+                        // One bell for all that comes at once, and none for what was left out.
+                        if line.calls {
+                            calls = Some(line);
+                        }
+                    }
+                }
+                (text, calls)
+            }
+        };
+        if text.is_empty() {
+            return Ok(());
+        }
+        let call = match (&self.output, calls) {
+            (Output::AbovePrompt(_, _, attention), Some(line)) => paint::call(*attention, &line),
+            _ => String::new(),
+        };
+        self.put(call + &text)
+    }
+
+    fn put(&mut self, text: String) -> io::Result<()> {
+        match &mut self.output {
+            Output::AbovePrompt(printer, ..) => printer.print(text).map_err(io::Error::other),
+            Output::Plain(_) | Output::Pipe => {
+                let mut out = io::stdout().lock();
+                out.write_all(text.as_bytes())?;
+                out.flush()
+            }
+        }
+    }
+}
+
+fn highest(items: &[Item]) -> u64 {
+    items.iter().map(Item::seq).max().unwrap_or(0)
+}
+
+/// For programs: the lines of the dialect of people as they are, and the client's own notices apart from them.
+fn pipe(items: &[Item], look: &Look) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for item in items {
+        match &item.show {
+            Show::Event(event) => {
+                if let Some(text) = painted(event, look) {
+                    writeln!(out, "{text}")?;
+                }
+            }
+            Show::Notice { text, .. } => {
+                out.flush()?;
+                // Who closed standard error does not want notices.
+                let _ = writeln!(io::stderr(), "{}", noted(text, look));
+            }
+            Show::Skipped(_) => {}
+        }
+    }
+    out.flush()
 }
 
 /// A line of the client itself, such as `* the link is back`.
 fn noted(text: &str, look: &Look) -> String {
-    let lines = text.lines().map(|line| look.styled(Style::Quiet, &look.fitted(&format!("* {}", SafeText::new(line)))));
+    let lines = text.lines().map(|line| look.painted(look.theme.notice, &format!("* {}", SafeText::new(line))));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -164,11 +336,10 @@ fn painted(event: &Event, look: &Look) -> Option<String> {
         return None;
     }
     Some(match event {
-        // What people say is left to the terminal to break: it can be copied as it was said.
         Event::Message(said) | Event::Past(said) => named(&text, said, look),
-        Event::Refusal(_) | Event::Closing(_) => look.styled(Style::Alarm, &look.fitted(&text)),
-        Event::Sent { .. } | Event::Done | Event::Presence { .. } => look.styled(Style::Quiet, &look.fitted(&text)),
-        _ => look.fitted(&text),
+        Event::Refusal(_) | Event::Closing(_) => look.painted(look.theme.refusal, &text),
+        Event::Sent { .. } | Event::Done | Event::Presence { .. } => look.painted(look.theme.quiet, &text),
+        _ => text,
     })
 }
 
@@ -176,101 +347,30 @@ fn painted(event: &Event, look: &Look) -> Option<String> {
 fn named(text: &str, said: &Said, look: &Look) -> String {
     let name = SafeText::new(&said.from);
     match text.split_once(name.as_str()) {
-        Some((before, after)) if !name.as_str().is_empty() => format!("{before}{}{after}", look.styled(Style::Name, name.as_str())),
+        Some((before, after)) if !name.as_str().is_empty() => {
+            format!("{before}{}{after}", look.painted(Paint::default().bold(), name.as_str()))
+        }
         _ => text.to_owned(),
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Style {
-    Name,
-    Quiet,
-    Alarm,
-}
-
-/// Lines that are printed together, and what follows from it.
-#[derive(Default)]
-struct Batch {
-    pieces: Vec<(bool, String)>,
-    seq: u64,
-    /// Dropped after printing.
-    waiting: Vec<Item>,
-}
-
-impl Batch {
-    fn add(&mut self, item: Item) {
-        match item {
-            Item::Line { text, seq, settled } => {
-                self.pieces.push((false, text));
-                self.seq = self.seq.max(seq.unwrap_or(0));
-                if settled.is_some() {
-                    self.waiting.push(Item::Line { text: String::new(), seq: None, settled });
-                }
-            }
-            Item::Notice(text) => self.pieces.push((true, text)),
-            flush @ Item::Flush(_) => self.waiting.push(flush),
-        }
-    }
-}
-
-fn print_all(items: &Receiver<Item>, mut output: Output, shown: &AtomicU64) {
-    while let Ok(first) = items.recv_blocking() {
-        let mut batch = Batch::default();
-        batch.add(first);
-        while batch.pieces.len() < BATCH_MAX
-            && let Ok(item) = items.try_recv()
-        {
-            batch.add(item);
-        }
-        if !batch.pieces.is_empty() && print(&mut output, &batch.pieces).is_err() {
-            // Whoever sends on learns that nobody sees it.
-            items.close();
-            return;
-        }
-        shown.fetch_max(batch.seq, Ordering::AcqRel);
-    }
-}
-
-fn print(output: &mut Output, pieces: &[(bool, String)]) -> io::Result<()> {
-    match output {
-        Output::AbovePrompt(printer) => {
-            let text: String = pieces.iter().flat_map(|(_, text)| [text.as_str(), "\n"]).collect();
-            printer.print(text).map_err(io::Error::other)?;
-            // The printer has room for one text that waits to be shown. When it takes the next, the one before is
-            // on the screen; until then it must not be acknowledged.
-            printer.print(NOTHING_TO_SEE.to_owned()).map_err(io::Error::other)
-        }
-        Output::Pipe => {
-            let mut out = io::stdout().lock();
-            for (notice, text) in pieces {
-                if *notice {
-                    out.flush()?;
-                    // Who closed standard error does not want notices.
-                    let _ = writeln!(io::stderr(), "{text}");
-                } else {
-                    writeln!(out, "{text}")?;
-                }
-            }
-            out.flush()
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, PoisonError};
-
-    use chinwag_wire::{Addressee, Millis, Refusal, code};
+    use chinwag_wire::{Addressee, Refusal, code};
+    use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::interface::Times;
+    use crate::theme::Depth;
 
     fn said(seq: u64, from: &str, text: &str) -> Said {
         Said { seq, at: Millis(0), from: from.into(), to: Addressee::Everyone, text: text.into(), ..Said::default() }
     }
 
     #[test]
-    fn colours_only_underline_what_the_words_say() {
+    fn in_a_pipe_colours_only_underline_what_the_words_say() {
         let refusal = Refusal::new(code::USAGE, "no").hint("yes");
+        let colours = Look::new(Depth::Sixteen, Default::default());
         for event in [
             Event::Message(said(1, "alice", "hi alice")),
             Event::Past(said(1, "alice", "hi")),
@@ -281,26 +381,15 @@ mod tests {
         ] {
             let plain = painted(&event, &Look::default()).expect("a line");
             assert_eq!(plain, text::shown(&event));
-            let coloured = painted(&event, &Look::with_colours(true)).expect("a line");
+            let coloured = painted(&event, &colours).expect("a line");
             let bare = ["\x1b[1m", "\x1b[90m", "\x1b[31m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
             assert_eq!(bare, plain);
         }
         assert_eq!(
-            painted(&Event::Message(said(1, "alice", "hi alice")), &Look::with_colours(true)).as_deref(),
+            painted(&Event::Message(said(1, "alice", "hi alice")), &colours).as_deref(),
             Some("\x1b[1malice\x1b[0m to all: hi alice")
         );
         assert_eq!(painted(&Event::Unknown, &Look::default()), None);
-    }
-
-    #[test]
-    fn nothing_the_server_says_acts_on_the_terminal() {
-        let nasty = "\x1b[2J\x07\u{202e}x";
-        for event in [Event::Message(said(1, nasty, nasty)), Event::Fact(chinwag_wire::Fact::new("x", nasty))] {
-            for colours in [false, true] {
-                let text = painted(&event, &Look::with_colours(colours)).expect("a line");
-                assert!(!text.contains("\x1b[2J") && !text.contains('\x07') && !text.contains('\u{202e}'), "{text:?}");
-            }
-        }
         assert_eq!(noted("a\x1b[2J", &Look::default()), "* a␛[2J");
     }
 
@@ -318,11 +407,16 @@ mod tests {
         }
     }
 
+    fn above(paper: &Paper) -> Output {
+        let model = Model::new("zoe", TimeZone::UTC, Times::Off, Millis(0));
+        Output::AbovePrompt(Box::new(paper.clone()), model, Attention::Nothing)
+    }
+
     #[test]
     fn a_burst_is_printed_in_few_pieces_and_in_order() {
         let (release, released) = async_channel::bounded::<()>(1);
         let paper = Paper(Arc::default(), Some(released));
-        let (screen, printer) = Screen::start(Output::AbovePrompt(Box::new(paper.clone())), Look::default()).expect("starts");
+        let (screen, printer) = Screen::start(above(&paper), Look::default(), "zoe").expect("starts");
         smol::block_on(async {
             for seq in 1..=500 {
                 screen.event(&Event::Message(said(seq, "alice", &seq.to_string())), None).await.expect("is there");
@@ -340,5 +434,48 @@ mod tests {
         let all = printed.concat().replace(NOTHING_TO_SEE, "");
         let expected: String = (1..=500).map(|seq| format!("alice to all: {seq}\n")).collect();
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_flood_does_not_wait_for_a_screen_that_stands_still() {
+        let (release, released) = async_channel::bounded::<()>(1);
+        let paper = Paper(Arc::default(), Some(released));
+        let (screen, printer) = Screen::start(above(&paper), Look::default(), "zoe").expect("starts");
+        smol::block_on(async {
+            for seq in 1..=50_000 {
+                screen.event(&Event::Message(said(seq, "alice", "x")), None).await.expect("is there");
+            }
+            screen.event(&Event::Message(said(50_001, "alice", "hello zoe")), None).await.expect("is there");
+            drop(release);
+            screen.flush().await;
+        });
+        assert_eq!(screen.shown(), 50_001);
+        drop(screen);
+        printer.join().expect("ends");
+        let printed = paper.0.lock().unwrap_or_else(PoisonError::into_inner).concat();
+        assert!(printed.contains("more messages, too fast to show; the history has them\n"), "{printed}");
+        assert!(printed.replace(NOTHING_TO_SEE, "").ends_with("! alice to all: hello zoe\n"), "{printed}");
+    }
+
+    /// Of a terminal that is gone.
+    struct Torn;
+
+    impl ExternalPrinter for Torn {
+        fn print(&mut self, _: String) -> rustyline::Result<()> {
+            Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
+        }
+    }
+
+    #[test]
+    fn whoever_shows_something_learns_that_the_screen_is_gone() {
+        let model = Model::new("zoe", TimeZone::UTC, Times::Off, Millis(0));
+        let output = Output::AbovePrompt(Box::new(Torn), model, Attention::Nothing);
+        let (screen, printer) = Screen::start(output, Look::default(), "zoe").expect("starts");
+        smol::block_on(async {
+            screen.notice("x").await.expect("nobody knows yet");
+            screen.flush().await;
+            printer.join().expect("ends");
+            assert_eq!(screen.notice("x").await, Err(Gone));
+        });
     }
 }

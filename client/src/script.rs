@@ -17,8 +17,9 @@ use crate::connection::sentence;
 use crate::dialogue;
 use crate::failure::{Exit, Failure};
 use crate::report::{Form, Of, Report};
-use crate::screen::{Look, Output, Screen, wants_colours};
+use crate::screen::{Look, Output, Screen};
 use crate::session::Typed;
+use crate::theme::{Depth, Theme, When};
 
 /// The longest line that is read; what the server takes is its own business, and far less.
 pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
@@ -27,11 +28,12 @@ pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
 ///
 /// # Errors
 /// Why it did not end by a logout; or that something was refused.
-pub(crate) fn run(chat: Chat, form: Form) -> Result<(), Failure> {
+pub(crate) fn run(chat: Chat, form: Form, color: When) -> Result<(), Failure> {
     let cannot = |error: io::Error| Failure::usage(format!("cannot start: {error}"));
     let (audience, printer) = match form {
         Form::Text => {
-            let (screen, printer) = Screen::start(Output::Pipe, Look::with_colours(wants_colours())).map_err(cannot)?;
+            let (screen, printer) =
+                Screen::start(Output::Pipe, Look::new(Depth::of_output(color), Theme::default()), chat.name()).map_err(cannot)?;
             (Audience::Screen(screen), printer)
         }
         Form::Json => {
@@ -63,7 +65,7 @@ pub(crate) fn run(chat: Chat, form: Form) -> Result<(), Failure> {
 
 /// How far the input is read.
 #[derive(Debug, Default)]
-struct Input {
+pub(crate) struct Input {
     ended: AtomicBool,
     /// How many lines could not be sent at all.
     skipped: AtomicUsize,
@@ -71,7 +73,7 @@ struct Input {
 
 impl Input {
     /// Hands over lines until the input ends or nobody takes them any more.
-    fn read(&self, input: impl Read, typed: &Sender<Typed>) {
+    pub(crate) fn read(&self, input: impl Read, typed: &Sender<Typed>) {
         let read = lines(input, |number, line| {
             match line {
                 Ok(text) if split::line(text) == Asked::Nothing => {}

@@ -5,7 +5,7 @@
 //! knows a key it has seen, and nothing is said twice.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,27 @@ impl Typed {
     }
 }
 
+/// Whether the link is there: the session says so, the prompt shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkState(Arc<AtomicBool>);
+
+impl Default for LinkState {
+    fn default() -> LinkState {
+        LinkState(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl LinkState {
+    /// Whether it is there.
+    pub(crate) fn is_up(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, up: bool) {
+        self.0.store(up, Ordering::Relaxed);
+    }
+}
+
 /// What a session needs from the rest of the program.
 pub(crate) struct Surroundings {
     /// Where to come back to.
@@ -92,6 +113,8 @@ pub(crate) struct Surroundings {
     pub(crate) watcher: Option<Sender<Event>>,
     /// How many lines were refused.
     pub(crate) refused: Arc<AtomicUsize>,
+    /// Where it says whether the link is there.
+    pub(crate) state: LinkState,
 }
 
 /// A line whose last answer has not come.
@@ -469,6 +492,7 @@ impl Session {
         if let Some(local) = &mut self.around.local {
             local.link_lost();
         }
+        self.around.state.set(false);
         let place = self.around.server.place.to_string();
         let mut reason = why;
         let gives_up = Instant::now() + self.around.reconnect_for;
@@ -509,11 +533,13 @@ impl Session {
                 }
                 Err(Setback::Final(failure)) => return Err(End::Failed(failure)),
             }
+            self.around.state.set(true);
             self.around.audience.notice("the link is back").await?;
             match self.send_again().await {
                 Ok(()) => return Ok(()),
                 Err(Lost(why)) => reason = why,
             }
+            self.around.state.set(false);
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod errands;
 mod piped;
+mod screen;
 mod scripted;
 mod settings;
+mod terminal;
 mod tls;
 mod trying;
+mod typing;

@@ -1,0 +1,399 @@
+//! What there is to see, before it has a width or a colour: events become lines of named parts. Nothing here reads a
+//! clock, a terminal or the environment; the same events are always the same lines.
+
+use chinwag_wire::dialect::text;
+use chinwag_wire::event::RoomNews;
+use chinwag_wire::name::folded;
+use chinwag_wire::{Addressee, Event, Millis, SafeText, Said};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use super::backlog::Skipped;
+use crate::interface::Times;
+use crate::wrap;
+
+/// The sign of a message that names the reader; it says without colour what the colour says.
+const SIGN: &str = "! ";
+/// How much of one message is shown: many times what a server takes by default. What is beyond stays in the history.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Something to show.
+#[derive(Clone, Debug)]
+pub(crate) enum Show {
+    /// What the server says.
+    Event(Box<Event>),
+    /// What the client itself has to say.
+    Notice {
+        /// In one line or a few.
+        text: String,
+        /// When.
+        at: Millis,
+    },
+    /// What came too fast to be shown.
+    Skipped(Skipped),
+}
+
+/// What a part of a line is, which decides how it is painted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Words.
+    Plain,
+    /// The time in front.
+    Time,
+    /// Somebody's name.
+    Name,
+    /// The reader's own.
+    Me,
+    /// The reader's name in what somebody else says, and the sign for it.
+    Mention,
+    /// What is said by the way.
+    Quiet,
+    /// From the client itself.
+    Notice,
+    /// What was refused.
+    Refusal,
+}
+
+/// One line, which becomes one row of the terminal or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Its parts, in order.
+    pub(crate) parts: Vec<(Part, String)>,
+    /// How far its second row stands in, and those after it.
+    pub(crate) indent: usize,
+    /// Whether it is worth a bell: for whom, and what.
+    pub(crate) calls: bool,
+}
+
+impl Line {
+    fn new(part: Part, text: impl Into<String>) -> Line {
+        Line { parts: vec![(part, text.into())], indent: wrap::INDENT, calls: false }
+    }
+
+    /// The line without anything but its words.
+    pub(crate) fn text(&self) -> String {
+        self.parts.iter().map(|(_, text)| text.as_str()).collect()
+    }
+}
+
+/// What the lines to come depend on.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    me: String,
+    zone: TimeZone,
+    times: Times,
+    /// The day of the last line that had one.
+    day: Option<Date>,
+    /// How much mail has come in a row that was kept while the reader was away.
+    mail: u64,
+}
+
+impl Model {
+    /// For a reader called `me`, who sees times of `zone` and starts at `now`.
+    pub(crate) fn new(me: &str, zone: TimeZone, times: Times, now: Millis) -> Model {
+        let day = moment(now, &zone).map(|moment| moment.date());
+        Model { me: me.to_owned(), zone, times, day, mail: 0 }
+    }
+
+    /// What `show` looks like.
+    pub(crate) fn lines(&mut self, show: &Show) -> Vec<Line> {
+        let mut lines = Vec::new();
+        match show {
+            Show::Event(event) => self.event(event, &mut lines),
+            Show::Notice { text, at } => {
+                self.end_of_mail(&mut lines);
+                for text in text.lines() {
+                    lines.push(self.timed(*at, vec![(Part::Notice, format!("* {}", SafeText::new(text)))]));
+                }
+            }
+            Show::Skipped(skipped) => lines.push(Line::new(Part::Notice, skipped.to_string())),
+        }
+        lines
+    }
+
+    fn event(&mut self, event: &Event, lines: &mut Vec<Line>) {
+        match event {
+            Event::Message(said) => return self.message(said, lines),
+            Event::Past(said) => return lines.push(self.past(said)),
+            _ => {}
+        }
+        let text = text::shown(event);
+        if text.is_empty() {
+            return;
+        }
+        self.end_of_mail(lines);
+        let part = match event {
+            Event::Refusal(_) | Event::Closing(_) => Part::Refusal,
+            Event::Sent { .. } | Event::Done | Event::Presence { .. } | Event::Room(_) => Part::Quiet,
+            _ => Part::Plain,
+        };
+        match event {
+            Event::Sent { at, .. } | Event::Presence { at, .. } | Event::Room(RoomNews { at, .. }) => {
+                self.new_day(*at, lines);
+                lines.push(self.timed(*at, vec![(part, text)]));
+            }
+            _ => lines.extend(text.lines().map(|line| Line { indent: wrap::column(line), ..Line::new(part, line) })),
+        }
+    }
+
+    fn message(&mut self, said: &Said, lines: &mut Vec<Line>) {
+        if said.offline && self.mail == 0 {
+            lines.push(Line::new(Part::Notice, "* while you were away:"));
+        }
+        if !said.offline {
+            self.end_of_mail(lines);
+        }
+        self.mail += u64::from(said.offline);
+        self.new_day(said.at, lines);
+        let own = self.is_me(&said.from);
+        let named = !own && calls(said, &self.me);
+        let mut parts = Vec::new();
+        if said.offline {
+            parts.push((Part::Quiet, "(offline) ".to_owned()));
+        }
+        if named {
+            parts.push((Part::Mention, SIGN.to_owned()));
+        }
+        let bare = Said { offline: false, ..said.clone() };
+        self.spoken(&text::shown(&Event::Message(bare)), said, own, &mut parts);
+        let calls = !own && (named || matches!(said.to, Addressee::User(_)));
+        lines.push(Line { calls, ..self.timed(said.at, parts) });
+    }
+
+    fn past(&self, said: &Said) -> Line {
+        let text = text::shown(&Event::Past(said.clone()));
+        let text = text.strip_prefix(&format!("[{}] ", said.at)).unwrap_or(&text);
+        let at = moment(said.at, &self.zone).map_or_else(|| said.at.to_string(), |at| at.strftime("%Y-%m-%d %H:%M").to_string());
+        let mut parts = vec![(Part::Time, format!("{at} "))];
+        self.spoken(text, said, false, &mut parts);
+        Line { parts, indent: wrap::INDENT, calls: false }
+    }
+
+    /// What somebody said, in the words of the dialect of people: `alice: hi`, `alice to all: hi`. What stands in front of the
+    /// text holds the name.
+    fn spoken(&self, shown: &str, said: &Said, own: bool, parts: &mut Vec<(Part, String)>) {
+        let name = SafeText::new(said.nick.as_ref().unwrap_or(&said.from));
+        let text = SafeText::new(&said.text);
+        let head = shown.strip_suffix(text.as_str()).unwrap_or(shown);
+        let (before, after) = head.split_once(name.as_str()).unwrap_or((head, ""));
+        let plain = |text: &str| (Part::Plain, text.to_owned());
+        parts.push(plain(before));
+        if own {
+            // Said by the reader at another terminal: nobody says `alice: hi` to alice.
+            parts.push((Part::Me, "you".to_owned()));
+            if let Addressee::User(to) = &said.to {
+                parts.push(plain(" to "));
+                parts.push((Part::Name, SafeText::new(to).to_string()));
+            }
+        } else if head.contains(name.as_str()) {
+            parts.push((if self.is_me(&said.from) { Part::Me } else { Part::Name }, name.to_string()));
+        }
+        parts.push(plain(after));
+        let body = &shown[head.len()..];
+        let (body, rest) = body.split_at(body.floor_char_boundary(MESSAGE_BYTES_MAX));
+        let mut at = 0;
+        if !self.is_me(&said.from) {
+            for name in names(body, &self.me) {
+                parts.push(plain(&body[at..name.start]));
+                parts.push((Part::Mention, body[name.clone()].to_owned()));
+                at = name.end;
+            }
+        }
+        parts.push(plain(&body[at..]));
+        if !rest.is_empty() {
+            parts.push((Part::Notice, format!("… ({} bytes more)", rest.len())));
+        }
+        parts.retain(|(_, text)| !text.is_empty());
+    }
+
+    fn is_me(&self, name: &str) -> bool {
+        same(name, &self.me)
+    }
+
+    /// A line with its time in front.
+    fn timed(&self, at: Millis, parts: Vec<(Part, String)>) -> Line {
+        let form = match self.times {
+            Times::Off => return Line { parts, indent: wrap::INDENT, calls: false },
+            Times::Minutes => "%H:%M ",
+            Times::Seconds => "%H:%M:%S ",
+        };
+        let time = moment(at, &self.zone).map_or_else(|| "--:-- ".to_owned(), |moment| moment.strftime(form).to_string());
+        let indent = time.len();
+        Line { parts: [vec![(Part::Time, time)], parts].concat(), indent, calls: false }
+    }
+
+    fn new_day(&mut self, at: Millis, lines: &mut Vec<Line>) {
+        let Some(moment) = moment(at, &self.zone) else { return };
+        if self.day != Some(moment.date()) {
+            self.day = Some(moment.date());
+            lines.push(Line::new(Part::Notice, moment.strftime("* %A, %-d %B %Y").to_string()));
+        }
+    }
+
+    fn end_of_mail(&mut self, lines: &mut Vec<Line>) {
+        let mail = match std::mem::take(&mut self.mail) {
+            0 => return,
+            1 => "1 message".to_owned(),
+            mail => format!("{mail} messages"),
+        };
+        lines.push(Line::new(Part::Notice, format!("* that was what came while you were away: {mail}")));
+    }
+}
+
+/// The moment in the zone; nothing for one that no calendar has.
+fn moment(at: Millis, zone: &TimeZone) -> Option<Zoned> {
+    Timestamp::from_millisecond(at.0).ok().map(|at| at.to_zoned(zone.clone()))
+}
+
+/// Whether a message names `me`: as its text has it, or as the server found it in there.
+pub(super) fn calls(said: &Said, me: &str) -> bool {
+    said.mentions.iter().any(|name| same(name, me)) || names(&said.text, me).next().is_some()
+}
+
+/// Whether two names are one.
+fn same(one: &str, other: &str) -> bool {
+    // The usual case is cheap: this is asked of every word that anybody says.
+    one.eq_ignore_ascii_case(other) || (!one.is_ascii() && folded(one) == folded(other))
+}
+
+/// Where `text` calls `name`, as a word of its own: `@bob`, `Bob:`, `hi bob.`, but not `bobby` and not `bob.smith`.
+pub(crate) fn names(text: &str, name: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let in_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let words = text.split(move |c: char| !in_name(c));
+    words.filter_map(move |word| {
+        let bare = [word, word.trim_end_matches(['.', '-', '_'])].into_iter().find(|word| !word.is_empty() && same(word, name))?;
+        let start = word.as_ptr().addr() - text.as_ptr().addr();
+        Some(start..start + bare.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chinwag_wire::{Arrival, Refusal, code};
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    /// 2026-11-21 10:00:00 UTC.
+    const TEN: i64 = 1_795_255_200_000;
+    const MINUTE: i64 = 60_000;
+    const DAY: i64 = 24 * 60 * MINUTE;
+
+    fn said(at: i64, from: &str, to: Addressee, text: &str) -> Said {
+        Said { seq: 1, at: Millis(at), from: from.into(), to, text: text.into(), ..Said::default() }
+    }
+
+    fn to_me(at: i64, from: &str, text: &str) -> Said {
+        said(at, from, Addressee::User("alice".into()), text)
+    }
+
+    fn to_all(at: i64, from: &str, text: &str) -> Said {
+        said(at, from, Addressee::Everyone, text)
+    }
+
+    fn model() -> Model {
+        Model::new("alice", TimeZone::UTC, Times::Minutes, Millis(TEN))
+    }
+
+    /// Lines as a reviewer can read them: every part that is more than words in brackets with its kind.
+    fn written(model: &mut Model, shows: &[Show]) -> String {
+        let lines = shows.iter().flat_map(|show| model.lines(show)).map(|line| {
+            let parts = line.parts.iter().map(|(part, text)| match part {
+                Part::Plain => text.clone(),
+                part => format!("[{part:?} {text}]"),
+            });
+            let bell = if line.calls { " (bell)" } else { "" };
+            format!("{}{bell}\n", parts.collect::<String>())
+        });
+        lines.collect()
+    }
+
+    fn event(event: Event) -> Show {
+        Show::Event(Box::new(event))
+    }
+
+    #[test]
+    fn a_conversation() {
+        let shows = [
+            event(Event::Welcome { name: "alice".into(), registered: false, guest: false, seq: 9 }),
+            event(Event::Message(Said { offline: true, ..to_me(TEN - DAY, "bob", "see you tomorrow?") })),
+            event(Event::Message(Said { offline: true, ..to_all(TEN - 5 * MINUTE, "carol", "morning all") })),
+            event(Event::Presence { name: "bob".into(), what: Arrival::LoggedIn, at: Millis(TEN) }),
+            event(Event::Message(to_me(TEN, "bob", "hi"))),
+            event(Event::Message(to_all(TEN + MINUTE, "carol", "has anyone seen Alice? @alice!"))),
+            event(Event::Sent { seq: 4, at: Millis(TEN + MINUTE), to: Addressee::Everyone, kept: false, missed: false, again: false }),
+            event(Event::Message(to_all(TEN + MINUTE, "alice", "here, alice speaking, from my phone"))),
+            event(Event::Message(said(TEN + MINUTE, "Alice", Addressee::User("bob".into()), "me too"))),
+            event(Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>"))),
+            event(Event::Past(to_all(TEN - DAY, "bob", "alice is away"))),
+            event(Event::PastEnd { count: 1, more: false }),
+            Show::Notice { text: "the link is lost\nreally".into(), at: Millis(TEN + 2 * MINUTE) },
+            Show::Skipped(Skipped { messages: 4321, mine: 2, news: 0, seq: 0 }),
+            event(Event::Message(to_all(TEN + DAY, "dave", "good night"))),
+            event(Event::Unknown),
+        ];
+        assert_snapshot!(written(&mut model(), &shows));
+    }
+
+    #[test]
+    fn times_are_of_the_zone_and_as_exact_as_one_likes() {
+        let zone = TimeZone::posix("<+0530>-5:30").expect("a zone");
+        for (times, time) in [(Times::Off, ""), (Times::Minutes, "15:30 "), (Times::Seconds, "15:30:00 ")] {
+            let mut model = Model::new("alice", zone.clone(), times, Millis(TEN));
+            let lines = model.lines(&event(Event::Message(to_me(TEN, "bob", "hi"))));
+            assert_eq!(lines[0].text(), format!("{time}bob: hi"));
+        }
+        let mut model = model();
+        for extreme in [i64::MIN, i64::MAX] {
+            let lines = model.lines(&event(Event::Message(to_me(extreme, "bob", "hi"))));
+            assert_eq!(lines[0].text(), "--:-- bob: hi");
+            model.lines(&event(Event::Past(to_me(extreme, "bob", "hi"))));
+        }
+    }
+
+    #[test]
+    fn a_name_is_called_as_a_word() {
+        for (text, called) in [
+            ("bob", vec!["bob"]),
+            ("@Bob: hi", vec!["Bob"]),
+            ("hi bob.", vec!["bob"]),
+            ("(BOB's) and bob...", vec!["BOB", "bob"]),
+            ("bobby", vec![]),
+            ("bob.smith, bob-2, abob, bobé", vec![]),
+            ("žlutý bob, 漢bob 漢 bob", vec!["bob", "bob"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(names(text, "bob").map(|at| &text[at]).collect::<Vec<_>>(), called, "{text}");
+        }
+        assert_eq!(names("a b", "").count(), 0);
+    }
+
+    #[test]
+    fn a_message_without_end_is_cut_and_says_so() {
+        let text = "漢".repeat(MESSAGE_BYTES_MAX);
+        let lines = model().lines(&event(Event::Message(to_me(TEN, "bob", &text))));
+        let shown = lines[0].text();
+        assert!(shown.len() < MESSAGE_BYTES_MAX + 100, "{}", shown.len());
+        assert!(shown.ends_with("… (131073 bytes more)"), "{}", &shown[shown.len() - 40..]);
+    }
+
+    #[test]
+    fn nothing_the_server_says_acts_on_the_terminal() {
+        let nasty = "\x1b[2J\x07\r\u{9b}2J\u{202e}x\n";
+        let mut shows = vec![Show::Notice { text: nasty.into(), at: Millis(TEN) }];
+        for from in ["bob", nasty] {
+            let said = Said { to: Addressee::User(nasty.into()), ..to_me(TEN, from, nasty) };
+            shows.extend([event(Event::Message(said.clone())), event(Event::Past(said))]);
+        }
+        shows.push(event(Event::Message(said(TEN, "alice", Addressee::User(nasty.into()), nasty))));
+        shows.push(event(Event::Fact(chinwag_wire::Fact::new("x", nasty))));
+        let mut model = model();
+        for show in &shows {
+            for line in model.lines(show) {
+                let text = line.text();
+                assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Keys at the prompt, and what becomes of them.
+
+use serde_json::json;
+
+use crate::scripted::{Connection, Server, message};
+use crate::terminal::{Setup, Terminal};
+
+fn begin(setup: Setup) -> (Terminal, Connection) {
+    let server = Server::listen();
+    let terminal = setup.run(&server);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.ends_with("alice>");
+    (terminal, link)
+}
+
+#[test]
+fn a_key_answers_whoever_wrote_last() {
+    let (terminal, mut link) = begin(Setup::new(80));
+    for (seq, from) in [(11, "carol"), (12, "bob")] {
+        link.say(message(seq, from, "hi"));
+        terminal.shows(&format!("{from}: hi"));
+    }
+    terminal.types("\u{1b}r");
+    terminal.ends_with("alice> @bob");
+    terminal.types("\u{1b}r");
+    terminal.ends_with("alice> @carol");
+    terminal.types("hello\r");
+    link.expect("@carol hello");
+}
+
+#[test]
+fn lines_are_edited_as_the_configuration_says() {
+    let (terminal, mut link) = begin(Setup::new(80).config(r#"(editing: Vi, keys: {"F5": Insert("whoelse"), "Ctrl-O": Undo})"#));
+    terminal.types("xfoo bar\u{1b}0x");
+    terminal.ends_with("alice> foo bar");
+    terminal.types("A\u{15}");
+    terminal.ends_with("alice>");
+    terminal.types("\u{1b}[15~");
+    terminal.ends_with("alice> whoelse");
+    terminal.types("\r");
+    link.expect("whoelse");
+}
+
+#[test]
+fn several_lines_pasted_at_once_are_sent_when_that_is_meant() {
+    let (terminal, mut link) = begin(Setup::new(80));
+    terminal.types("\u{1b}[200~message bob one\ntwo\u{1b}[201~");
+    terminal.ends_with("two");
+    terminal.types("\r");
+    terminal.ends_with("send these 2 lines as one message? [y/N]");
+    link.say(message(11, "bob", "still here"));
+    terminal.shows("still here");
+    terminal.ends_with("send these 2 lines as one message? [y/N]");
+    terminal.types("\r");
+    // It can be changed, sent after all, or thrown away.
+    terminal.ends_with("two");
+    terminal.types(" and three\r");
+    terminal.ends_with("send these 2 lines as one message? [y/N]");
+    terminal.types("y\r");
+    let line = link.expect("message bob one\ntwo and three");
+    link.answer(&line, json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}));
+    terminal.shows("sent");
+    terminal.types("whoelse\r");
+    link.expect("whoelse");
+}
+
+#[test]
+fn what_was_typed_comes_back_but_no_secrets() {
+    let (terminal, mut link) = begin(Setup::new(80));
+    let secret = json!({"name": "new", "help": "x", "kind": {"label": "x", "secret": true}});
+    link.say(json!({"type": "cards", "cards": [{"name": "passwd", "summary": "X.", "args": [secret]}]}));
+    link.say(message(11, "bob", "hi"));
+    terminal.shows("hi");
+    for line in ["whoelse", "passwd hunter2", " quietly", "whoelse"] {
+        terminal.types(line);
+        terminal.ends_with(&format!("alice> {}", line.replace("hunter2", "*******")));
+        terminal.types("\r");
+        let sent = link.expect(line.trim_end());
+        link.answer(&sent, json!({"type": "done"}));
+        if line.contains("hunter2") {
+            link.expect("/token");
+        }
+        terminal.ends_with("alice>");
+    }
+    terminal.types("\u{1b}[A");
+    terminal.ends_with("alice> whoelse");
+    terminal.types("\u{1b}[A\u{1b}[A");
+    terminal.types("x");
+    terminal.ends_with("alice> whoelsex");
+    assert!(!terminal.all().contains("hunter2"));
+}
+
+#[test]
+fn what_comes_during_a_search_is_shown_after_it() {
+    let (terminal, mut link) = begin(Setup::new(80));
+    terminal.types("whoelse\r");
+    let line = link.expect("whoelse");
+    link.answer(&line, json!({"type": "people", "of": "online", "names": []}));
+    terminal.shows("nobody else");
+    terminal.types("\u{12}who");
+    terminal.shows("(reverse-i-search)`who': whoelse");
+    for seq in 11..=5010 {
+        link.say(json!({"type": "message", "seq": seq, "at": 0, "from": "carol", "to": "everyone", "text": "chatter"}));
+    }
+    link.say(message(5011, "bob", "are you there?"));
+    // All of it is taken at once: nobody waits for somebody who searches.
+    terminal.types("\u{1b}");
+    terminal.shows("bob: are you there?");
+    terminal.ends_with("alice>");
+    assert!(terminal.all().contains("too fast to show; the history has them"));
+}
