@@ -17,9 +17,11 @@ pub mod broadcast;
 pub mod close;
 pub mod codes;
 pub mod create;
+pub mod delete;
 pub mod describe;
 pub mod dialect;
 pub mod disconnect;
+pub mod edit;
 pub mod endcode;
 pub mod guest;
 pub mod help;
@@ -28,6 +30,7 @@ pub mod invite;
 pub mod join;
 pub mod keep;
 pub mod kick;
+pub mod kill;
 pub mod leave;
 mod listing;
 pub mod login;
@@ -40,8 +43,10 @@ pub mod operator;
 pub mod operators;
 pub mod passwd;
 pub mod ping;
+pub mod react;
 mod reason;
 pub mod register;
+pub mod reply;
 pub mod resign;
 pub mod resume;
 pub mod role;
@@ -58,6 +63,7 @@ pub mod unban;
 pub mod unblock;
 pub mod unlock;
 pub mod unmute;
+pub mod unreact;
 pub mod unregister;
 pub mod unroomban;
 pub mod users;
@@ -86,6 +92,11 @@ pub fn stock() -> Registry {
         .with(unregister::Unregister)
         .with(message::Message)
         .with(broadcast::Broadcast)
+        .with(reply::Reply)
+        .with(react::React)
+        .with(unreact::Unreact)
+        .with(edit::Edit)
+        .with(delete::Delete)
         .with(rooms::Rooms)
         .with(create::Create)
         .with(join::Join)
@@ -119,6 +130,7 @@ pub fn stock() -> Registry {
         .with(history::History)
         .with(why::Why)
         .with(operators::Operators)
+        .with(kill::Kill)
         .with(operator::Operator)
         .with(disconnect::Disconnect)
         .with(ban::Ban)

@@ -9,7 +9,7 @@ pub struct Why;
 args! {
     pub struct Args {
         /// 1 is your last, 2 the one before it; #812 is number 812
-        message: Option<MyMessage>,
+        message: Option<MessageRef>,
     }
 }
 
@@ -24,7 +24,7 @@ impl Command for Why {
             alice> why #7
             alice | error[no-such-message]: number 7 is no message of yours; `history` shows what you said
             alice> why him
-            alice | error[usage]: `him` is no message of yours; 1 is your last, 2 the one before it, and so on to 200; #812 is number 812
+            alice | error[usage]: `him` is no message: 1 is the last, 2 the one before, #812 the one with this number; usage: why [message]
             someone> why
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
@@ -34,7 +34,7 @@ impl Command for Why {
     type Args = Args;
 
     async fn run(&self, ctx: &mut Ctx, Args { message }: Args) -> Outcome {
-        let (said, whereabouts) = ctx.whereabouts(message.unwrap_or(MyMessage::Back(1))).await?;
+        let (said, whereabouts) = ctx.whereabouts(message.unwrap_or(MessageRef::Back(1)).of_mine()).await?;
         let (to, state, what) = match &said.to {
             Addressee::User(name) => (name.clone(), state(whereabouts), told(name, whereabouts)),
             Addressee::Everyone => ("all".to_owned(), state(whereabouts), told("all", whereabouts)),

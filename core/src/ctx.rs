@@ -6,20 +6,19 @@ use std::sync::Arc;
 use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::name::folded;
-use chinwag_wire::{Card, Event, Fact, Millis, Refusal, Said, code};
+use chinwag_wire::{Addressee, Card, Deed, Event, Fact, Millis, Refusal, Said, code};
 use sha2::{Digest, Sha256};
 
-use crate::arg::MyMessage;
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
 use crate::hall::{
-    Act, CONSOLE_NAME, Departure, Intent, InviteCode, Kept, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash, UserId,
-    Whereabouts,
+    Act, Amend, CONSOLE_NAME, Departure, Intent, InviteCode, Kept, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash,
+    UserId, Whereabouts,
 };
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Registration, Server};
 use crate::spoken::Spoken;
-use crate::store::{DeedLine, Page, PastOf, Question};
+use crate::store::{DeedLine, Found, Page, PastOf, Question, Which};
 use crate::view::View;
 
 /// How many names a roster lists at most. Enough for completion where people know each other; a full list for
@@ -173,6 +172,46 @@ impl Ctx {
         Ok(())
     }
 
+    /// Says something about an earlier message that whoever typed the line is entitled to, or does something to it.
+    ///
+    /// # Errors
+    /// `no-such-message`; as the hall decides: somebody else's, blocked, muted; `store-failing`.
+    pub async fn amend(&mut self, which: Which, deed: Deed, text: String) -> Outcome {
+        let user = self.user()?;
+        let (of, joined) = self.view(|view| {
+            let of = view.my_room().map_or(PastOf::All, |(room, _, member)| {
+                if user.is_guest() { PastOf::RoomSince(room, member.since) } else { PastOf::Room(room) }
+            });
+            // Whoever names a number may mean one from elsewhere.
+            let of = if matches!(which, Which::Numbered(_)) && !user.is_guest() { PastOf::All } else { of };
+            (of, view.hall().user(user).map_or(u64::MAX, |user| user.joined))
+        });
+        let page = self.server.library.read(Question::Find { user, after: joined, of, which }).await?;
+        let (Some(said), Some(found)) = (page.said.into_iter().next(), page.found) else {
+            let text = match which {
+                Which::Numbered(seq) => format!("there is no message #{seq} for you"),
+                Which::Back(1) => "nothing has been said here".to_owned(),
+                Which::Back(count) => format!("fewer than {count} things have been said here"),
+                Which::OwnBack(1) => "you have said nothing here".to_owned(),
+                Which::OwnBack(count) => format!("you have said fewer than {count} things here"),
+            };
+            return Err(Refusal::new(code::NO_SUCH_MESSAGE, text).hint("`history` shows what there is; 1 is the last"));
+        };
+        if deed == Deed::Unreact && !found.reacted {
+            return Err(Refusal::new(code::NO_SUCH_MESSAGE, "you have not reacted to this").hint("react N WITH does"));
+        }
+        let quoted = if deed == Deed::Delete || deed == Deed::Edit { String::new() } else { crate::store::shortened(&said.text) };
+        let amend = Amend { seq: said.seq, by: found.from, by_name: said.from.clone(), audience: found.audience, quoted, deed, text };
+        let key = self.marks.key.clone().filter(|_| !Fault::ForgetKeys.is_on());
+        let Receipt { seq, at, kept, missed, again } = self.submit(Act::Amend { amend, key })?;
+        let to = match said.to {
+            Addressee::User(_) if found.from != user => Addressee::User(said.from),
+            to => to,
+        };
+        self.reply(Event::Sent { seq, at, to, kept, missed, again });
+        Ok(())
+    }
+
     /// Shows a fact to everyone online who does not hide from whoever typed the line, and to them.
     ///
     /// # Errors
@@ -299,16 +338,17 @@ impl Ctx {
     ///
     /// # Errors
     /// `no-such-message`; `guests` for guests, whose numbers are used again; `store-failing`.
-    pub async fn whereabouts(&self, which: MyMessage) -> Result<(Said, Whereabouts), Refusal> {
+    pub async fn whereabouts(&self, which: Which) -> Result<(Said, Whereabouts), Refusal> {
         let user = self.user()?;
         if user.is_guest() {
             return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
         }
-        let page = self.server.library.read(Question::Mine { user, which }).await?;
-        let (Some(said), Some((audience, hidden_from))) = (page.said.into_iter().next(), page.audience) else {
+        let page = self.server.library.read(Question::Find { user, after: 0, of: PastOf::All, which }).await?;
+        let found = page.said.into_iter().next().zip(page.found).filter(|(_, found)| found.from == user);
+        let Some((said, Found { audience, hidden_from, .. })) = found else {
             let text = match which {
-                MyMessage::Back(_) => "you have not said that many messages".to_owned(),
-                MyMessage::Number(seq) => format!("number {seq} is no message of yours"),
+                Which::Back(_) | Which::OwnBack(_) => "you have not said that many messages".to_owned(),
+                Which::Numbered(seq) => format!("number {seq} is no message of yours"),
             };
             return Err(Refusal::new(code::NO_SUCH_MESSAGE, text).hint("`history` shows what you said"));
         };

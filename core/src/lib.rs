@@ -37,7 +37,7 @@ pub use registry::Registry;
 /// All that a command file needs.
 pub mod prelude {
     pub use crate::arg::{
-        Choice, CommandName, KnownUser, Member, MyMessage, Number, OnlineUser, RoomName, Seconds, Secret, Term, Text, UserOrAddress, Word,
+        Choice, CommandName, KnownUser, Member, MessageRef, Number, OnlineUser, RoomName, Seconds, Secret, Term, Text, UserOrAddress, Word,
         Words,
     };
     pub use crate::args;
@@ -46,6 +46,7 @@ pub mod prelude {
     pub use crate::ctx::Ctx;
     pub use crate::hall::{Act, Recipient, RoomChange, RoomId, UserId};
     pub use crate::registry::Registry;
+    pub use crate::store::Which;
     pub use crate::view::View;
-    pub use chinwag_wire::{Addressee, Complete, Event, Fact, Kind, Refusal, RoomAccess, RoomRole, Said, Shape, code};
+    pub use chinwag_wire::{Addressee, Complete, Deed, Event, Fact, Kind, Refusal, RoomAccess, RoomRole, Said, Shape, code};
 }

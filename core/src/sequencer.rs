@@ -450,7 +450,7 @@ fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> 
 /// whoever came in would see nothing and could say nothing.
 fn asks_to_keep(act: &Act) -> bool {
     match act {
-        Act::Register { .. } | Act::Say { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
+        Act::Register { .. } | Act::Say { .. } | Act::Amend { .. } | Act::EndRoom { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
         Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } | Act::SetOperator { .. } => true,
         Act::CreateRoom { .. } | Act::JoinRoom { .. } | Act::LeaveRoom { .. } | Act::Resign { .. } | Act::ChangeRoom { .. } => true,
         Act::Login { .. } | Act::Guest { .. } => true,

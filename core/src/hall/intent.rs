@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use chinwag_wire::{Fact, Millis, Refusal};
+use chinwag_wire::{Deed, Fact, Millis, Refusal};
 
 use super::operators::{Ban, Banned, Invite, InviteCode};
 use super::{MemberRow, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
@@ -132,12 +132,26 @@ pub enum Act {
         /// Which.
         room: RoomId,
     },
+    /// As an operator: a room is no more.
+    EndRoom {
+        /// Which.
+        room: RoomId,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Have something otherwise in a room.
     ChangeRoom {
         /// Which.
         room: RoomId,
         /// What.
         change: RoomChange,
+    },
+    /// Say something about an earlier message, or take that back.
+    Amend {
+        /// What.
+        amend: Amend,
+        /// The same key from the same user is said once.
+        key: Option<String>,
     },
     /// Show something that is not kept.
     Show {
@@ -234,6 +248,25 @@ pub enum Act {
         /// `done`, or the code of a refusal.
         outcome: String,
     },
+}
+
+/// Something said about an earlier message, which the one who says it is entitled to.
+#[derive(Clone, Debug)]
+pub struct Amend {
+    /// The earlier one's place.
+    pub seq: u64,
+    /// Who said that.
+    pub by: UserId,
+    /// Their name.
+    pub by_name: String,
+    /// To whom.
+    pub audience: UserId,
+    /// How it begins.
+    pub quoted: String,
+    /// What is done to it.
+    pub deed: Deed,
+    /// The new text, the answer, the reaction.
+    pub text: String,
 }
 
 /// To whom something is said.

@@ -23,7 +23,7 @@ use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 use crate::fault::Fault;
 use crate::naming;
 
-pub use intent::{Act, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
+pub use intent::{Act, Amend, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
 pub use names::{Holder, NameOf};
 use operators::note_outcome;
 pub use operators::{BANS_MAX, Ban, Banned, CONSOLE_NAME, INVITES_MAX, Invite, InviteCode};
@@ -335,6 +335,8 @@ impl Hall {
             Act::Acknowledge { seq } => self.acknowledge(intent.origin, seq),
             Act::SpeakAs { acknowledges } => self.speak_as(intent.origin, acknowledges),
             Act::Say { to, text, key } => self.say(seq, now, intent.origin, to, text, key),
+            Act::Amend { amend, key } => self.amend(seq, now, intent.origin, amend, key),
+            Act::EndRoom { room, reason } => self.end_room(seq, now, intent.origin, room, reason),
             Act::CreateRoom { name, nick } => self.create_room(seq, now, intent.origin, &name, nick.as_deref()),
             Act::JoinRoom { room, nick, password } => self.join_room(now, intent.origin, room, nick.as_deref(), password.as_deref()),
             Act::LeaveRoom { room } => self.leave_room(now, intent.origin, room),

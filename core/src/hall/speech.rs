@@ -1,12 +1,21 @@
 //! What is said and shown: who gets it, who does not, and what the sender learns.
 
-use chinwag_wire::{Fact, Said};
+use chinwag_wire::{About, Deed, Fact, Said};
 
 use super::*;
 use crate::spoken::Spoken;
 
 /// How many users one message can name: more is a list, not a word to somebody.
 const MENTIONS_MAX: usize = 16;
+
+/// The longest reaction, in bytes: a family of emoji, a short word.
+const REACTION_BYTES: usize = 48;
+
+/// What is said, and what it is to an earlier message.
+struct Words {
+    text: String,
+    about: Option<About>,
+}
 
 impl Hall {
     pub(super) fn say(
@@ -18,21 +27,60 @@ impl Hall {
         text: String,
         key: Option<String>,
     ) -> Result<Applied, Refusal> {
+        self.say_once(seq, now, origin, to, Words { text, about: None }, key)
+    }
+
+    /// Says something about an earlier message, to those who could hear that.
+    pub(super) fn amend(
+        &mut self,
+        seq: u64,
+        now: Millis,
+        origin: SessionId,
+        amend: Amend,
+        key: Option<String>,
+    ) -> Result<Applied, Refusal> {
+        let from = self.speaker(origin)?;
+        let Amend { seq: earlier, by, by_name, audience, quoted, deed, text } = amend;
+        if matches!(deed, Deed::Edit | Deed::Delete) && by != from {
+            return Err(Refusal::new(code::NO_SUCH_MESSAGE, "this is somebody else's message").hint("you can change your own"));
+        }
+        if deed == Deed::React && (text.len() > REACTION_BYTES || text.contains(char::is_whitespace)) {
+            let text = format!("a reaction is one word or emoji of at most {REACTION_BYTES} bytes");
+            return Err(Refusal::new(code::TEXT_TOO_LONG, text).hint("reply N TEXT says more"));
+        }
+        let to = match RoomId::of_audience(audience) {
+            Some(room) => Recipient::Room(room),
+            None if audience == UserId::EVERYONE || audience == UserId::PRESENT => Recipient::Everyone,
+            None => Recipient::User(if by == from { audience } else { by }),
+        };
+        let about = About { seq: earlier, from: by_name, text: quoted, deed };
+        self.say_once(seq, now, origin, to, Words { text, about: Some(about) }, key)
+    }
+
+    fn say_once(
+        &mut self,
+        seq: u64,
+        now: Millis,
+        origin: SessionId,
+        to: Recipient,
+        words: Words,
+        key: Option<String>,
+    ) -> Result<Applied, Refusal> {
         let from = self.speaker(origin)?;
         if let Some(key) = &key
             && let Some((_, receipt)) = self.users.get(&from).and_then(|user| user.keys.iter().find(|(known, _)| **known == **key))
         {
             return Ok(Applied { receipt: Receipt { again: true, ..*receipt }, ..Applied::default() });
         }
-        if text.len() + usize::from(Fault::TextTooShort.is_on()) > self.policy.text_bytes {
+        if words.text.len() + usize::from(Fault::TextTooShort.is_on()) > self.policy.text_bytes {
             let text = format!("the text is longer than {} bytes", self.policy.text_bytes);
             return Err(Refusal::new(code::TEXT_TOO_LONG, text).hint("say it in several messages"));
         }
         let mut applied = match to {
-            Recipient::User(whom) => self.say_to(seq, now, origin, from, whom, text)?,
-            Recipient::Everyone => self.say_to_all(seq, now, from, text)?,
-            Recipient::Room(room) => self.say_in_room(seq, now, from, room, text)?,
-            Recipient::Member { room, user } => self.whisper(seq, now, origin, from, room, user, text)?,
+            Recipient::User(whom) => self.say_to(seq, now, origin, from, whom, words)?,
+            Recipient::Everyone => self.say_to_all(seq, now, from, words)?,
+            Recipient::Room(room) => self.say_in_room(seq, now, from, room, words)?,
+            Recipient::Member { room, user } => self.whisper(seq, now, origin, from, room, user, words)?,
         };
         if let (Some(key), Some(user)) = (key, self.users.get_mut(&from)) {
             user.remember_key(&key, applied.receipt);
@@ -44,13 +92,14 @@ impl Hall {
         Ok(applied)
     }
 
-    fn say_to(&mut self, seq: u64, now: Millis, origin: SessionId, from: UserId, whom: UserId, text: String) -> Result<Applied, Refusal> {
+    fn say_to(&mut self, seq: u64, now: Millis, origin: SessionId, from: UserId, whom: UserId, words: Words) -> Result<Applied, Refusal> {
         let (_, to) = self.pair(origin, whom, "message")?;
         let to = to.to_owned();
         self.check_open_to(from, whom, &to)?;
         let from_name = self.users.get(&from).map_or_else(String::new, |user| user.name.to_string());
-        let mentions = self.mentions(&text, |id| id == whom);
-        let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, mentions, ..Said::default() };
+        let mentions = self.mentions(&words, |id| id == whom);
+        let Words { text, about } = words;
+        let said = Said { seq, at: now, from: from_name, to: Addressee::User(to), text, mentions, about, ..Said::default() };
         self.hand_to(seq, now, from, whom, said)
     }
 
@@ -64,7 +113,7 @@ impl Hall {
         from: UserId,
         room: RoomId,
         whom: UserId,
-        text: String,
+        words: Words,
     ) -> Result<Applied, Refusal> {
         let (_, to) = self.pair(origin, whom, "whisper to")?;
         let to = to.to_owned();
@@ -78,7 +127,8 @@ impl Hall {
         self.check_open_to(from, whom, &to)?;
         let from_name = self.users.get(&from).map_or_else(String::new, |user| user.name.to_string());
         let nick = (nick != from_name).then_some(nick);
-        let said = Said { seq, at: now, from: from_name, nick, to: Addressee::User(to), text, whisper: true, ..Said::default() };
+        let Words { text, about } = words;
+        let said = Said { seq, at: now, from: from_name, nick, to: Addressee::User(to), text, about, whisper: true, ..Said::default() };
         self.hand_to(seq, now, from, whom, said)
     }
 
@@ -97,15 +147,17 @@ impl Hall {
         Ok((member.nick.clone(), room.row.name.clone()))
     }
 
-    fn say_in_room(&mut self, seq: u64, now: Millis, from: UserId, id: RoomId, text: String) -> Result<Applied, Refusal> {
+    fn say_in_room(&mut self, seq: u64, now: Millis, from: UserId, id: RoomId, words: Words) -> Result<Applied, Refusal> {
         let (nick, name) = self.voice_in(id, from, now)?;
         let user = self.users.get(&from).ok_or_else(gone)?;
         let room = self.room(id).ok_or_else(rooms::no_room)?;
         let missed = user.blocked_by.iter().any(|other| room.members.contains_key(other));
         let nick = (*nick != *user.name).then_some(nick);
         let hidden = self.hidden_from(from);
-        let mentions = self.mentions(&text, |other| room.members.contains_key(&other) && hidden.binary_search(&other).is_err());
-        let said = Said { seq, at: now, from: user.name.to_string(), nick, to: Addressee::Room(name), text, mentions, ..Said::default() };
+        let mentions = self.mentions(&words, |other| room.members.contains_key(&other) && hidden.binary_search(&other).is_err());
+        let Words { text, about } = words;
+        let from_name = user.name.to_string();
+        let said = Said { seq, at: now, from: from_name, nick, to: Addressee::Room(name), text, mentions, about, ..Said::default() };
         let spoken = Arc::new(Spoken::kept(said));
         self.note_said_in(id, seq);
         Ok(Applied {
@@ -116,9 +168,10 @@ impl Hall {
         })
     }
 
-    /// Those whom `text` names with `@`, as far as they hear it.
-    fn mentions(&self, text: &str, hears: impl Fn(UserId) -> bool) -> Vec<String> {
+    /// Those whom the words name with `@`, as far as they hear it.
+    fn mentions(&self, words: &Words, hears: impl Fn(UserId) -> bool) -> Vec<String> {
         let mut mentioned: Vec<String> = Vec::new();
+        let text = &words.text;
         // Nearly all texts name nobody.
         if !text.contains('@') {
             return mentioned;
@@ -151,13 +204,14 @@ impl Hall {
         })
     }
 
-    fn say_to_all(&mut self, seq: u64, now: Millis, from: UserId, text: String) -> Result<Applied, Refusal> {
+    fn say_to_all(&mut self, seq: u64, now: Millis, from: UserId, words: Words) -> Result<Applied, Refusal> {
         let user = self.users.get(&from).ok_or_else(gone)?;
         let missed = user.blocked_by.iter().any(|id| self.policy.broadcast_offline || self.online.contains(id));
         let mut hidden = self.hidden_from(from);
         hidden.retain(|id| !(Fault::BroadcastToSelf.is_on() && *id == from || Fault::BroadcastToBlockers.is_on() && *id != from));
-        let mentions = self.mentions(&text, |other| hidden.binary_search(&other).is_err());
-        let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, mentions, ..Said::default() };
+        let mentions = self.mentions(&words, |other| hidden.binary_search(&other).is_err());
+        let Words { text, about } = words;
+        let said = Said { seq, at: now, from: user.name.to_string(), to: Addressee::Everyone, text, mentions, about, ..Said::default() };
         let spoken = Arc::new(Spoken::kept(said));
         let audience = if self.policy.broadcast_offline { UserId::EVERYONE } else { UserId::PRESENT };
         if self.policy.broadcast_offline {

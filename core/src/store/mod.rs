@@ -10,7 +10,6 @@ use std::fmt;
 
 use chinwag_wire::{Millis, Said};
 
-use crate::arg::MyMessage;
 use crate::hall::{RoomId, Row, UserId};
 
 /// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
@@ -79,13 +78,41 @@ pub enum Question {
         /// At most so many; at most [`PAGE_MAX`].
         count: usize,
     },
-    /// One message that `user` said.
-    Mine {
+    /// One message that `user` said or was entitled to.
+    Find {
         /// Who asks.
         user: UserId,
-        /// Which one.
-        which: MyMessage,
+        /// After this number: what was said before the account was made.
+        after: u64,
+        /// Among these.
+        of: PastOf,
+        /// Which.
+        which: Which,
     },
+}
+
+/// Which message of a part is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one with this number.
+    Numbered(u64),
+    /// The so manieth from the end, counting from 1.
+    Back(u64),
+    /// The same, of what the asker said.
+    OwnBack(u64),
+}
+
+/// A message that was meant, with what the hall needs to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Who said it.
+    pub from: UserId,
+    /// To whom.
+    pub audience: UserId,
+    /// Of those, whom it is hidden from.
+    pub hidden_from: Vec<UserId>,
+    /// Whether the asker has reacted to it.
+    pub reacted: bool,
 }
 
 /// A part of what somebody said or was entitled to.
@@ -110,8 +137,21 @@ pub struct Page {
     pub through: u64,
     /// Whether the page ends before the answer does.
     pub more: bool,
-    /// For [`Question::Mine`]: whom it was for, and of those, whom it was hidden from.
-    pub audience: Option<(UserId, Vec<UserId>)>,
+    /// For [`Question::Find`]: more about the one message that is on the page.
+    pub found: Option<Found>,
+}
+
+/// How a message begins, to quote it by: a few words.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    const QUOTED: usize = 40;
+    let line = text.lines().next().unwrap_or_default();
+    if line.len() == text.len() && text.chars().count() <= QUOTED {
+        return text.to_owned();
+    }
+    let mut short: String = line.chars().take(QUOTED).collect();
+    short.push('…');
+    short
 }
 
 /// The store failed, and how.

@@ -9,14 +9,14 @@
 //! `NORMAL`, which syncs at checkpoints only: they survive the end of the process, and a loss of power with the
 //! next commit that syncs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chinwag_wire::{Addressee, Millis, Said};
+use chinwag_wire::{About, Addressee, Deed, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
-use super::{DeedLine, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Writer};
-use crate::arg::MyMessage;
+use super::{DeedLine, Found, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Which, Writer, shortened};
 use crate::fault::Fault;
 use crate::hall::rooms::LoadedRooms;
 use crate::hall::{
@@ -169,6 +169,20 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX hears ON heard (room) WHERE until IS NULL;
 ",
+    "
+    ALTER TABLE said ADD COLUMN about INTEGER;
+    ALTER TABLE said ADD COLUMN deed TEXT;
+    ALTER TABLE said ADD COLUMN quoted TEXT;
+    ALTER TABLE said ADD COLUMN edited INTEGER;
+    ALTER TABLE said ADD COLUMN deleted INTEGER;
+    CREATE INDEX said_about ON said (about) WHERE about IS NOT NULL;
+    CREATE TABLE reactions (
+        seq INTEGER NOT NULL,
+        user INTEGER NOT NULL,
+        reaction TEXT NOT NULL,
+        PRIMARY KEY (seq, user)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// After how many numbers the indexes follow. So many rows a reader may have to look through, a millisecond's work;
@@ -484,6 +498,7 @@ impl Writer for SqliteWriter {
                 if let Row::Said(said) = row {
                     last_said = said.spoken.seq().unwrap_or(last_said);
                     insert(&mut keep_said, said)?;
+                    amend(&transaction, said)?;
                 } else {
                     keep(&transaction, row)?;
                 }
@@ -502,7 +517,11 @@ impl Writer for SqliteWriter {
 fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
     match row {
-        Row::Said(said) => insert(&mut *transaction.prepare_cached(KEEP_SAID)?, said)?,
+        Row::Said(said) => {
+            insert(&mut *transaction.prepare_cached(KEEP_SAID)?, said)?;
+            amend(transaction, said)?;
+            1
+        }
         Row::Account { user, name, password, joined, at } => run(
             "INSERT INTO accounts (id, name, password, joined, cursor, created_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             params![user.0, name, password, number(*joined), at.0],
@@ -626,8 +645,9 @@ fn banned_from_text(text: &str) -> Option<Banned> {
 }
 
 const KEEP_SAID: &str =
-    "INSERT INTO said (seq, at, sender, audience, text, hidden_from, key, from_guest, to_guest, nick, whisper, mentions)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    "INSERT INTO said (seq, at, sender, audience, text, hidden_from, key, from_guest, to_guest, nick, whisper, mentions,
+        about, deed, quoted)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlite::Error> {
     let Some(said) = row.spoken.said() else { return Ok(0) };
@@ -650,8 +670,39 @@ fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlit
         to_guest,
         said.nick,
         said.whisper.then_some(1),
-        mentions
+        mentions,
+        said.about.as_ref().map(|about| number(about.seq)),
+        said.about.as_ref().map(|about| word(about.deed)),
+        said.about.as_ref().map(|about| &about.text)
     ])
+}
+
+/// Does to an earlier message what is said about it.
+fn amend(transaction: &Transaction<'_>, row: &SaidRow) -> Result<(), StoreError> {
+    let Some((said, about)) = row.spoken.said().and_then(|said| Some((said, said.about.as_ref()?))) else { return Ok(()) };
+    let earlier = number(about.seq);
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
+    match about.deed {
+        Deed::Edit => {
+            run("UPDATE said SET text = ?2, mentions = NULL, edited = 1 WHERE seq = ?1", params![earlier, said.text])?;
+            run("UPDATE said SET quoted = ?2 WHERE about = ?1", params![earlier, shortened(&said.text)])?;
+        }
+        Deed::Delete => {
+            // What was taken back is nowhere, not even where it was quoted.
+            run("UPDATE said SET text = '', mentions = NULL, deleted = 1 WHERE seq = ?1", params![earlier])?;
+            run("UPDATE said SET quoted = '' WHERE about = ?1", params![earlier])?;
+            run("UPDATE said SET text = '' WHERE about = ?1 AND deed = 'edit'", params![earlier])?;
+            run("DELETE FROM reactions WHERE seq = ?1", params![earlier])?;
+        }
+        Deed::React => {
+            run("INSERT OR REPLACE INTO reactions (seq, user, reaction) VALUES (?1, ?2, ?3)", params![earlier, row.from.0, said.text])?;
+        }
+        Deed::Unreact => {
+            run("DELETE FROM reactions WHERE seq = ?1 AND user = ?2", params![earlier, row.from.0])?;
+        }
+        Deed::Reply | Deed::Unknown => {}
+    }
+    Ok(())
 }
 
 /// How far the indexes go.
@@ -663,7 +714,11 @@ const SAID: &str = "s.seq, s.at, s.sender, s.audience, s.text, s.hidden_from,
     coalesce(s.to_guest, CASE WHEN s.audience > 1099511627776
         THEN (SELECT name FROM rooms WHERE id = s.audience - 1099511627776)
         ELSE (SELECT name FROM accounts WHERE id = s.audience) END, '?'),
-    s.nick, s.whisper, s.mentions";
+    s.nick, s.whisper, s.mentions, s.about, s.deed, s.quoted,
+    CASE WHEN s.about IS NOT NULL THEN
+        (SELECT coalesce(o.from_guest, (SELECT name FROM accounts WHERE id = o.sender), '?') FROM said AS o WHERE o.seq = s.about) END,
+    s.edited,
+    (SELECT group_concat(reaction, ' ') FROM reactions WHERE seq = s.seq)";
 
 /// How many rows are looked at for one page of what is owed. What is hidden from the asker is skipped, and somebody
 /// blocked by everyone must not turn a page into a scan.
@@ -691,8 +746,8 @@ impl Reader for SqliteReader {
         let head: u64 = transaction.prepare_cached(HEAD)?.query_row([], |row| unsigned(row.get(0)?))?;
         match *question {
             Question::Owed { user, after } => owed(&transaction, head, user, after),
+            Question::Find { user, after, of, which } => find(&transaction, head, user, after, of, which),
             Question::Past { user, after, before, of, count } => past(&transaction, head, user, after, before, of, count.min(PAGE_MAX)),
-            Question::Mine { user, which } => mine(&transaction, head, user, which),
         }
     }
 }
@@ -726,10 +781,12 @@ impl Run {
         match self.index {
             Some(index) => format!(
                 "SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq
-                 WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 ORDER BY i.seq {order}"
+                 WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 AND s.deleted IS NULL ORDER BY i.seq {order}"
             ),
             None => {
-                format!("SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 ORDER BY s.seq {order}")
+                format!(
+                    "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
+                )
             }
         }
     }
@@ -794,7 +851,9 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
         }
         looked_at += 1;
         page.through = said.seq;
-        if from != user && !hidden.contains(&user.0) {
+        // Who gets the earlier one only now gets it as it has become.
+        let is_done_already = said.about.as_ref().is_some_and(|about| about.deed != Deed::Reply && about.seq > after);
+        if from != user && !hidden.contains(&user.0) && !is_done_already {
             page.said.push(Said { offline: !Fault::MailNotMarked.is_on(), ..said });
         }
         true
@@ -815,6 +874,69 @@ fn past(
     of: PastOf,
     count: usize,
 ) -> Result<Page, StoreError> {
+    let runs = runs_of(transaction, user, after, before, of)?;
+    let mut page = Page { through: head, ..Page::default() };
+    merged(transaction, &runs, true, |said, from, hidden| {
+        let is_shown = from == user || !hidden.contains(&user.0) || Fault::HistoryShowsHidden.is_on();
+        if !is_shown || amends(&said) {
+            return true;
+        }
+        if page.said.len() == count {
+            page.more = true;
+            return false;
+        }
+        page.said.push(said);
+        true
+    })?;
+    page.said.reverse();
+    Ok(page)
+}
+
+/// Whether it only changes an earlier message, which shows it.
+fn amends(said: &Said) -> bool {
+    said.about.as_ref().is_some_and(|about| !matches!(about.deed, Deed::Reply | Deed::Unknown))
+}
+
+/// What [`Found`] is made of.
+const FOUND: &str =
+    "SELECT sender, audience, EXISTS (SELECT 1 FROM reactions AS r WHERE r.seq = s.seq AND r.user = ?2) FROM said AS s WHERE s.seq = ?1";
+
+fn find(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, of: PastOf, which: Which) -> Result<Page, StoreError> {
+    let (before, mut skip) = match which {
+        Which::Numbered(seq) => (Some(seq.saturating_add(1)), 0),
+        Which::Back(count) | Which::OwnBack(count) => (None, count.saturating_sub(1)),
+    };
+    let runs = runs_of(transaction, user, after, before, of)?;
+    let mut page = Page { through: head, ..Page::default() };
+    let mut hidden_from = Vec::new();
+    let mut looked_at = 0;
+    merged(transaction, &runs, true, |said, from, hidden| {
+        looked_at += 1;
+        if looked_at > LOOKED_AT_MAX || matches!(which, Which::Numbered(seq) if said.seq != seq) {
+            return false;
+        }
+        if amends(&said) || (from != user && (hidden.contains(&user.0) || matches!(which, Which::OwnBack(_)))) {
+            return true;
+        }
+        if skip > 0 {
+            skip -= 1;
+            return true;
+        }
+        page.said.push(said);
+        hidden_from = hidden.into_iter().map(UserId).collect();
+        false
+    })?;
+    if let Some(said) = page.said.first() {
+        let found = |row: &rusqlite::Row<'_>| {
+            Ok(Found { from: UserId(row.get(0)?), audience: UserId(row.get(1)?), hidden_from, reacted: row.get(2)? })
+        };
+        page.found = Some(transaction.prepare_cached(FOUND)?.query_row([number(said.seq), user.0], found)?);
+    }
+    Ok(page)
+}
+
+/// Everything that is `of` a user, in runs.
+fn runs_of(transaction: &Transaction<'_>, user: UserId, after: u64, before: Option<u64>, of: PastOf) -> Result<Vec<Run>, StoreError> {
     let (after, until) = (number(after), before.map_or(NO_END, |before| number(before.saturating_sub(1))));
     let mut runs = Vec::new();
     match of {
@@ -842,20 +964,7 @@ fn past(
         }
         PastOf::RoomSince(room, since) => runs.extend(in_room(room, number(since).max(after), until)),
     }
-    let mut page = Page { through: head, ..Page::default() };
-    merged(transaction, &runs, true, |said, from, hidden| {
-        if from != user && hidden.contains(&user.0) && !Fault::HistoryShowsHidden.is_on() {
-            return true;
-        }
-        if page.said.len() == count {
-            page.more = true;
-            return false;
-        }
-        page.said.push(said);
-        true
-    })?;
-    page.said.reverse();
-    Ok(page)
+    Ok(runs)
 }
 
 /// What was said in a room.
@@ -886,31 +995,6 @@ fn belonged(
 /// ones; who has come and gone more often asks for the room, or for what was said before.
 const SPANS_MAX: usize = 200;
 
-fn mine(transaction: &Transaction<'_>, head: u64, user: UserId, which: MyMessage) -> Result<Page, StoreError> {
-    let (sql, which) = match which {
-        // Two runs, merged from the end: along the index, and along what the index does not have yet.
-        MyMessage::Back(back) => (
-            format!(
-                "SELECT {SAID} FROM said_by AS i CROSS JOIN said AS s ON s.seq = i.seq WHERE i.sender = ?1
-                 UNION ALL
-                 SELECT {SAID} FROM said AS s WHERE s.seq > ({INDEXED}) AND s.sender = ?1
-                 ORDER BY 1 DESC LIMIT 1 OFFSET ?2"
-            ),
-            number(back.min(PAGE_MAX).saturating_sub(1) as u64),
-        ),
-        MyMessage::Number(seq) => (format!("SELECT {SAID} FROM said AS s WHERE s.sender = ?1 AND s.seq = ?2"), number(seq)),
-    };
-    let mut statement = transaction.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![user.0, which])?;
-    let mut page = Page { through: head, ..Page::default() };
-    if let Some(row) = rows.next()? {
-        let (said, _, hidden) = said(row)?;
-        page.said.push(said);
-        page.audience = Some((UserId(row.get(3)?), hidden.into_iter().map(UserId).collect()));
-    }
-    Ok(page)
-}
-
 /// A message, its sender, and whom it is hidden from.
 fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::Error> {
     let audience = UserId(row.get(3)?);
@@ -924,6 +1008,19 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
         Addressee::User(row.get(7)?)
     };
     let mentions: Option<String> = row.get(10)?;
+    let about = match row.get::<_, Option<i64>>(11)? {
+        Some(seq) => Some(About {
+            seq: unsigned(seq)?,
+            deed: read_word::<Option<Deed>>(&row.get::<_, String>(12)?).unwrap_or(Deed::Unknown),
+            text: row.get(13)?,
+            from: row.get::<_, Option<String>>(14)?.unwrap_or_default(),
+        }),
+        None => None,
+    };
+    let mut reactions = BTreeMap::new();
+    for reaction in row.get::<_, Option<String>>(16)?.unwrap_or_default().split(' ').filter(|reaction| !reaction.is_empty()) {
+        *reactions.entry(reaction.to_owned()).or_insert(0) += 1;
+    }
     let said = Said {
         seq: unsigned(row.get(0)?)?,
         at: Millis(row.get(1)?),
@@ -933,7 +1030,10 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
         text: row.get(4)?,
         whisper: row.get::<_, Option<i64>>(9)?.is_some(),
         mentions: mentions.map(|names| names.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
-        ..Said::default()
+        about,
+        edited: row.get::<_, Option<i64>>(15)?.is_some(),
+        reactions,
+        offline: false,
     };
     Ok((said, UserId(row.get(2)?), hidden))
 }

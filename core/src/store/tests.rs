@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chinwag_wire::{Addressee, Millis, RoomAccess, RoomRole, Said};
+use chinwag_wire::{self as wire, Addressee, Millis, RoomAccess, RoomRole, Said};
 use proptest::prelude::*;
 
 use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
-use super::{PastOf, Question, Reader, Writer};
-use crate::arg::MyMessage;
+use super::{PastOf, Question, Reader, Which, Writer};
 use crate::hall::{MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
 use crate::spoken::Spoken;
 
@@ -54,6 +53,8 @@ fn a_room(id: i64) -> Row {
 enum Deed {
     /// From, to (0 for all, above 4 a room), hidden from.
     Say(i64, i64, Vec<i64>),
+    /// From, about the so manieth from the end, what is done to it.
+    Amend(i64, u64, wire::Deed),
     /// Who, which room; in it or only a member.
     Come(i64, i64),
     Hear(i64, i64),
@@ -65,8 +66,17 @@ enum Deed {
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let user = || 1..5i64;
     let say = (user(), 0..7i64, prop::collection::vec(user(), 0..2)).prop_filter("nobody writes to themselves", |(from, to, _)| from != to);
+    let amendment = prop::sample::select(vec![
+        wire::Deed::Reply,
+        wire::Deed::Edit,
+        wire::Deed::Delete,
+        wire::Deed::React,
+        wire::Deed::React,
+        wire::Deed::Unreact,
+    ]);
     let deed = prop_oneof![
         6 => say.prop_map(|(from, to, hidden)| Deed::Say(from, to, if to == 0 || to > 4 { hidden } else { Vec::new() })),
+        3 => (user(), 0..10u64, amendment).prop_map(|(from, back, deed)| Deed::Amend(from, back, deed)),
         2 => (user(), 1..3i64).prop_map(|(user, room)| Deed::Come(user, room)),
         1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::Hear(user, room)),
         1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::HearNoMore(user, room)),
@@ -80,12 +90,30 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 fn rows_of(deeds: &[Deed]) -> Vec<Row> {
     let mut rows: Vec<Row> = (1..5).map(account).chain((1..3).map(a_room)).collect();
     let (mut head, mut belongs, mut hears) = (0, BTreeSet::new(), BTreeSet::new());
+    let mut all: Vec<(i64, i64, Vec<i64>)> = Vec::new();
     for deed in deeds {
         match *deed {
             Deed::Say(from, to, ref hidden) => {
                 head += 1;
                 let audience = if to > 4 { RoomId(to - 4).audience().0 } else { to };
                 rows.push(said(head, from, audience, hidden.clone()));
+                all.push((from, audience, hidden.clone()));
+            }
+            Deed::Amend(from, back, deed) if back < head => {
+                let earlier = head - back;
+                let (by, audience, hidden) = all[usize::try_from(earlier).unwrap() - 1].clone();
+                let from = if matches!(deed, wire::Deed::Edit | wire::Deed::Delete) { by } else { from };
+                let audience = if audience == from { by } else { audience };
+                if audience == from {
+                    continue;
+                }
+                head += 1;
+                let Row::Said(mut row) = said(head, from, audience, hidden.clone()) else { unreachable!("something is said") };
+                let about = wire::About { seq: earlier, from: format!("u{by}"), text: "q".to_owned(), deed };
+                let said = Said { about: Some(about), ..row.spoken.said().unwrap().clone() };
+                row.spoken = Arc::new(Spoken::kept(Said { text: format!("text-{head}"), ..said }));
+                rows.push(Row::Said(row));
+                all.push((from, audience, hidden));
             }
             Deed::Come(user, room) if belongs.insert((user, room)) => {
                 rows.push(Row::Belongs { room: RoomId(room), user: UserId(user), since: head });
@@ -115,7 +143,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
     fn both_stores_give_the_same_answers(
-        deeds in deeds(), after in 0..60u64, before in prop::option::of(0..70u64), count in 0..30usize, index_every in 1..40u64
+        deeds in deeds(), after in 0..60u64, before in prop::option::of(0..70u64), count in 0..30usize, index_every in 1..40u64, back in 1..20u64
     ) {
         let folder = tempfile::tempdir().unwrap();
         let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
@@ -134,8 +162,9 @@ proptest! {
             let parts = (1..5).filter(|with| *with != user.0).map(|with| PastOf::With(UserId(with)));
             let parts = parts.chain([PastOf::All, PastOf::Room(RoomId(1)), PastOf::Room(RoomId(2)), PastOf::RoomSince(RoomId(1), 5)]);
             let questions = parts.map(|of| Question::Past { user, after, before, of, count });
-            let mine = (1..=30).map(MyMessage::Back).chain((0..60).map(MyMessage::Number)).map(|which| Question::Mine { user, which });
-            for question in questions.chain(mine).chain([Question::Owed { user, after }]) {
+            let which = [Which::OwnBack(back), Which::Back(back), Which::Numbered(after + back)];
+            let found = which.into_iter().map(|which| Question::Find { user, after, of: PastOf::All, which });
+            for question in questions.chain(found).chain([Question::Owed { user, after }]) {
                 prop_assert_eq!(sqlite.read(&question).unwrap(), memory.read(&question).unwrap(), "{:?}", question);
             }
         }

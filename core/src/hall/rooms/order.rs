@@ -129,6 +129,21 @@ impl Hall {
         Ok(applied)
     }
 
+    /// By an operator, who need not belong to it.
+    pub(in crate::hall) fn end_room(
+        &mut self,
+        seq: u64,
+        now: Millis,
+        origin: SessionId,
+        id: RoomId,
+        reason: Option<String>,
+    ) -> Result<Applied, Refusal> {
+        self.authority(origin)?;
+        let mut applied = Applied { durable: true, receipt: Receipt { seq, at: now, ..Receipt::default() }, ..Applied::default() };
+        self.apply_change(now, id, None, RoomChange::End { reason }, &mut applied)?;
+        Ok(applied)
+    }
+
     /// By `by`, who may; by nobody of the room if it is the server's operator.
     pub(in crate::hall) fn apply_change(
         &mut self,

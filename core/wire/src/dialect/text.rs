@@ -142,7 +142,7 @@ fn about(said: &Said, from: &str) -> (String, bool) {
     let what = if about.text.is_empty() { format!("{whose} message") } else { format!("{whose} \"{}\"", quoted.as_str()) };
     match about.deed {
         Deed::Reply => (format!("{from} (on {what})"), false),
-        Deed::Edit => (format!("{from} (instead of \"{}\")", quoted.as_str()), false),
+        Deed::Edit => (format!("{from} (edited)"), false),
         Deed::Delete => (format!("* {from} took back a message"), true),
         Deed::React => (format!("* {from} reacts to {what} with {}", SafeText::new(&said.text).as_str()), true),
         Deed::Unreact => (format!("* {from} takes back a reaction to {what}"), true),
