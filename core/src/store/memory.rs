@@ -37,6 +37,9 @@ impl Kept {
         for other in &mut self.said {
             let Some(old) = other.spoken.said() else { continue };
             let mut new = old.clone();
+            if about.deed == Deed::Delete && new.about.as_ref().is_some_and(|of| of.seq == about.seq && of.deed == Deed::Edit) {
+                self.deleted.insert(new.seq);
+            }
             if old.seq == about.seq && about.deed == Deed::Edit {
                 new = Said { text: said.text.clone(), mentions: Vec::new(), edited: true, ..new };
             }

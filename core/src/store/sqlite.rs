@@ -691,7 +691,7 @@ fn amend(transaction: &Transaction<'_>, row: &SaidRow) -> Result<(), StoreError>
             // What was taken back is nowhere, not even where it was quoted.
             run("UPDATE said SET text = '', mentions = NULL, deleted = 1 WHERE seq = ?1", params![earlier])?;
             run("UPDATE said SET quoted = '' WHERE about = ?1", params![earlier])?;
-            run("UPDATE said SET text = '' WHERE about = ?1 AND deed = 'edit'", params![earlier])?;
+            run("UPDATE said SET text = '', deleted = 1 WHERE about = ?1 AND deed = 'edit'", params![earlier])?;
             run("DELETE FROM reactions WHERE seq = ?1", params![earlier])?;
         }
         Deed::React => {
