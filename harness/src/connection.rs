@@ -125,6 +125,19 @@ impl Connection {
         self.is_open() && !self.paused && !self.mid_line && !self.link.cut
     }
 
+    /// How it is, in a few words.
+    #[must_use]
+    pub fn standing(&self) -> &'static str {
+        match self {
+            Connection { stream: None, .. } => "gone",
+            Connection { awaited: Some(_), .. } => "waited for",
+            Connection { link, .. } if link.cut => "cut off",
+            Connection { paused: true, .. } => "paused",
+            Connection { mid_line: true, .. } => "in the middle of a line",
+            _ => "open",
+        }
+    }
+
     /// Takes bytes to be sent, when the way to the server lets them through.
     pub fn post(&mut self, bytes: Vec<u8>) {
         if self.is_open() {

@@ -16,6 +16,14 @@ const LOG_LINES: usize = 30;
 /// How many of the slowest are listed.
 const SLOWEST: usize = 10;
 
+/// What the server logs at these levels stands between the events.
+const GRAVE: [&str; 2] = ["ERROR", "WARN"];
+
+/// A line of the log from its level on: when it was is said by the step.
+fn without_time(line: &str) -> &str {
+    GRAVE.iter().filter_map(|level| line.find(level)).min().map_or(line, |at| &line[at..])
+}
+
 /// Everything about a scenario that did not end as it should.
 #[must_use]
 pub fn failure(source: &Source, scenario: &Scenario, played: &Played) -> String {
@@ -30,7 +38,10 @@ pub fn failure(source: &Source, scenario: &Scenario, played: &Played) -> String 
         }
     }
     if !played.transcript.rows.is_empty() {
-        let _ = writeln!(out, "\nlast events, by step (> said, < heard)\n{}", played.transcript.render(Some(ROWS)));
+        let mut transcript = played.transcript.clone();
+        let grave = played.log.iter().filter(|line| GRAVE.iter().any(|level| line.is_of(level)));
+        transcript.insert_log(grave.map(|line| (line.step.as_str(), without_time(&line.text))));
+        let _ = writeln!(out, "\nlast events, by step (> said, < heard, ! logged)\n{}", transcript.render(Some(ROWS)));
     }
     out + &circumstances(source, played)
 }
@@ -49,6 +60,10 @@ fn headline(source: &Source, scenario: &Scenario, played: &Played) -> String {
 
 fn circumstances(source: &Source, played: &Played) -> String {
     let mut out = format!("\nserver: {}\n", played.server);
+    if !played.connections.is_empty() {
+        let connections: Vec<String> = played.connections.iter().map(|(name, how)| format!("{name} {how}")).collect();
+        let _ = writeln!(out, "clients: {}", connections.join(", "));
+    }
     let lines = &played.log[played.log.len().saturating_sub(LOG_LINES)..];
     let width = lines.iter().map(|line| line.step.len()).max().unwrap_or(0).max(4);
     for line in lines {

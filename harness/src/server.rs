@@ -126,6 +126,8 @@ impl Server {
         command.args(&launch.args).arg("--test").args(["--host", "127.0.0.1"]);
         command.args(["--port", &settings.port.to_string()]).arg("--data").arg(settings.data);
         command.args(["--seed", &settings.seed.to_string(), "--epoch", &settings.epoch.to_string()]).args(settings.args);
+        // Where it panicked is in the log; how it got there would push everything else out of a report.
+        command.env("RUST_BACKTRACE", "0");
         command.envs(launch.env.iter().map(|(name, value)| (name, value)));
         let stderr = log.stdio().map_err(|error| not_started(format!("a pipe for its log: {error}")))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);

@@ -145,6 +145,16 @@ impl Transcript {
         Some((self.names.get(found.column?)?, &found.step))
     }
 
+    /// Puts what the server logged behind the last row of the step in which it did.
+    pub fn insert_log<'a>(&mut self, lines: impl Iterator<Item = (&'a str, &'a str)>) {
+        for (step, text) in lines {
+            // A step in which nothing else happened stands behind the steps before it.
+            let number = |step: &str| step.split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
+            let at = self.rows.iter().rposition(|row| number(&row.step) <= number(step)).map_or(0, |at| at + 1);
+            self.rows.insert(at, Row { step: step.to_owned(), column: None, mark: '!', text: text.to_owned() });
+        }
+    }
+
     /// The last step in which `user` heard exactly `text`, and what others said in it.
     #[must_use]
     pub fn cause(&self, user: &str, text: &str) -> Option<(&str, Vec<String>)> {

@@ -40,6 +40,7 @@ fn made(name: &str, end: Option<End>, verdict: Verdict, text: &str) -> Made {
             timing,
             seed: 7,
             server: "pid 1, alive".to_owned(),
+            connections: Vec::new(),
             stderr: Vec::new(),
             log: vec![crate::log::LogLine { step: "1".to_owned(), text: format!("INFO {HOSTILE}") }],
             rewrites: Vec::new(),

@@ -93,6 +93,8 @@ pub struct Played {
     pub seed: u64,
     /// How the server was when it ended.
     pub server: String,
+    /// How each connection was when it ended, in the order of the cast.
+    pub connections: Vec<(String, &'static str)>,
     /// The last lines that the server wrote to stderr.
     pub stderr: Vec<String>,
     /// All lines that it wrote, and when.
@@ -151,6 +153,7 @@ async fn played(scenario: &Scenario, options: &Options, through_all: bool) -> Pl
         timing: Timing::default(),
         seed,
         server: "not started".to_owned(),
+        connections: Vec::new(),
         stderr: Vec::new(),
         log: Vec::new(),
         rewrites: Vec::new(),
@@ -191,6 +194,9 @@ async fn played(scenario: &Scenario, options: &Options, through_all: bool) -> Pl
         .server
         .poll_end()
         .map_or_else(|| format!("pid {}, alive", player.server.pid()), |status| format!("pid {}, ended: {status}", player.server.pid()));
+    // Whoever has been closed by now is gone, whether anybody has looked at it or not.
+    player.cast.drain().await;
+    played.connections = player.cast.all.iter().map(|connection| (connection.name.clone(), connection.standing())).collect();
     player.server.crash().await;
     played.stderr = player.server.tail();
     played.log = player.server.log.lines();
