@@ -31,6 +31,10 @@ pub const SEED: u64 = 1;
 const DUMP_TIMEOUT: Duration = Duration::from_millis(500);
 /// How much of such an answer is shown.
 const DUMP_SHOWN: usize = 2000;
+/// Where data directories are, if there is such a place: in memory, where a sync costs nothing. The server syncs all the
+/// same, and a disk that is busy with something else does not make scenarios wait.
+const MEMORY: &str = "/dev/shm";
+
 /// How scenarios are played.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -235,7 +239,11 @@ struct Player<'s> {
 
 impl<'s> Player<'s> {
     async fn start(scenario: &'s Scenario, options: &'s Options, seed: u64, began: Instant) -> Result<Player<'s>, String> {
-        let data = tempfile::Builder::new().prefix("chinwag-scenario-").tempdir().map_err(|error| format!("a data directory: {error}"))?;
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("chinwag-scenario-");
+        // What is to be looked at later belongs where files stay.
+        let in_memory = (!options.keep_data).then(|| folder.tempdir_in(MEMORY).ok()).flatten();
+        let data = in_memory.map_or_else(|| folder.tempdir(), Ok).map_err(|error| format!("a data directory: {error}"))?;
         let args: Vec<String> = scenario.server.args.0.iter().map(|arg| arg.value.clone()).collect();
         let mut cast = Cast::new(began + scenario.timeout);
         let settings = Settings { data: data.path(), port: 0, seed, epoch: EPOCH, args: &args };

@@ -37,7 +37,7 @@ pub struct Scenario {
     /// Where its randomness begins, unless the command line says otherwise.
     /// `seed: 7`
     pub seed: Option<u64>,
-    /// How much real time it may take before it counts as stuck (5 seconds if it does not say).
+    /// How much real time it may take before it counts as stuck (30 seconds if it does not say).
     /// `timeout: "20s"`
     pub timeout: Duration,
     /// More arguments for chinwagd, and more environment.
