@@ -29,6 +29,11 @@ enum Task {
     Model(command::model::Model),
     Shrink(command::shrink::Shrink),
     Stress(command::stress::Stress),
+    New(command::new::New),
+    Coverage(command::coverage::Coverage),
+    Schema(command::schema::Schema),
+    #[cfg(target_os = "linux")]
+    Load(command::load::Load),
 }
 
 /// What the shell is told.
@@ -52,6 +57,10 @@ fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
+    #[cfg(target_os = "linux")]
+    if let Some(code) = chinwag_harness::load::play_if_asked() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -69,6 +78,11 @@ fn main() -> ExitCode {
         Task::Model(model) => model.run(),
         Task::Shrink(shrink) => shrink.run(),
         Task::Stress(stress) => stress.run(),
+        Task::New(new) => new.run(),
+        Task::Coverage(coverage) => coverage.run(),
+        Task::Schema(schema) => schema.run(),
+        #[cfg(target_os = "linux")]
+        Task::Load(load) => load.run(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error}");

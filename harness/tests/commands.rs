@@ -152,3 +152,69 @@ fn reports_are_written_for_good_and_bad() {
     assert!(String::from_utf8(github.stdout).unwrap().contains("::error file=fails.ron,line=13"));
     assert!(read("summary.md").contains("1 of 1 failed"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn load_measures_or_says_why_not() {
+    let folder = folder(&[]);
+    let short = ["load", "--quick", "--seconds", "0.1", "--no-pin", "--no-limit", "--only", "broadcast to 50, 1", "--data", "."];
+    let said = ends(folder.path(), &short, 0);
+    assert!(said.contains("broadcast to 50, 1 in flight"), "{said}");
+    ends(folder.path(), &[&short[..], &["--server", "/nonexistent/chinwagd"]].concat(), 3);
+    ends(folder.path(), &["load", "--quick", "--data", "no/such/folder"], 1);
+    ends(folder.path(), &["load", "--rounds", "many"], 1);
+}
+
+#[test]
+fn new_makes_scenarios_that_pass() {
+    let folder = folder(&[]);
+    ends(folder.path(), &["new", "message"], 0);
+    let text = fs::read_to_string(folder.path().join("scenarios/message/blocked.ron")).unwrap();
+    assert!(text.contains("Send(erin: \"block alice\")") && text.contains("See(alice: Err(\"blocked\"), erin: Nothing)"), "{text}");
+    // Under any name that it has; with words that are random; where nothing is sent back.
+    ends(folder.path(), &["new", "tell", "--folder", "again"], 0);
+    ends(folder.path(), &["new", "token"], 0);
+    ends(folder.path(), &["new", "logout"], 0);
+    // There is no snapshot yet: the first run says so, and nothing else is wrong.
+    let said = ends(folder.path(), &["bless", "scenarios"], 0);
+    assert!(said.contains("passed, 0 failed"), "{said}");
+    ends(folder.path(), &["run", "scenarios", "--seed", "99"], 0);
+
+    assert!(ends(folder.path(), &["new", "message"], 1).contains("is there already"));
+    assert!(ends(folder.path(), &["new", "mesage"], 1).contains("did you mean `message`?"));
+    ends(folder.path(), &["new", "message", "--server", "/nonexistent/chinwagd"], 3);
+    fs::write(folder.path().join("file"), "").unwrap();
+    ends(folder.path(), &["new", "whoelse", "--folder", "file/x"], 1);
+}
+
+#[test]
+fn coverage_tells_what_is_missing() {
+    let folder = folder(&[("passes.ron", PASSING), ("fails.ron", FAILING)]);
+    let said = ends(folder.path(), &["coverage", "."], 0);
+    assert!(said.contains("| `message` | 1 |") && said.contains("| `whoelse` | 2 |"), "{said}");
+    let missing = said.lines().find(|line| line.starts_with("commands that no scenario sends: ")).unwrap();
+    assert!(missing.contains(" broadcast,") && !missing.contains(" register,"), "{missing}");
+    ends(folder.path(), &["coverage", "--strict", "passes.ron"], 4);
+    ends(folder.path(), &["coverage", "missing"], 1);
+    fs::write(folder.path().join("wrong.ron"), "Scenario(").unwrap();
+    ends(folder.path(), &["coverage", "."], 2);
+}
+
+#[test]
+fn schema_has_every_word_in_every_form() {
+    let folder = folder(&[]);
+    let json: serde_json::Value = serde_json::from_str(&ends(folder.path(), &["schema", "--format", "json"], 0)).unwrap();
+    let names =
+        |part: &str| json[part].as_array().unwrap().iter().map(|word| word["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let (steps, expectations) = (names("steps"), names("expectations"));
+    assert!(
+        steps.contains(&"Send".to_owned()) && expectations.contains(&"AnyOrder".to_owned()) && names("fields").contains(&"cast".to_owned())
+    );
+    let markdown = ends(folder.path(), &["schema"], 0);
+    let snippets: serde_json::Value = serde_json::from_str(&ends(folder.path(), &["schema", "--format", "snippets"], 0)).unwrap();
+    for name in steps.iter().chain(&expectations) {
+        assert!(markdown.contains(&format!("`{name}")), "{name}");
+        assert!(snippets[name]["body"][0].as_str().unwrap().starts_with(name.as_str()), "{name}");
+    }
+    ends(folder.path(), &["schema", "--format", "xml"], 1);
+}

@@ -2,12 +2,17 @@
 
 pub(crate) mod bless;
 pub(crate) mod check;
+pub(crate) mod coverage;
 pub(crate) mod fmt;
 pub(crate) mod lint;
+#[cfg(target_os = "linux")]
+pub(crate) mod load;
 pub(crate) mod model;
+pub(crate) mod new;
 pub(crate) mod reports;
 pub(crate) mod review;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod shrink;
 pub(crate) mod stress;
 

@@ -17,7 +17,7 @@ const TOP: usize = 44;
 /// The room for the numbers of the steps.
 const LEFT: usize = 56;
 /// The room to the right of the last connection, for what it says.
-const MARGIN: usize = 260;
+const MARGIN: usize = 300;
 /// How much of a line a diagram shows; the rest is in its tooltip.
 const LABEL_MAX: usize = 60;
 /// How many rows a diagram has at most: more nobody scrolls through, and the page has to open.

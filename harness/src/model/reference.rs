@@ -114,6 +114,8 @@ pub struct Reference {
     wrong_passwords: BTreeMap<&'static str, (u32, Option<i64>)>,
     /// Which session token belongs to which account.
     tokens: BTreeMap<usize, Id>,
+    /// All tokens there ever were.
+    tokens_given: Vec<usize>,
     /// How much had been said when the number with this name was given.
     marks: BTreeMap<usize, usize>,
     next_id: Id,
@@ -132,6 +134,7 @@ impl Reference {
             log: Vec::new(),
             wrong_passwords: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            tokens_given: Vec::new(),
             marks: BTreeMap::new(),
             next_id: 1,
             next_turn: 0,
@@ -172,10 +175,10 @@ impl Reference {
         self.accounts.get(name).map_or_else(|| format!("pw-{name}"), |account| account.password.clone())
     }
 
-    /// The names of numbers and of tokens that have been given out.
+    /// The names of numbers and of tokens that have been given out, revoked ones too.
     #[must_use]
     pub fn known(&self) -> (Vec<usize>, Vec<usize>) {
-        (self.marks.keys().copied().collect(), self.tokens.keys().copied().collect())
+        (self.marks.keys().copied().collect(), self.tokens_given.clone())
     }
 
     /// Does what the operation says, and tells what everybody must see of it.
@@ -309,6 +312,7 @@ impl Reference {
                     self.tokens.remove(&old);
                 }
                 self.tokens.insert(*token, id);
+                self.tokens_given.push(*token);
                 vec![Expect::Starts("* token ")]
             }
             (Op::Passwd { new, .. }, Some(me)) if !self.is_locked(me) => {

@@ -3,10 +3,9 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::Args;
 
 use super::broadcast::{self, Length};
 use super::crowd::Crowd;
@@ -15,9 +14,9 @@ use super::process::{Launch, Process, System};
 use super::table::{self, Figure, Row, Sample};
 use super::{direct, idle, logins};
 
-/// Measures a Chinwag server against `limit`, a bare epoll loop.
-#[derive(Clone, Debug, Parser)]
-struct Options {
+/// What is measured, and how long.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
     /// One short round: under a minute
     #[arg(long)]
     quick: bool,
@@ -33,7 +32,7 @@ struct Options {
     /// Let the system choose the cores
     #[arg(long)]
     no_pin: bool,
-    /// Measure this program instead of the server built with the benchmark
+    /// Measure this program instead of the server that is built in
     #[arg(long)]
     server: Option<PathBuf>,
     /// More arguments for the server, separated by blanks
@@ -42,12 +41,9 @@ struct Options {
     /// Skip the yardstick (for profiling)
     #[arg(long)]
     no_limit: bool,
-    /// Where servers keep their data
-    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
-    data: PathBuf,
-    /// Given by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
+    /// Where servers keep their data: on a disk, for keeping to cost what it costs [default: the system's temporary folder]
+    #[arg(long)]
+    pub data: Option<PathBuf>,
 }
 
 /// Everything that a measurement needs.
@@ -67,19 +63,12 @@ pub(crate) struct Bench {
     notes: Vec<String>,
 }
 
-/// Reads the command line and measures.
-pub(crate) fn run() -> ExitCode {
-    let options = Options::parse();
-    match measure(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("the benchmark failed: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn measure(options: Options) -> io::Result<()> {
+/// Measures, and prints tables.
+///
+/// # Errors
+/// When a server cannot be started or talked to, or a message is lost, doubled or out of order.
+pub fn measure(options: Options) -> io::Result<()> {
+    let data = options.data.clone().unwrap_or_else(std::env::temp_dir);
     rlimit::increase_nofile_limit(u64::MAX)?;
     let cores = machine::cores();
     // The server on the first core, the generator on the second.
@@ -94,7 +83,7 @@ fn measure(options: Options) -> io::Result<()> {
             program: options.server.clone(),
             args: options.server_args.split_whitespace().map(OsString::from).collect(),
             core: pinned.map(|(core, _)| core),
-            folder: options.data.clone(),
+            folder: data,
         },
         length: Length {
             warm_up: Duration::from_millis(if options.quick { 150 } else { 300 }),
@@ -225,7 +214,7 @@ impl Bench {
 
     fn durable(&mut self) -> io::Result<()> {
         if self.wants("kept") && self.notes.is_empty() {
-            let cost = machine::sync_cost(&self.options.data)?;
+            let cost = machine::sync_cost(&self.launch.folder)?;
             self.notes.push(format!("a page written and synced in the data folder: {:.0} µs", cost.as_secs_f64() * 1e6));
         }
         for in_flight in [1, 16] {

@@ -1,4 +1,4 @@
-//! The process under test: this very program in another role, so that `cargo bench` builds all that is measured.
+//! The process under test: this very program in another role, so that whoever measures has built all that is measured.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -43,6 +43,17 @@ pub(crate) fn play(role: &str) -> ExitCode {
     }
 }
 
+/// The error of a server that does not come up, or has ended.
+fn no_server(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, why)
+}
+
+/// Whether this is the error of a server that does not come up, or has ended.
+#[must_use]
+pub fn is_no_server(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotConnected
+}
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
@@ -85,7 +96,7 @@ impl Process {
         process.address = ready["listening"][0]
             .as_str()
             .and_then(|address| address.parse().ok())
-            .ok_or_else(|| io::Error::other(format!("the server does not say where it listens: {ready}")))?;
+            .ok_or_else(|| no_server(&format!("it does not say where it listens: {ready}")))?;
         Ok(process)
     }
 
@@ -99,7 +110,7 @@ impl Process {
         process.address = said
             .split_whitespace()
             .find_map(|word| word.parse().ok())
-            .ok_or_else(|| io::Error::other(format!("the server does not say where it listens: {said}")))?;
+            .ok_or_else(|| no_server(&format!("it does not say where it listens: {said}")))?;
         Ok(process)
     }
 
@@ -126,7 +137,7 @@ impl Process {
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.stdout.read_line(&mut line)? == 0 {
-            return Err(io::Error::other("the server ended"));
+            return Err(no_server("it ended"));
         }
         Ok(line)
     }
