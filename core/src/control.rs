@@ -67,6 +67,8 @@ fn quiesce(running: &Running) {
     let mut before = None;
     loop {
         running.server.sequencer.commit_at_once();
+        // Asked first: what a commit releases while the shards are asked is in front of nobody's answer.
+        let quiet = running.server.sequencer.is_quiet() || running.server.sequencer.is_failing();
         let deeds: Vec<u64> = (0..running.shards.0.len())
             .map(|shard| {
                 let (waiter, calm) = async_channel::bounded(1);
@@ -74,7 +76,6 @@ fn quiesce(running: &Running) {
                 calm.recv_blocking().unwrap_or(0)
             })
             .collect();
-        let quiet = running.server.sequencer.is_quiet() || running.server.sequencer.is_failing();
         // Calm twice in a row with nothing done in between but being asked: nothing is under way.
         let asked_only = before.as_ref().is_some_and(|before: &Vec<u64>| before.iter().zip(&deeds).all(|(before, now)| now - before <= 1));
         if quiet && asked_only {

@@ -36,10 +36,17 @@ impl Barrier {
     async fn phases(&mut self, cast: &mut Cast, server: &mut Server) -> Result<(), Trouble> {
         let unpingable = cast.all.iter().any(|connection| connection.is_open() && !connection.can_ping());
         if std::mem::take(&mut self.ask_server) || unpingable {
-            // What the server has not been sent it cannot have done.
-            cast.flush().await?;
-            cast.during(server.ask("quiesce")).await??;
-            cast.drain().await;
+            loop {
+                // What the server has not been sent it cannot have done.
+                cast.flush().await?;
+                cast.during(server.ask("quiesce")).await??;
+                cast.drain().await;
+                // What comes on a wire may be acknowledged, and that may cause more.
+                let acknowledged = cast.all.iter_mut().map(|connection| std::mem::take(&mut connection.has_acknowledged));
+                if acknowledged.filter(|acknowledged| *acknowledged).count() == 0 {
+                    break;
+                }
+            }
         }
         let dirty: Vec<bool> = cast.all.iter().map(|connection| connection.dirty).collect();
         let several = dirty.iter().filter(|dirty| **dirty).count() > 1;

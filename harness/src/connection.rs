@@ -13,6 +13,7 @@ use smol::Async;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::link::{Arrived, Link};
+use crate::wire::{self, Wire};
 
 /// One thing that a connection received.
 #[derive(Clone, Debug)]
@@ -57,6 +58,8 @@ pub enum Speaks {
     Json,
     /// The dialect of people.
     Text,
+    /// A wire.
+    Wire(Wire),
 }
 
 /// A connection, open or ended.
@@ -84,6 +87,12 @@ pub struct Connection {
     pub paused: bool,
     /// What was sent last has no line end: a ping would be taken for the rest of it.
     pub mid_line: bool,
+    /// The socket that it receives on, where a wire has two for each user.
+    pub receiver: Option<Box<Connection>>,
+    /// It acknowledges what wants to be.
+    pub acknowledges: bool,
+    /// It has acknowledged something since the last barrier.
+    pub has_acknowledged: bool,
 }
 
 impl Connection {
@@ -110,6 +119,9 @@ impl Connection {
             dirty: false,
             paused: false,
             mid_line: false,
+            receiver: None,
+            acknowledges: false,
+            has_acknowledged: false,
         })
     }
 
@@ -122,7 +134,8 @@ impl Connection {
     /// Whether a ping can be sent and its pong read.
     #[must_use]
     pub fn can_ping(&self) -> bool {
-        self.is_open() && !self.paused && !self.mid_line && !self.link.cut
+        let has_pings = !matches!(self.speaks, Speaks::Wire(_));
+        has_pings && self.is_open() && !self.paused && !self.mid_line && !self.link.cut
     }
 
     /// How it is, in a few words.
@@ -148,7 +161,7 @@ impl Connection {
     /// Whether everything posted has been written, or cannot be for now.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
-        !self.is_open() || self.link.is_flushed()
+        (!self.is_open() || self.link.is_flushed()) && self.receiver.as_ref().is_none_or(|receiver| receiver.is_flushed())
     }
 
     /// Loses the connection without the server being told: what is returned has to be kept, and nothing done with it.
@@ -165,6 +178,7 @@ impl Connection {
             // between its fork and its exec, and as long as it does nothing is closed.
             let _ = stream.get_ref().shutdown(std::net::Shutdown::Both);
         }
+        self.receiver = None;
         self.partial.clear();
         self.link.clear();
         self.awaited = None;
@@ -177,6 +191,7 @@ impl Connection {
     pub fn encoded(&self, line: &str, key: Option<&str>) -> Vec<u8> {
         match self.speaks {
             Speaks::Text => format!("{line}\n").into_bytes(),
+            Speaks::Wire(wire) => wire.said(&self.name, line),
             Speaks::Json => json::encode_line(&Line { text: line.into(), marks: Marks { tag: None, key: key.map(str::to_owned) } }),
         }
     }
@@ -200,11 +215,46 @@ impl Connection {
             }
             any = true;
         }
+        any | self.poll_receiver(cx)
+    }
+
+    /// Reads the other socket, and acknowledges what wants to be.
+    fn poll_receiver(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(mut receiver) = self.receiver.take() else { return false };
+        receiver.paused = self.paused;
+        let any = receiver.poll(cx);
+        receiver.unread.clear();
+        receiver.events.clear();
+        let heard: Vec<Heard> = receiver.fresh.drain(..).collect();
+        // The end of both is heard on the other one.
+        for heard in heard.into_iter().filter(|heard| !matches!(heard, Heard::Closed)) {
+            self.hear(heard);
+        }
+        self.has_acknowledged |= std::mem::take(&mut receiver.has_acknowledged);
+        if self.is_open() {
+            self.receiver = Some(receiver);
+        }
         any
+    }
+
+    /// Takes whole frames of a wire.
+    fn take_frames(&mut self, wire: Wire) {
+        for frame in wire.frames(&mut self.partial) {
+            if self.acknowledges
+                && let Some(acknowledgement) = wire.acknowledgement(&frame)
+            {
+                self.post(acknowledgement);
+                self.has_acknowledged = true;
+            }
+            self.hear(Heard::Line(wire::shown(&frame)));
+        }
     }
 
     fn take(&mut self, bytes: &[u8]) {
         self.partial.extend_from_slice(bytes);
+        if let Speaks::Wire(wire) = self.speaks {
+            return self.take_frames(wire);
+        }
         let Some(end) = self.partial.iter().rposition(|b| *b == b'\n') else { return };
         let rest = self.partial.split_off(end + 1);
         let lines = std::mem::replace(&mut self.partial, rest);

@@ -39,6 +39,7 @@ pub mod storm;
 pub mod stress;
 pub mod suite;
 pub mod transcript;
+pub mod wire;
 
 use std::process::ExitCode;
 

@@ -184,6 +184,7 @@ fn users(step: &Step) -> Vec<&str> {
         Step::See(by) => keys(by),
         Step::Net(by) => keys(by),
         Step::ConnectFrom(by) => keys(by),
+        Step::Dial(by) => keys(by),
         Step::ConnectAs(by) => keys(by).into_iter().chain(by.0.iter().map(|(_, account)| account.value.as_str())).collect(),
         Step::Let(by) => by.0.iter().map(|(_, capture)| capture.value.from.value.as_str()).collect(),
         Step::Connect(names) | Step::Telnet(names) | Step::Hush(names) | Step::Drop(names) | Step::HalfOpen(names) => {

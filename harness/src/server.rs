@@ -104,6 +104,8 @@ pub struct Server {
     status: Option<ExitStatus>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it speaks which wire.
+    pub wires: Vec<(String, SocketAddr)>,
 }
 
 impl Server {
@@ -136,9 +138,9 @@ impl Server {
             return Err(not_started("it has no standard streams".to_owned()));
         };
         let address = SocketAddr::from(([127, 0, 0, 1], settings.port));
-        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), log, status: None, address };
+        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), log, status: None, address, wires: Vec::new() };
         match server.ready().await {
-            Ok(address) => Ok(Server { address, ..server }),
+            Ok((address, wires)) => Ok(Server { address, wires, ..server }),
             Err(why) => {
                 let _ = server.child.kill();
                 let ended = server.ended().await;
@@ -150,12 +152,15 @@ impl Server {
     }
 
     /// Reads the first line: where it listens.
-    async fn ready(&mut self) -> Result<SocketAddr, String> {
+    async fn ready(&mut self) -> Result<(SocketAddr, Vec<(String, SocketAddr)>), String> {
         let line = self.line().await?;
         let ready: Value =
             serde_json::from_str(&line).map_err(|_| format!("its first line is not the ready line but {}", shortened(&line)))?;
         let address = ready["listening"].as_array().and_then(|all| all.first()).and_then(Value::as_str);
-        address.and_then(|address| address.parse().ok()).ok_or_else(|| format!("its ready line names no address: {}", shortened(&line)))
+        let on_wire = |entry: &Value| Some((entry["wire"].as_str()?.to_owned(), entry["address"].as_str()?.parse().ok()?));
+        let wires = ready["wires"].as_array().into_iter().flatten().filter_map(on_wire).collect();
+        let address = address.and_then(|address| address.parse().ok());
+        address.map(|address| (address, wires)).ok_or_else(|| format!("its ready line names no address: {}", shortened(&line)))
     }
 
     /// One line of stdout.

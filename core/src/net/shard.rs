@@ -274,6 +274,11 @@ impl Shard {
         }
     }
 
+    /// Counts something that was done outside of the shard's turns.
+    pub(super) fn has_done_something(&self) {
+        self.deeds.set(self.deeds.get() + 1);
+    }
+
     /// Has the turn end soon: flushes, and calls the store if there is something to commit.
     pub(super) fn turn_soon(&self) {
         if !self.turn_asked.replace(true) {

@@ -125,6 +125,7 @@ impl Shard {
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
             let _ = post.sooner.0.try_send(());
         }
+        self.has_done_something();
         for effect in effects.into_list() {
             self.carry(effect);
         }
@@ -236,9 +237,12 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
         Caller { session: connection.id, address: connection.address, dialect: 0, wire: Some(seat.wire()), after: None, leaving: None };
     let mut allowance = shard.allowance(connection.address);
     let (mut input, mut taken) = (Vec::new(), 0);
+    // What has been read and has not been heard is nowhere to be seen: until it is, the shard is not calm.
+    let mut unheard = None;
     while !connection.is_ending() {
         let order = seat.orders.borrow_mut().pop_front();
         if let Some(order) = order {
+            drop(unheard.take());
             if let Some(allowance) = &mut allowance
                 && !has_its_turn(shard, connection, allowance, cost(&shard.server, &order.line)).await
             {
@@ -274,11 +278,13 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
                 // Between frames a connection owns no buffer.
                 (input, taken) = (Vec::new(), 0);
             }
+            drop(unheard.take());
             note_if_heard_out(connection, &mut allowance);
             let read = connection.read_unless_roused(shard, &mut input, !seat.held.get()).await?;
             if read == Some(0) {
                 break;
             }
+            unheard = Some(shard.under_way());
             smol::future::yield_now().await;
         }
     }

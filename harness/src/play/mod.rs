@@ -284,7 +284,11 @@ impl<'s> Player<'s> {
     async fn log_in_all(&mut self) -> Result<(), Stop> {
         for (user, role) in &self.scenario.cast.0 {
             self.span = user.span.clone();
-            let Role { password, text, account, from } = &role.value;
+            let Role { password, text, account, from, wire } = &role.value;
+            if let Some(wire) = wire {
+                self.come_in(user, *wire).await?;
+                continue;
+            }
             self.connect(user, if *text { Speaks::Text } else { Speaks::Json }, *from).await?;
             let line = match account {
                 Some(account) => format!("login {account} {}", self.password_of(account)),
@@ -356,6 +360,12 @@ impl<'s> Player<'s> {
             Step::Connect(names) => self.open_all(names, Speaks::Json).await,
             Step::Telnet(names) => self.open_all(names, Speaks::Text).await,
             Step::ConnectAs(by) => self.connect_as(by).await,
+            Step::Dial(by) => {
+                for (name, wire) in &by.0 {
+                    self.dial(name, wire.value).await?;
+                }
+                Ok(())
+            }
             Step::ConnectFrom(by) => {
                 for (name, from) in &by.0 {
                     self.open(name, Speaks::Json, Some(from.value)).await?;

@@ -2,12 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde_json::Value;
+
 use super::expect::extra;
 use super::{Player, Stop};
-use crate::connection::{Connection, Speaks};
+use crate::connection::{Connection, Heard, Speaks};
 use crate::diagnostic::Mistake;
 use crate::holes;
 use crate::scenario::{By, Bytes, Items, Keyed, Name, OneOrMany, Spanned, Step};
+use crate::wire::Wire;
 
 impl Player<'_> {
     pub(super) async fn open_all(&mut self, names: &OneOrMany<String>, speaks: Speaks) -> Result<(), Stop> {
@@ -139,6 +142,7 @@ impl Player<'_> {
         let how = match (speaks, from) {
             (_, Some(from)) => format!("connects from {from}"),
             (Speaks::Json, None) => "connects".to_owned(),
+            (Speaks::Wire(wire), None) => format!("connects, on {}", wire.name()),
             (Speaks::Text, None) => "connects, in text".to_owned(),
         };
         self.transcript.did(&self.label, &name.value, '-', how);
@@ -171,6 +175,75 @@ impl Player<'_> {
             connection.fresh.clear();
         }
         Ok(())
+    }
+
+    /// Opens a connection to where a wire is spoken, as a step of its own.
+    pub(super) async fn dial(&mut self, name: &Name, wire: Wire) -> Result<(), Stop> {
+        if self.cast.get(&name.value).is_some_and(Connection::is_open) {
+            return Err(Mistake::new(name.span.clone(), format!("`{}` is connected already", name.value)).into());
+        }
+        self.transcript.did(&self.label, &name.value, '-', format!("connects, on {}", wire.name()));
+        let connection = self.opened(name, wire).await?;
+        self.cast.add(connection);
+        self.collect(false);
+        Ok(())
+    }
+
+    async fn opened(&mut self, name: &Name, wire: Wire) -> Result<Connection, Stop> {
+        let wrong = |why: String| Mistake::new(name.span.clone(), format!("`{}` cannot connect: {why}", name.value));
+        let found = self.server.wires.iter().find(|(spoken, _)| spoken == wire.name());
+        let address = found.map(|(_, address)| *address).ok_or_else(|| {
+            let help = "such as `server: (args: [\"--s1\", \"0\", \"--listen\", \"[(wire: \\\"s4\\\", port: 0, plain: true)]\"])`";
+            wrong(format!("the server does not speak {}", wire.name())).help(help)
+        })?;
+        let seed = self.random.u64(..);
+        let before = self.sessions().await?;
+        let opened = self.cast.during(Connection::open(&name.value, address, Speaks::Wire(wire), None, seed)).await?;
+        let connection = opened.map_err(|error| wrong(error.to_string()))?;
+        // Nobody is greeted on a wire: only the server can say when it has taken the connection.
+        while self.sessions().await?.iter().all(|session| before.contains(session)) {}
+        Ok(connection)
+    }
+
+    /// The numbers of all connections that the server has.
+    async fn sessions(&mut self) -> Result<Vec<Value>, Stop> {
+        let dump = self.ask("dump").await?;
+        Ok(dump["connections"].as_array().into_iter().flatten().map(|connection| connection["session"].clone()).collect())
+    }
+
+    /// Lets a member of the cast come in on a wire: on two sockets, where that has two.
+    pub(super) async fn come_in(&mut self, user: &Name, wire: Wire) -> Result<(), Stop> {
+        let connection = self.opened(user, wire).await?;
+        self.cast.add(connection);
+        self.write(user, wire.hello(&user.value)).await?;
+        self.is_let_in(user, wire, 1).await?;
+        if let Some(hello) = wire.second_hello(&user.value) {
+            let mut receiver = self.opened(user, wire).await?;
+            receiver.acknowledges = true;
+            receiver.post(hello);
+            if let Some(connection) = self.cast.get_mut(&user.value) {
+                connection.receiver = Some(Box::new(receiver));
+            }
+            self.is_let_in(user, wire, 2).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a member of the cast has heard so often that it is let in.
+    async fn is_let_in(&mut self, user: &Name, wire: Wire, times: usize) -> Result<(), Stop> {
+        let heard = |all: &[Connection]| {
+            let heard = all.iter().find(|connection| connection.name == user.value).map(|connection| &connection.unread);
+            heard.into_iter().flatten().filter_map(Heard::said).cloned().collect::<Vec<String>>()
+        };
+        let has_ended = |all: &[Connection]| all.iter().any(|connection| connection.name == user.value && !connection.is_open());
+        self.cast.until(|all| heard(all).len() >= times || has_ended(all)).await?;
+        let heard = heard(&self.cast.all);
+        if heard.iter().filter(|shown| wire.lets_in(shown)).count() >= times {
+            return Ok(());
+        }
+        let mut mistake = Mistake::new(user.span.clone(), format!("`{}` could not come in", user.value)).label("of the cast");
+        mistake.notes = heard;
+        Err(mistake.into())
     }
 
     /// What no step has looked at must be looked at before the user goes on.

@@ -92,8 +92,13 @@ impl Walk {
     }
 
     fn role(&mut self, user: &Name, role: &Spanned<Role>) {
-        let Role { password, text, account, from } = &role.value;
+        let Role { password, text, account, from, wire } = &role.value;
         match account {
+            _ if wire.is_some() => {
+                if account.is_some() || from.is_some() || *text || !password.is_empty() {
+                    self.wrong(Mistake::new(role.span.clone(), "on a wire one is a guest, and nothing else can be said of it"));
+                }
+            }
             Some(account) if !self.accounts.contains(account) => {
                 let mistake = Mistake::new(role.span.clone(), format!("`{account}` does not stand above in the cast"));
                 let accounts = self.accounts.clone();
@@ -107,7 +112,7 @@ impl Walk {
         if from.is_some_and(|from| !from.is_loopback()) {
             self.wrong(Mistake::new(role.span.clone(), "the address must be one of this machine").help("such as 127.0.0.2"));
         }
-        self.users.insert(user.value.clone(), if *text { State::Text } else { State::Json });
+        self.users.insert(user.value.clone(), if *text || wire.is_some() { State::Text } else { State::Json });
     }
 
     fn steps(&mut self, steps: &Items<Step>) {
@@ -139,6 +144,7 @@ impl Walk {
             Step::Connect(names) => names.0.iter().for_each(|name| self.connect(name, State::Json)),
             Step::Telnet(names) => names.0.iter().for_each(|name| self.connect(name, State::Text)),
             Step::ConnectAs(by) => self.connect_as(by),
+            Step::Dial(by) => by.0.iter().for_each(|(name, _)| self.connect(name, State::Text)),
             Step::ConnectFrom(by) => {
                 for (user, from) in &by.0 {
                     self.connect(user, State::Json);

@@ -18,6 +18,7 @@ pub use read::{By, Items, OneOrMany, Spanned};
 
 use crate::diagnostic::Mistake;
 use crate::source::Source;
+use crate::wire::Wire;
 
 /// A user's name, and where it is written.
 pub type Name = Spanned<String>;
@@ -83,6 +84,8 @@ pub struct Role {
     pub account: Option<String>,
     /// The address it comes from, if not the usual one.
     pub from: Option<IpAddr>,
+    /// Comes in on this wire, under its own name and without an account.
+    pub wire: Option<Wire>,
 }
 
 /// How a member of the cast is written.
@@ -112,6 +115,8 @@ pub(crate) struct FullRole {
     pub(crate) account: Option<String>,
     #[serde(default)]
     pub(crate) from: Option<IpAddr>,
+    #[serde(default)]
+    pub(crate) wire: Option<Wire>,
 }
 
 /// One thing that happens.
@@ -128,6 +133,10 @@ pub enum Step {
     /// Opens connections that come from other addresses of this machine; they are not logged in.
     /// `ConnectFrom(x: "127.0.0.2")`
     ConnectFrom(By<IpAddr>),
+    /// Opens connections to where the server speaks a wire. What they receive is shown as bytes, a frame at a time, and
+    /// nothing is answered for them; `Send` makes a frame of a line.
+    /// `Dial(x: S1)`
+    Dial(By<Wire>),
     /// Opens connections that stay in the text dialect, as from nc.
     /// `Telnet("x")`
     Telnet(OneOrMany<String>),

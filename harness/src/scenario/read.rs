@@ -352,8 +352,8 @@ impl<'de> Deserialize<'de> for Role {
             return Ok(Role { password: parse_in(text)?, ..Role::default() });
         }
         if text.starts_with('(') {
-            let FullRole { password, text, account, from } = parse_in(text)?;
-            return Ok(Role { password, text, account, from });
+            let FullRole { password, text, account, from, wire } = parse_in(text)?;
+            return Ok(Role { password, text, account, from, wire });
         }
         if !text.starts_with(|c: char| c.is_alphabetic()) {
             return Err(de::Error::custom(

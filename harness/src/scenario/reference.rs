@@ -111,7 +111,7 @@ mod tests {
             assert!(!word.meaning.is_empty() && !word.examples.is_empty(), "{word:?}");
         }
         let before = |name: &str| match name {
-            "Connect" | "ConnectFrom" | "Telnet" => "Drop([\"x\"]),",
+            "Connect" | "ConnectFrom" | "Dial" | "Telnet" => "Drop([\"x\"]),",
             "Resume" => "Pause(\"bob\"),",
             "Heal" => "Partition(\"bob\"),",
             "Start" | "Wipe" => "Crash,",

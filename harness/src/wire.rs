@@ -1,0 +1,132 @@
+//! Connections that speak a wire: what they send, what comes in frames, and how the bytes are shown.
+
+use std::fmt::Write;
+
+use chinwag_wire::dialect::s1::frame::ENDINGS;
+use chinwag_wire::dialect::s4::frame;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A wire, as scenarios name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Wire {
+    /// Two sockets for each user.
+    S1,
+    /// Length and JSON.
+    S4,
+}
+
+impl Wire {
+    /// As the server names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Wire::S1 => "s1",
+            Wire::S4 => "s4",
+        }
+    }
+
+    /// What somebody called `me` sends first.
+    #[must_use]
+    pub fn hello(self, me: &str) -> Vec<u8> {
+        match self {
+            Wire::S1 => format!("REGISTER TOSEND {me}\n\n").into_bytes(),
+            Wire::S4 => frame::encode(&json!({ "USERNAME": me })),
+        }
+    }
+
+    /// What it sends first on its second socket, where there is one.
+    #[must_use]
+    pub fn second_hello(self, me: &str) -> Option<Vec<u8>> {
+        (self == Wire::S1).then(|| format!("REGISTER TORECV {me}\n\n").into_bytes())
+    }
+
+    /// What somebody called `me` sends to say `line`: `@NAME TEXT` and `@all TEXT` as messages; else, on S1, a frame
+    /// without a body, and on S4 an object, or a command to oneself.
+    #[must_use]
+    pub fn said(self, me: &str, line: &str) -> Vec<u8> {
+        let addressed = line.strip_prefix('@').and_then(|addressed| addressed.split_once(' '));
+        let addressed = addressed.map(|(to, text)| (if to == "all" { "ALL" } else { to }, text));
+        match (self, addressed) {
+            (Wire::S1, Some((to, text))) => format!("SEND {to}\nContent-length: {}\n\n{text}", text.len()).into_bytes(),
+            (Wire::S1, None) => format!("{line}\n\n").into_bytes(),
+            (Wire::S4, Some((to, text))) => frame::encode(&json!({ "MESSAGES": [[me, to, 0, text]] })),
+            (Wire::S4, None) => match serde_json::from_str::<Value>(line) {
+                Ok(object) => frame::encode(&object),
+                Err(_) => frame::encode(&json!({ "MESSAGES": [[me, me, 0, format!("/{}", line.trim_start_matches('/'))]] })),
+            },
+        }
+    }
+
+    /// Takes the whole frames off the front of what has come.
+    pub fn frames(self, bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        while let Some(length) = self.frame_length(bytes).filter(|length| *length <= bytes.len()) {
+            let rest = bytes.split_off(length);
+            all.push(std::mem::replace(bytes, rest));
+        }
+        all
+    }
+
+    /// How long the first frame is, as soon as that is known.
+    fn frame_length(self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Wire::S4 => Some(frame::HEADER + usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?),
+            Wire::S1 => {
+                let find = |ending: &&str| Some(bytes.windows(ending.len()).position(|part| part == ending.as_bytes())? + ending.len());
+                let header = ENDINGS.iter().filter_map(find).min()?;
+                let text = String::from_utf8_lossy(&bytes[..header]);
+                let body =
+                    text.lines().find_map(|line| line.strip_prefix("Content-length: ")).and_then(|length| length.trim().parse().ok());
+                Some(header + body.unwrap_or(0))
+            }
+        }
+    }
+
+    /// What acknowledges this frame, if it wants to be.
+    #[must_use]
+    pub fn acknowledgement(self, frame: &[u8]) -> Option<Vec<u8>> {
+        let text = String::from_utf8_lossy(frame);
+        let from = text.lines().next()?.strip_prefix("FORWARD ")?.trim();
+        (self == Wire::S1).then(|| format!("RECEIVED {from}\n\n").into_bytes())
+    }
+
+    /// Whether this frame says that somebody is in.
+    #[must_use]
+    pub fn lets_in(self, shown: &str) -> bool {
+        match self {
+            Wire::S1 => shown.starts_with("REGISTERED "),
+            Wire::S4 => shown.contains(r#"{"USERNAME_ACCEPTED":true"#),
+        }
+    }
+}
+
+/// Bytes as a transcript has them: printable ASCII as it is, `\n`, and everything else as `\x7f`.
+#[must_use]
+pub fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        match byte {
+            b' '..=b'~' => text.push(char::from(*byte)),
+            b'\n' => text.push_str("\\n"),
+            _ => drop(write!(text, "\\x{byte:02x}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_off_one_by_one() {
+        let mut bytes = b"REGISTERED TORECV a \n \nFORWARD b\nContent-length: 3\n\nx\n\nSEND c\n".to_vec();
+        let frames: Vec<String> = Wire::S1.frames(&mut bytes).iter().map(|frame| shown(frame)).collect();
+        assert_eq!(frames, [r"REGISTERED TORECV a \n \n", r"FORWARD b\nContent-length: 3\n\nx\n\n"]);
+        assert_eq!(bytes, b"SEND c\n");
+        let mut bytes = [Wire::S4.said("a", "whoami"), vec![0, 0, 0, 2, b'{']].concat();
+        let frames: Vec<String> = Wire::S4.frames(&mut bytes).iter().map(|frame| shown(frame)).collect();
+        assert_eq!(frames, [r#"\x00\x00\x00${"MESSAGES":[["a","a",0,"/whoami"]]}"#]);
+    }
+}
