@@ -497,7 +497,7 @@ impl Ctx {
             return Err(refusal);
         }
         if self.server.settings().newer_session_wins {
-            self.make_room(user).await;
+            self.make_room(user, None).await;
         }
         let after = self.caller.after;
         let receipt = self.come_in(Act::Login {
@@ -527,6 +527,7 @@ impl Ctx {
                 sessions
                     .into_iter()
                     .filter(|id| view.hall().session(*id).is_some_and(|session| session.token == Some(hash)))
+                    .filter(|id| !view.hall().is_replaced(*id, Some(hash)))
                     .collect::<Vec<_>>(),
             )
         });
@@ -535,7 +536,7 @@ impl Ctx {
             self.server.evict(self.caller.session, session).await;
         }
         if self.server.settings().newer_session_wins {
-            self.make_room(user).await;
+            self.make_room(user, Some(hash)).await;
         }
         let after = after.or(self.caller.after);
         let receipt = self.come_in(Act::Login {
@@ -749,13 +750,15 @@ impl Ctx {
         Ok(())
     }
 
-    /// Ends older sessions of `user` until there is room for one more.
-    async fn make_room(&self, user: UserId) {
+    /// Ends older sessions of `user` until there is room for one more, but not those that a login with `token` takes the
+    /// place of by itself.
+    async fn make_room(&self, user: UserId, token: Option<TokenHash>) {
         let most = self.view(|view| view.hall().policy().sessions_per_user);
         loop {
             let oldest = self.view(|view| {
+                let stay = |id: &&SessionId| !view.hall().is_replaced(**id, token);
                 let sessions = &view.hall().user(user)?.sessions;
-                (sessions.len() >= most).then(|| sessions.first().copied())?
+                (sessions.iter().filter(stay).count() >= most).then(|| sessions.iter().find(stay).copied())?
             });
             let Some(oldest) = oldest else { return };
             self.server.evict(self.caller.session, oldest).await;

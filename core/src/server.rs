@@ -11,7 +11,7 @@ use chinwag_wire::{Card, Event, Millis, Refusal, code};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::hall::{Act, Departure, Intent, Receipt, SessionId, UserId};
+use crate::hall::{Act, Departure, Intent, Receipt, SessionId, UserId, session_replaced};
 use crate::passwords::Passwords;
 use crate::registry::Registry;
 use crate::sequencer::Sequencer;
@@ -273,7 +273,7 @@ impl Server {
     pub(crate) async fn evict(&self, origin: SessionId, session: SessionId) {
         let (waiter, left) = async_channel::bounded(1);
         self.departures.lock().unwrap_or_else(PoisonError::into_inner).entry(session).or_default().push(waiter);
-        let because = Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else").hint("a login here takes over again");
+        let because = session_replaced();
         if self.sequencer.submit(Intent { origin, act: Act::Evict { session, because } }).is_ok() {
             // Closed when nobody is left who could answer: then it has left too.
             let _ = left.recv().await;

@@ -29,7 +29,7 @@ use operators::note_outcome;
 pub use operators::{BANS_MAX, Ban, Banned, CONSOLE_NAME, INVITES_MAX, Invite, InviteCode};
 pub(crate) use operators::{bad_invite, not_for_console, not_permitted};
 pub use rooms::{MemberRow, Room, RoomBan, RoomChange, RoomId, RoomRow};
-pub(crate) use sessions::{bad_token, locked_out};
+pub(crate) use sessions::{bad_token, locked_out, session_replaced};
 pub use whereabouts::{Kept, Whereabouts};
 
 /// How many keys of each sender are remembered: more lines than a client may have unanswered at a time, for a few

@@ -41,12 +41,30 @@ impl Hall {
         {
             return Err(bad_token());
         }
-        if user.sessions.len() >= self.policy.sessions_per_user + usize::from(Fault::SessionTooMany.is_on()) {
+        let replaced: Vec<SessionId> = user.sessions.iter().copied().filter(|session| self.is_replaced(*session, entry.token)).collect();
+        if user.sessions.len() - replaced.len() >= self.policy.sessions_per_user + usize::from(Fault::SessionTooMany.is_on()) {
             return Err(Refusal::new(code::SESSION_EXISTS, format!("`{name}` is logged in already"))
                 .hint("log out there first, or log in with another name"));
         }
         self.failures.remove(&(name::folded(&name).into(), entry.address));
-        Ok(self.enter(now, origin, id, entry))
+        let mut applied = self.enter(now, origin, id, entry);
+        // After the new one has come, so that the user has been here all the time, and told before it, so that nothing
+        // goes to both.
+        for session in replaced {
+            self.sessions.remove(&session);
+            if let Some(user) = self.users.get_mut(&id) {
+                user.sessions.retain(|other| *other != session);
+            }
+            applied.deliveries.insert(0, Delivery::Detach { session, last_word: Some(session_replaced()) });
+        }
+        Ok(applied)
+    }
+
+    /// Whether a login with `token` takes the place of `session`, which nobody sees then: it is the same device, whose
+    /// link dropped. Not where what was written counts as seen: only its connection knows that, and leaves first.
+    #[must_use]
+    pub fn is_replaced(&self, session: SessionId, token: Option<TokenHash>) -> bool {
+        token.is_some() && self.sessions.get(&session).is_some_and(|session| session.token == token && session.acknowledges)
     }
 
     pub(super) fn guest(&mut self, now: Millis, origin: SessionId, wanted: Option<&str>, entry: Entry) -> Result<Applied, Refusal> {
@@ -264,6 +282,12 @@ pub(crate) fn locked_out(name: &str, left: Duration) -> Refusal {
     let plural = if seconds == 1 { "" } else { "s" };
     Refusal::new(code::LOCKED_OUT, format!("too many wrong passwords: `{name}` is locked out for {seconds} second{plural} from here"))
         .hint("wait, or log in from where you usually do")
+}
+
+/// What a session hears that a newer one of the same user takes the place of.
+#[must_use]
+pub(crate) fn session_replaced() -> Refusal {
+    Refusal::new(code::SESSION_REPLACED, "you logged in from somewhere else").hint("a login here takes over again")
 }
 
 /// The refusal of a token that is not, or no longer, good.
