@@ -161,42 +161,39 @@ impl KnownHosts {
     }
 }
 
-/// Checks that the server has the certificate whose fingerprint is expected, or notes which one it has.
+/// Which certificates are trusted. That the server has the key as well is for [`Proven`] to see.
+pub(crate) trait Trust: fmt::Debug + Send + Sync {
+    /// Judges what the server shows, with what it says besides (see [`ServerCertVerifier::verify_server_cert`]).
+    ///
+    /// # Errors
+    /// It is not trusted.
+    fn judge(
+        &self,
+        shown: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error>;
+}
+
+/// Trusts a server as `T` says, if it signs the handshake with the key to its certificate.
 #[derive(Debug)]
-pub(crate) struct Pin {
-    expected: Option<Fingerprint>,
-    seen: OnceLock<Fingerprint>,
+pub(crate) struct Proven<T> {
+    trust: T,
     provider: Arc<CryptoProvider>,
 }
 
-impl Pin {
-    /// Expects this fingerprint; `None` takes any.
-    pub(crate) fn new(expected: Option<Fingerprint>, provider: Arc<CryptoProvider>) -> Pin {
-        Pin { expected, seen: OnceLock::new(), provider }
-    }
-
-    /// The fingerprint the server showed. Only a finished handshake proves that it has the key to it.
-    pub(crate) fn seen(&self) -> Option<Fingerprint> {
-        self.seen.get().copied()
-    }
-}
-
-impl ServerCertVerifier for Pin {
+impl<T: Trust> ServerCertVerifier for Proven<T> {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let shown = Fingerprint::of(end_entity);
-        // One verifier serves one handshake; were it two, the first one counts.
-        let _ = self.seen.set(shown);
-        match self.expected {
-            Some(expected) if expected != shown => Err(CertificateError::ApplicationVerificationFailure.into()),
-            _ => Ok(ServerCertVerified::assertion()),
-        }
+        self.trust.judge(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -222,13 +219,56 @@ impl ServerCertVerifier for Pin {
     }
 }
 
+/// Checks that the server has the certificate whose fingerprint is expected, or notes which one it has.
+pub(crate) type Pin = Proven<Expected>;
+
+/// See [`Pin`].
+#[derive(Debug)]
+pub(crate) struct Expected {
+    fingerprint: Option<Fingerprint>,
+    seen: OnceLock<Fingerprint>,
+}
+
+impl Pin {
+    /// Expects this fingerprint; `None` takes any.
+    pub(crate) fn new(expected: Option<Fingerprint>, provider: Arc<CryptoProvider>) -> Pin {
+        Proven { trust: Expected { fingerprint: expected, seen: OnceLock::new() }, provider }
+    }
+
+    /// The fingerprint the server showed. Only a finished handshake proves that it has the key to it.
+    pub(crate) fn seen(&self) -> Option<Fingerprint> {
+        self.trust.seen.get().copied()
+    }
+}
+
+impl Trust for Expected {
+    fn judge(
+        &self,
+        shown: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = Fingerprint::of(shown);
+        // One verifier serves one handshake; were it two, the first one counts.
+        let _ = self.seen.set(shown);
+        match self.fingerprint {
+            Some(expected) if expected != shown => Err(CertificateError::ApplicationVerificationFailure.into()),
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+}
+
 /// Certificates from a file. They vouch for a server as authorities do; and a server whose very certificate is in
 /// the file needs nobody to vouch for it, so that the file may simply be a copy of a self-signed certificate.
+pub(crate) type Vouchers = Proven<Certificates>;
+
+/// See [`Vouchers`].
 #[derive(Debug)]
-pub(crate) struct Vouchers {
-    certificates: Vec<CertificateDer<'static>>,
+pub(crate) struct Certificates {
+    all: Vec<CertificateDer<'static>>,
     authorities: Option<Arc<WebPkiServerVerifier>>,
-    provider: Arc<CryptoProvider>,
 }
 
 impl Vouchers {
@@ -238,58 +278,36 @@ impl Vouchers {
     /// The file cannot be read or holds no certificate.
     pub(crate) fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Vouchers, Failure> {
         let file = path.display();
-        let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        let all: Vec<_> = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect)
             .map_err(|error| Failure::usage(format!("cannot read certificates from {file}: {error}")))?;
-        if certificates.is_empty() {
+        if all.is_empty() {
             return Err(Failure::usage(format!("{file} holds no certificate in PEM form")));
         }
         let mut roots = RootCertStore::empty();
         // What cannot be an authority can still be the server's very certificate.
-        roots.add_parsable_certificates(certificates.iter().cloned());
+        roots.add_parsable_certificates(all.iter().cloned());
         let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().ok();
-        Ok(Vouchers { certificates, authorities, provider })
+        Ok(Proven { trust: Certificates { all, authorities }, provider })
     }
 }
 
-impl ServerCertVerifier for Vouchers {
-    fn verify_server_cert(
+impl Trust for Certificates {
+    fn judge(
         &self,
-        end_entity: &CertificateDer<'_>,
+        shown: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.certificates.contains(end_entity) {
+        if self.all.contains(shown) {
             return Ok(ServerCertVerified::assertion());
         }
         match &self.authorities {
-            Some(authorities) => authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            Some(authorities) => authorities.verify_server_cert(shown, intermediates, server_name, ocsp_response, now),
             None => Err(CertificateError::UnknownIssuer.into()),
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -2,28 +2,6 @@
 #![no_main]
 
 use chinwag_wire::dialect::json::Json;
-use chinwag_wire::dialect::{Dialect, Partial};
 use libfuzzer_sys::fuzz_target;
 
-const LIMIT: usize = 64;
-
-// The first byte says how long the chunks are that the rest comes in.
-fuzz_target!(|data: &[u8]| {
-    let Some((chunk, bytes)) = data.split_first() else { return };
-    let mut partial = Partial::default();
-    for mut input in bytes.chunks(usize::from(*chunk).max(1)) {
-        loop {
-            let (taken, line) = Json.decode(&mut partial, input, LIMIT);
-            let whole = line.is_some();
-            if let Some(Ok(line)) = line {
-                let _ = chinwag_wire::split::line(&line.text);
-            }
-            input = &input[taken..];
-            assert!(partial.held() <= LIMIT + 1);
-            if !whole {
-                break;
-            }
-        }
-        assert!(input.is_empty());
-    }
-});
+fuzz_target!(|data: &[u8]| chinwag_wire_fuzz::decode_in_chunks(&Json, data));
