@@ -17,7 +17,7 @@ use crate::leave::Leave;
 use crate::local::{self, Local};
 use crate::login::LoggedIn;
 use crate::report::Report;
-use crate::session::{LinkState, Session, Surroundings, Typed};
+use crate::session::{Carried, LinkState, Session, Surroundings, Typed};
 
 /// How many typed lines may wait to be sent: as many as somebody pastes while the link is down.
 pub(crate) const TYPED_MAX: usize = 256;
@@ -38,6 +38,8 @@ pub(crate) struct Chat {
     pub(crate) leave: Leave,
     /// The commands of the client itself, for people.
     pub(crate) local: Option<Local>,
+    /// What is carried over from a session before, and to one after.
+    pub(crate) carried: Option<Carried>,
     /// Who wants to know every last answer to a line.
     pub(crate) watcher: Option<Sender<Event>>,
     /// Whether the link is there.
@@ -89,6 +91,7 @@ impl Chat {
             acknowledges: true,
             watcher: self.watcher,
             local: self.local,
+            carried: self.carried,
             refused: Arc::default(),
             state: self.link,
         };

@@ -57,6 +57,21 @@ impl Applicant {
     }
 }
 
+impl Applicant {
+    /// Somebody who was inside already as `name`, and is asked for the password again.
+    ///
+    /// # Errors
+    /// Nobody can be asked.
+    pub(crate) fn again(args: &Args, name: String) -> Result<Applicant, Failure> {
+        let source = match Source::of(args)? {
+            // What could be read from there was read.
+            Source::Descriptor(_) => Source::Keyboard,
+            source => source,
+        };
+        Ok(Applicant { name: Some(name), source, sign_up: false, invite: None })
+    }
+}
+
 impl Credential {
     /// The line that logs in with it; with the last number seen, if any.
     pub(crate) fn line(&self, seen: Option<u64>) -> String {

@@ -44,7 +44,7 @@ mod wrap;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::{Applicant, login};
 use crate::report::Form;
-use crate::session::LinkState;
+use crate::session::{Carried, LinkState};
 use crate::theme::When;
 use crate::tour::Guide;
 use crate::trial::{TrialServer, TryArgs};
@@ -103,7 +103,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             match arrive(args, &config)? {
                 Some((chat, history)) if people => {
                     let file = config::file(&args.config, folder.as_deref());
-                    prompt::run(chat.of_people(config, file), &history, interface)
+                    chat_with_people(chat.of_people(config, file), &history, args, &interface)
                 }
                 Some((chat, _)) if !args.json && prompt::is_plain_terminal() => {
                     let file = config::file(&args.config, folder.as_deref());
@@ -136,14 +136,35 @@ fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, F
     let applicant = Applicant::of(args, user)?;
     let history = HistoryFile::open(history_folder(), &place, config.history);
     let server = Server { security: security(args)?, place };
-    let chat = go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0))?;
+    let chat = go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0), SharedKnowledge::default())?;
     Ok(chat.map(|chat| (chat, history)))
 }
 
+/// Chats until logout. When the server does not know the session any more (its token has expired, or was revoked), the one at the
+/// keyboard is asked to log in again, and the chat goes on where it was.
+fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args, interface: &Interface) -> Result<(), Failure> {
+    loop {
+        let (server, name, knowledge) = (chat.server.clone(), chat.name().to_owned(), chat.knowledge.clone());
+        let reconnect_for = chat.reconnect_for;
+        let carried = Carried::default();
+        // What is left there by the session before is taken by this one.
+        let carried = chat.carried.get_or_insert(carried).clone();
+        let Err(failure) = prompt::run(chat, history, interface.clone()) else { return Ok(()) };
+        if carried.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Err(failure);
+        }
+        dialogue::say(&format!("* {}", SafeText::new(&failure.message)));
+        let applicant = Applicant::again(args, name)?;
+        match go_in(server, applicant, reconnect_for, knowledge)? {
+            Some(next) => chat = Chat { carried: Some(carried), ..next },
+            None => return Err(failure),
+        }
+    }
+}
+
 /// Connects and logs in; `None` if the one at the keyboard leaves.
-fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration) -> Result<Option<Chat>, Failure> {
+fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration, knowledge: SharedKnowledge) -> Result<Option<Chat>, Failure> {
     let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
-    let knowledge = SharedKnowledge::default();
     let arrival = enter(server, applicant, &knowledge);
     let left = async {
         leave.wished().await;
@@ -152,7 +173,8 @@ fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration) -> Resul
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
         return Ok(None);
     };
-    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, link: LinkState::default(), local: None, watcher: None }))
+    let link = LinkState::default();
+    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, link, local: None, carried: None, watcher: None }))
 }
 
 /// `chinwag try`: chats on a server of one's own, shown around by the guide.
@@ -161,7 +183,7 @@ fn try_out(args: &TryArgs, config: Config, form: Form, color: Option<When>) -> R
     dialogue::say("* this is a server of your own, for this visit: when you leave, it is gone, and so is all that was said on it");
     let visitor = trial::visitor()?;
     let guide = smol::block_on(Guide::arrive(&trial.server(), visitor.name.as_deref().unwrap_or_default()))?;
-    let Some(chat) = go_in(trial.server(), visitor, Duration::ZERO)? else {
+    let Some(chat) = go_in(trial.server(), visitor, Duration::ZERO, SharedKnowledge::default())? else {
         return Ok(());
     };
     let (watcher, answers) = async_channel::bounded(tour::ANSWERS_MAX);

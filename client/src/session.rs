@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
@@ -115,7 +115,23 @@ pub(crate) struct Surroundings {
     pub(crate) refused: Arc<AtomicUsize>,
     /// Where it says whether the link is there.
     pub(crate) state: LinkState,
+    /// Where what is to be carried on is left, if somebody can be asked to log in again.
+    pub(crate) carried: Option<Carried>,
 }
+
+/// What one session carries over to the next, after a login of its own: that what was typed is said once, and what was shown is not
+/// shown again.
+pub(crate) struct Carry {
+    log: Option<String>,
+    seen: Option<u64>,
+    unanswered: VecDeque<Unanswered>,
+    salt: u64,
+    lines: u64,
+    local: Option<Local>,
+}
+
+/// The place where a session leaves it.
+pub(crate) type Carried = Arc<Mutex<Option<Carry>>>;
 
 /// A line whose last answer has not come.
 struct Unanswered {
@@ -167,6 +183,8 @@ enum End {
     Goodbye,
     /// Not as it should.
     Failed(Failure),
+    /// The server does not know the token any more: only a login helps.
+    TokenRefused(Failure),
 }
 
 impl From<Gone> for End {
@@ -179,20 +197,30 @@ impl Session {
     /// A session on a link that is logged in.
     ///
     /// # Errors
-    /// This machine has no randomness.
-    pub(crate) fn new(inside: LoggedIn, greeting: &[Event], around: Surroundings) -> Result<Session, Failure> {
+    /// This machine has no randomness, or what was carried over belongs to another log.
+    pub(crate) fn new(inside: LoggedIn, greeting: &[Event], mut around: Surroundings) -> Result<Session, Failure> {
         let salt = getrandom::u64().map_err(|error| Failure::no_link(format!("this machine has no randomness: {error}")))?;
+        let log = log_of(greeting);
+        let carried = around.carried.as_ref().and_then(|carried| carried.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let fresh = Carry { log: log.clone(), seen: None, unanswered: VecDeque::new(), salt, lines: 0, local: None };
+        let carry = carried.unwrap_or(fresh);
+        if carry.log != log {
+            return Err(started_over());
+        }
+        if let Some(local) = carry.local {
+            around.local = Some(local);
+        }
         Ok(Session {
             around,
             link: inside.link,
             credential: inside.credential,
-            log: log_of(greeting),
-            seen: None,
+            log,
+            seen: carry.seen,
             acked: 0,
             ack_due: None,
-            unanswered: VecDeque::new(),
-            salt,
-            lines: 0,
+            unanswered: carry.unanswered,
+            salt: carry.salt,
+            lines: carry.lines,
             leaving: None,
             parting: None,
         })
@@ -221,13 +249,41 @@ impl Session {
         match end {
             End::Goodbye => Ok(()),
             End::Failed(failure) => Err(failure),
+            End::TokenRefused(failure) => {
+                self.carry_over();
+                Err(failure)
+            }
         }
+    }
+
+    /// Leaves what is to be carried on, with what was typed and has not been sent at all.
+    fn carry_over(&mut self) {
+        self.around.typed.close();
+        while let Ok(typed) = self.around.typed.try_recv() {
+            if self.obey(&typed.text).is_none() {
+                let line = self.numbered(typed);
+                self.unanswered.push_back(line);
+            }
+        }
+        let Some(carried) = &self.around.carried else { return };
+        let carry = Carry {
+            log: self.log.clone(),
+            seen: self.seen,
+            unanswered: std::mem::take(&mut self.unanswered),
+            salt: self.salt,
+            lines: self.lines,
+            local: self.around.local.take(),
+        };
+        *carried.lock().unwrap_or_else(PoisonError::into_inner) = Some(carry);
     }
 
     async fn begin(&mut self, welcome: &Event) -> Result<(), End> {
         self.around.audience.event(welcome, None).await?;
         self.ask_for_token().await;
-        Ok(())
+        match self.send_again().await {
+            Ok(()) => Ok(()),
+            Err(lost) => self.come_back(lost).await,
+        }
     }
 
     async fn live(&mut self) -> End {
@@ -295,20 +351,25 @@ impl Session {
             let notice = "not sent: this client and the server have agreed on a dialect already";
             return Ok(self.around.audience.notice(notice).await?);
         }
+        let line = self.numbered(typed);
+        let sent = self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await;
+        self.unanswered.push_back(line);
+        match sent {
+            Ok(()) => Ok(()),
+            Err(lost) => self.come_back(lost).await,
+        }
+    }
+
+    /// The line with the marks it is sent under, however often that is.
+    fn numbered(&mut self, typed: Typed) -> Unanswered {
         self.lines += 1;
-        let line = Unanswered {
+        Unanswered {
             tag: self.lines.to_string(),
             key: typed.key.unwrap_or_else(|| format!("{:016x}-{}", self.salt, self.lines)),
             guarded: secrets::holds_one(&typed.text, &self.around.knowledge.lock()),
             text: typed.text,
             settled: typed.settled,
             answers: typed.answers,
-        };
-        let sent = self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await;
-        self.unanswered.push_back(line);
-        match sent {
-            Ok(()) => Ok(()),
-            Err(lost) => self.come_back(lost).await,
         }
     }
 
@@ -532,6 +593,7 @@ impl Session {
                     continue;
                 }
                 Err(Setback::Final(failure)) => return Err(End::Failed(failure)),
+                Err(Setback::TokenRefused(failure)) => return Err(End::TokenRefused(failure)),
             }
             self.around.state.set(true);
             self.around.audience.notice("the link is back").await?;
@@ -565,8 +627,7 @@ impl Session {
         let log = log_of(&opened.greeting);
         if log != self.log {
             // Numbers of one log mean nothing in another: nobody could say what was seen and what was not.
-            let why = "the server has started over, and what was said before is not in its new log; log in again";
-            return Err(Setback::Final(Failure::no_link(why)));
+            return Err(Setback::Final(started_over()));
         }
         opened.greeting.iter().for_each(|event| self.around.knowledge.lock().learn(event));
         let mut link = opened.link;
@@ -578,7 +639,8 @@ impl Session {
                 return Err(if TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
                     Setback::Again(format!("refuses: {why}"))
                 } else {
-                    Setback::Final(Failure::login(format!("the link was lost, and the server does not take the session back: {why}")))
+                    let failure = Failure::login(format!("the link was lost, and the server does not take the session back: {why}"));
+                    if refusal.code == code::BAD_TOKEN { Setback::TokenRefused(failure) } else { Setback::Final(failure) }
                 });
             }
             Err(Lost(why)) => return Err(Setback::Again(why)),
@@ -604,6 +666,13 @@ enum Setback {
     Again(String),
     /// None will.
     Final(Failure),
+    /// None will with this token.
+    TokenRefused(Failure),
+}
+
+/// Numbers of one log mean nothing in another.
+fn started_over() -> Failure {
+    Failure::no_link("the server has started over, and what was said before is not in its new log; log in again")
 }
 
 /// The log named in a greeting.
