@@ -16,6 +16,7 @@ mod ctl;
 pub mod ctx;
 pub mod dispatch;
 mod fault;
+mod generate;
 pub mod hall;
 pub mod naming;
 mod net;

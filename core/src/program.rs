@@ -26,6 +26,7 @@ use crate::console;
 use crate::control;
 use crate::ctl;
 use crate::ctx::Caller;
+use crate::generate;
 use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
 use crate::net::flood::Flood;
@@ -63,6 +64,9 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
+    if let Some(kind) = matches.get_one::<String>("generate") {
+        return if generate::print(kind, command_line()).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let (mut config, test) = match configured(&matches) {
         Ok(configured) => configured,
         Err(mistakes) => {
@@ -139,7 +143,7 @@ struct TestMode {
     epoch: Millis,
 }
 
-fn command_line() -> clap::Command {
+pub(crate) fn command_line() -> clap::Command {
     let mut command = clap::Command::new("chinwagd")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A chat server. Without arguments: for this machine only, with everything kept in the user's data folder.")
@@ -158,6 +162,7 @@ fn command_line() -> clap::Command {
             "For programs that start a server for themselves: keep everything in a folder that goes when the server ends, end when stdin \
              is closed, and say on stdout when it is ready as one line of JSON (as in docs/protocol.md)",
         ))
+        .arg(Arg::new("generate").long("generate").value_parser(generate::KINDS).hide(true))
         .arg(Arg::new("test").long("test").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("seed").long("seed").requires("test").value_parser(clap::value_parser!(u64)).hide(true))
         .arg(Arg::new("epoch").long("epoch").requires("test").value_parser(clap::value_parser!(i64)).hide(true));
