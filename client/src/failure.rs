@@ -78,6 +78,11 @@ impl Failure {
         Failure { exit: Exit::LoginRefused, message: message.into() }
     }
 
+    /// Not let in by the server, with its code.
+    pub(crate) fn login_refused(refusal: &Refusal) -> Failure {
+        Failure { exit: Exit::LoginRefused, ..Failure::refused(refusal) }
+    }
+
     /// Not the server it should be.
     pub(crate) fn certificate(message: impl Into<String>) -> Failure {
         Failure { exit: Exit::CertificateRefused, message: message.into() }

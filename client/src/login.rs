@@ -158,7 +158,10 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
         if refusal.code == code::NO_SUCH_USER {
             if given.is_some() && !applicant.sign_up {
                 let safe = SafeText::new(&who);
-                return Err(Failure::login(format!("nobody called `{safe}` has an account at {}; --sign-up makes one", server.place)));
+                return Err(Failure::login(format!(
+                    "error[{}]: nobody called `{safe}` has an account at {}; --sign-up makes one",
+                    refusal.code, server.place
+                )));
             }
             let papers = Papers { can_ask: given.is_none(), unasked: applicant.sign_up, invite: applicant.invite.clone() };
             match sign_up(&mut door, &who, password, papers).await? {
@@ -168,7 +171,7 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
             }
         }
         if given.is_some() || !(refusal.code == code::WRONG_PASSWORD || OTHER_NAME.contains(&refusal.code)) {
-            return Err(Failure::login(sentence(&refusal)));
+            return Err(Failure::login_refused(&refusal));
         }
         say(&sentence(&refusal));
         if refusal.code == code::WRONG_PASSWORD {
@@ -222,11 +225,11 @@ async fn sign_up(door: &mut Door<'_>, name: &str, first: String, papers: Papers)
         };
         if refusal.code == code::INVITE && !can_ask {
             let flag = if invite.is_none() { "; --invite CODE says one" } else { "" };
-            return Err(Failure::login(format!("{}{flag}", refusal.text)));
+            return Err(Failure::login(format!("error[{}]: {}{flag}", refusal.code, refusal.text)));
         }
         let mendable = [code::WEAK_PASSWORD, code::INVITE].contains(&refusal.code) || OTHER_NAME.contains(&refusal.code);
         if !can_ask || !mendable {
-            return Err(Failure::login(sentence(&refusal)));
+            return Err(Failure::login_refused(&refusal));
         }
         if refusal.code == code::INVITE {
             // What the server says of the missing code is about its own command line, which nobody sees here.
@@ -329,7 +332,7 @@ impl Door<'_> {
         match outcome {
             Ok(Outcome::Welcome(welcome, name)) => Ok(Ok((*welcome, name))),
             Ok(Outcome::Refused(refusal)) => Ok(Err(refusal)),
-            Ok(Outcome::Closed(refusal)) => Err(Failure::login(sentence(&refusal))),
+            Ok(Outcome::Closed(refusal)) => Err(Failure::login_refused(&refusal)),
             Err(Lost(why)) => Err(Failure::no_link(format!("{} {why}", self.server.place))),
         }
     }

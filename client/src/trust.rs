@@ -18,6 +18,7 @@ use futures_rustls::rustls::{self, CertificateError, DigitallySignedStruct, Root
 use sha2::{Digest, Sha256};
 
 use crate::address::Place;
+use crate::connection;
 use crate::failure::Failure;
 
 /// The largest file of remembered fingerprints that is read: some ten thousand servers.
@@ -106,8 +107,13 @@ impl KnownHosts {
         let mut new: String =
             old.lines().filter(|line| line.split_whitespace().next() != Some(name.as_str())).flat_map(|line| [line, "\n"]).collect();
         new.push_str(&format!("{name} {fingerprint}\n"));
-        self.write(&new)
-            .map_err(|error| Failure::certificate(format!("cannot remember the server's fingerprint in {}: {error}", self.path.display())))
+        self.write(&new).map_err(|error| {
+            Failure::certificate(format!(
+                "cannot remember the server's fingerprint in {}: {}",
+                self.path.display(),
+                connection::in_words(&error)
+            ))
+        })
     }
 
     /// Forgets `place`; says whether it was there.
@@ -122,7 +128,8 @@ impl KnownHosts {
         if new.lines().count() == old.lines().count() {
             return Ok(false);
         }
-        self.write(&new).map_err(|error| Failure::certificate(format!("cannot write {}: {error}", self.path.display())))?;
+        self.write(&new)
+            .map_err(|error| Failure::certificate(format!("cannot write {}: {}", self.path.display(), connection::in_words(&error))))?;
         Ok(true)
     }
 
@@ -142,9 +149,9 @@ impl KnownHosts {
         let cannot = |why: String| Failure::certificate(format!("cannot read {}: {why}", self.path.display()));
         match fs::metadata(&self.path) {
             Ok(file) if file.len() > KNOWN_HOSTS_BYTES_MAX => Err(cannot(format!("it is larger than {KNOWN_HOSTS_BYTES_MAX} bytes"))),
-            Ok(_) => fs::read_to_string(&self.path).map_err(|error| cannot(error.to_string())),
+            Ok(_) => fs::read_to_string(&self.path).map_err(|error| cannot(connection::in_words(&error))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-            Err(error) => Err(cannot(error.to_string())),
+            Err(error) => Err(cannot(connection::in_words(&error))),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod errands;
 mod piped;
+mod relogin;
 mod screen;
 mod scripted;
 mod settings;

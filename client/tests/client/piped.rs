@@ -100,7 +100,7 @@ fn a_login_that_is_refused_is_exit_3() {
         link.answer(&login, refusal(code, text));
         let ended = client.ends();
         assert_eq!(ended.exit, Some(3), "{code}: {ended:?}");
-        assert!(ended.err.starts_with("chinwag: ") && ended.err.contains(said), "{code}: {}", ended.err);
+        assert!(ended.err.starts_with(&format!("chinwag: error[{code}]: ")) && ended.err.contains(said), "{code}: {}", ended.err);
         assert_eq!(ended.err.lines().count(), 1, "{code}: {}", ended.err);
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -94,7 +95,7 @@ pub(crate) struct Terminal {
     pty: Arc<Pty>,
     child: Child,
     seen: Arc<(Mutex<Seen>, Condvar)>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// How a client is run.
@@ -104,13 +105,14 @@ pub(crate) struct Setup {
     env: Vec<(String, String)>,
     words: Vec<String>,
     config: String,
+    asked: bool,
 }
 
 impl Setup {
     /// In a terminal with 256 colours, so wide.
     pub(crate) fn new(columns: u16) -> Setup {
         let env = [("TERM", "xterm-256color"), ("TZ", "UTC")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Setup { columns, rows: 40, env: env.into(), words: Vec::new(), config: "()".to_owned() }
+        Setup { columns, rows: 40, env: env.into(), words: Vec::new(), config: "()".to_owned(), asked: false }
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
@@ -129,6 +131,11 @@ impl Setup {
         self
     }
 
+    /// The password is typed, and not given by a command.
+    pub(crate) fn asked(self) -> Setup {
+        Setup { asked: true, ..self }
+    }
+
     pub(crate) fn plain(self) -> Setup {
         self.env("NO_COLOR", "1")
     }
@@ -143,7 +150,8 @@ impl Setup {
         pty.resize(pty_process::Size::new(self.rows, self.columns)).expect("a size");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"))
             .arg(format!("alice@{}", server.address))
-            .args(["--plain", "--password-command", "echo secret"])
+            .arg("--plain")
+            .args(if self.asked { &[][..] } else { &["--password-command", "echo secret"] })
             .args(&self.words)
             .env("HOME", home.path());
         for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "NO_COLOR", "COLORTERM", "TERM_PROGRAM"] {
@@ -168,7 +176,7 @@ impl Setup {
                 }
             }
         });
-        Terminal { pty, child, seen, _home: home }
+        Terminal { pty, child, seen, home }
     }
 }
 
@@ -180,6 +188,11 @@ fn parser(rows: u16, columns: u16) -> vt100::Parser<Signs> {
 impl Terminal {
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.0.lock().expect("no panic")
+    }
+
+    /// The home folder of whoever sits there.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Presses keys.
