@@ -235,13 +235,13 @@ impl Local {
         let mine = |said: &&Said| matches!(said.to, Addressee::User(_)) || names(said, &self.me);
         let mut said: Vec<Said> = self.said.iter().rev().filter(mine).take(count).cloned().collect();
         said.reverse();
-        let end = Event::PastEnd { count: said.len(), more: false };
+        let end = Event::PastEnd { count: said.len(), more: false, next: None };
         self.paged(said, end)
     }
 
     fn unread_messages(&mut self) -> Vec<Event> {
         let said: Vec<Said> = self.said.iter().skip(self.said.len() - self.unread).cloned().collect();
-        let end = Event::PastEnd { count: said.len(), more: false };
+        let end = Event::PastEnd { count: said.len(), more: false, next: None };
         self.unread = 0;
         self.paged(said, end)
     }
@@ -441,7 +441,7 @@ mod tests {
         for seq in 1..=5 {
             assert_eq!(local.instead(&past(seq)), Some(Vec::new()));
         }
-        let end = Event::PastEnd { count: 5, more: true };
+        let end = Event::PastEnd { count: 5, more: true, next: None };
         let page = local.instead(&end).expect("a page");
         assert_eq!(&page[..3], &[past(4), past(5), end]);
         assert_eq!(text::shown(&page[3]), "* 3 of them were before these: `/more`");

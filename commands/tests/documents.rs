@@ -198,7 +198,7 @@ fn samples() -> Vec<Event> {
         },
         Event::Me { name: "bob".to_owned(), since: at, guest: false, cursor: 1042 },
         Event::Past(said("alice", Addressee::Everyone)),
-        Event::PastEnd { count: 1, more: false },
+        Event::PastEnd { count: 1, more: true, next: Some(1042) },
         Event::Help { cards: vec![Card { examples: "alice> message bob hi\nbob | alice: hi".into(), ..message }] },
         Event::Token { token: "86461af303bb583db0e16f4d76de63c7".to_owned(), expires: at.plus(Duration::from_secs(30 * 24 * 3600)) },
         Event::Pong { token: "7".to_owned() },

@@ -287,6 +287,14 @@ impl Ctx {
         self.server.library.read(Question::Past { user, after, before, of, count }).await
     }
 
+    /// Replies with a page of the past, and with how to ask for what is before it.
+    pub fn reply_past(&mut self, page: Page) {
+        let next = page.said.first().map(|oldest| oldest.seq).filter(|_| page.more);
+        let end = Event::PastEnd { count: page.said.len(), more: page.more, next };
+        self.replies.extend(page.said.into_iter().map(Event::Past));
+        self.reply(end);
+    }
+
     /// Sends the answers there are so far: what follows is answered behind what happens meanwhile.
     pub fn flush(&mut self) {
         let mut bytes = Vec::new();
@@ -348,9 +356,9 @@ impl Ctx {
     async fn catch_up_in(&mut self, room: RoomId, after: u64, count: usize) -> Result<u64, Refusal> {
         let page = self.read_past(PastOf::Room(room), after, None, count).await?;
         if !page.said.is_empty() {
-            let end = Event::PastEnd { count: page.said.len(), more: page.more };
-            self.replies.extend(page.said.into_iter().map(Event::Past));
-            self.reply(end);
+            let through = page.through.max(after);
+            self.reply_past(page);
+            return Ok(through);
         }
         Ok(page.through.max(after))
     }

@@ -327,7 +327,7 @@ mod tests {
             event(Event::Message(said(TEN + MINUTE, "Alice", Addressee::User("bob".into()), "me too"))),
             event(Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>"))),
             event(Event::Past(to_all(TEN - DAY, "bob", "alice is away"))),
-            event(Event::PastEnd { count: 1, more: false }),
+            event(Event::PastEnd { count: 1, more: false, next: None }),
             Show::Notice { text: "the link is lost\nreally".into(), at: Millis(TEN + 2 * MINUTE) },
             Show::Skipped(Skipped { messages: 4321, mine: 2, news: 0, seq: 0 }),
             event(Event::Message(to_all(TEN + DAY, "dave", "good night"))),

@@ -65,6 +65,9 @@ pub enum Event {
         count: usize,
         /// Whether there is more of it, further back.
         more: bool,
+        /// If there is: the same question with `before:NEXT` is answered with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<u64>,
     },
     /// Your message is stored and has its place in the order.
     Sent {

@@ -61,8 +61,10 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Message(said) => return message(said, out),
         Event::Past(said) => return past(said, out),
         Event::PastEnd { count: 0, .. } => "* nothing was said".to_owned(),
-        Event::PastEnd { count, more } => {
-            format!("* {}{}", counted(*count, "message"), if *more { ", and there is more before them" } else { "" })
+        Event::PastEnd { count, more: false, .. } => format!("* {}", counted(*count, "message")),
+        Event::PastEnd { count, next: None, .. } => format!("* {}, and there is more before them", counted(*count, "message")),
+        Event::PastEnd { count, next: Some(next), .. } => {
+            format!("* {}, and there is more before them (before:{next})", counted(*count, "message"))
         }
         Event::Dialect { name } => format!("* this connection speaks {name} now"),
         Event::Welcome { name, registered: true, .. } => {
