@@ -47,8 +47,8 @@ pub mod ping;
 pub mod react;
 mod reason;
 pub mod register;
-pub mod reply;
 pub mod reload;
+pub mod reply;
 pub mod resign;
 pub mod resume;
 pub mod role;
@@ -56,6 +56,7 @@ pub mod roomban;
 pub mod roombans;
 pub mod rooms;
 pub mod say;
+pub mod search;
 pub mod since;
 pub mod stats;
 mod switch;
@@ -131,6 +132,7 @@ pub fn stock() -> Registry {
         .with(blocked::Blocked)
         .with(whoami::Whoami)
         .with(history::History)
+        .with(search::Search)
         .with(why::Why)
         .with(operators::Operators)
         .with(kill::Kill)

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::name::folded;
-use chinwag_wire::{Addressee, Card, Deed, Event, Fact, Millis, Refusal, Said, code};
 use chinwag_wire::refusal::Code;
+use chinwag_wire::{Addressee, Card, Deed, Event, Fact, Millis, Refusal, Said, code};
 use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
@@ -21,7 +21,8 @@ use crate::hall::{
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Change, Registration, Server};
 use crate::spoken::Spoken;
-use crate::store::{DeedLine, Found, Page, PastOf, Question, Which};
+use crate::store::words::Wanted;
+use crate::store::{Bound, DeedLine, Found, Page, PastOf, Question, Search, Which};
 use crate::view::View;
 
 /// How many names a roster lists at most. Enough for completion where people know each other; a full list for
@@ -31,6 +32,21 @@ pub const ROSTER_MAX: usize = 500;
 /// How many of the messages that were missed in a room are shown when one comes back to it: a screenful; `history` has
 /// the rest.
 pub const MISSED_SHOWN: usize = 50;
+
+/// What somebody looks for in the past.
+#[derive(Clone, Debug)]
+pub struct LookedFor {
+    /// Among these.
+    pub of: PastOf,
+    /// Only what this one said.
+    pub from: Option<(UserId, String)>,
+    /// Only what was said before.
+    pub before: Option<Bound>,
+    /// Only what was said since.
+    pub since: Option<Bound>,
+    /// The words.
+    pub wanted: Wanted,
+}
 
 /// What a connection carries from line to line.
 #[derive(Clone, Debug)]
@@ -271,9 +287,28 @@ impl Ctx {
         self.read_past(of, joined, before, count).await
     }
 
+    /// Looks for what was said before, as far as whoever typed the line was entitled to it.
+    ///
+    /// # Errors
+    /// As [`Ctx::past`].
+    pub async fn search(&self, looked_for: LookedFor, count: usize) -> Result<Page, Refusal> {
+        let user = self.user()?;
+        let after = self.view(|view| view.hall().user(user).map_or(u64::MAX, |user| user.joined));
+        let LookedFor { of, from, before, since, wanted } = looked_for;
+        let of = self.entitled(of)?;
+        self.server.library.read(Question::Search(Search { user, after, of, from, before, since, wanted, count })).await
+    }
+
     async fn read_past(&self, of: PastOf, after: u64, before: Option<u64>, count: usize) -> Result<Page, Refusal> {
         let user = self.user()?;
-        let of = match of {
+        let of = self.entitled(of)?;
+        self.server.library.read(Question::Past { user, after, before, of, count }).await
+    }
+
+    /// What there is of a part of the past for whoever typed the line.
+    fn entitled(&self, of: PastOf) -> Result<PastOf, Refusal> {
+        let user = self.user()?;
+        Ok(match of {
             PastOf::Room(room) if user.is_guest() => {
                 let since = self.view(|view| Some(view.hall().room(room)?.members.get(&user)?.since));
                 // A guest belongs to no room but the one they are in.
@@ -283,8 +318,7 @@ impl Ctx {
                 return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
             }
             of => of,
-        };
-        self.server.library.read(Question::Past { user, after, before, of, count }).await
+        })
     }
 
     /// Replies with a page of the past, and with how to ask for what is before it.

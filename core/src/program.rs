@@ -631,7 +631,7 @@ fn cannot_read(error: StoreError) -> Refusal {
 impl Library for ReadingRoom {
     fn read(&self, question: Question) -> Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send + '_>> {
         Box::pin(async move {
-            if let Question::Past { .. } = question {
+            if !matches!(question, Question::Owed { .. }) {
                 // Who asks has said things, or has heard of things, that may be on their way to the store.
                 self.sequencer.settled().await;
             }

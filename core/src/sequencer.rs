@@ -340,12 +340,20 @@ impl Sequencer {
 
     /// The life of the store's thread: commits until [`Sequencer::end`].
     pub fn commit_until_end(&self, writer: &mut dyn Writer) {
-        while let Some(batch) = self.next_batch() {
+        loop {
+            while self.has_nothing_to_commit() && tend(writer) {}
+            let Some(batch) = self.next_batch() else { break };
             self.commit(writer, batch);
         }
         let mut state = self.lock();
         state.ended = true;
         self.work.notify_all();
+    }
+
+    /// Whether the store's thread has time for what can wait.
+    fn has_nothing_to_commit(&self) -> bool {
+        let state = self.lock();
+        !state.awaited && !state.ending && !state.failing && (!state.hurry || state.rows.is_empty())
     }
 
     /// Commits what there is, now and here: for the stage, which has no threads.
@@ -441,6 +449,17 @@ impl Sequencer {
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
+}
+
+/// Has the store do a little of what can wait, and says whether there is more.
+fn tend(writer: &mut dyn Writer) -> bool {
+    if Fault::StoreFull.is_on() {
+        return false;
+    }
+    writer.tend().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the store could not do what can wait: later");
+        false
+    })
 }
 
 fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> {

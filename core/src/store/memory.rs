@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chinwag_wire::{Deed, Said};
 
-use super::{DeedLine, Found, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Which, Writer, shortened};
+use super::{Bound, DeedLine, Found, PAGE_MAX, Page, PastOf, Question, Reader, Search, StoreError, Which, Writer, shortened};
 use crate::hall::{RoomId, Row, SaidRow, UserId};
 use crate::spoken::Spoken;
 
@@ -194,6 +194,26 @@ impl Reader for Memory {
                     reacted: reacted(row),
                 });
                 Page { said: row.and_then(|row| kept.said(row)).into_iter().collect(), through: kept.head, more: false, found }
+            }
+            Question::Search(ref search) => {
+                let Search { user, after, of, before, since, .. } = *search;
+                let is_looked_for = |row: &SaidRow| {
+                    row.spoken.said().is_some_and(|said| {
+                        let (seq, at) = (said.seq, said.at);
+                        let is_in_time = before.is_none_or(|bound| match bound {
+                            Bound::Number(number) => seq < number,
+                            Bound::Moment(moment) => at < moment,
+                        }) && since.is_none_or(|bound| match bound {
+                            Bound::Number(number) => seq > number,
+                            Bound::Moment(moment) => at >= moment,
+                        });
+                        is_in_time && search.is_for(said, row.from)
+                    })
+                };
+                let mut past = kept.said.iter().rev().filter(|row| kept.is_of(row, user, after, of) && is_looked_for(row));
+                let mut said: Vec<Said> = past.by_ref().take(search.count.min(PAGE_MAX)).filter_map(|row| kept.said(row)).collect();
+                said.reverse();
+                Page { said, through: kept.head, more: past.next().is_some(), ..Page::default() }
             }
         })
     }

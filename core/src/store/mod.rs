@@ -4,12 +4,16 @@
 //! of the stage, and the reference that a property test compares the other with.
 
 pub mod memory;
+mod search;
 pub mod sqlite;
+pub mod words;
 
 use std::fmt;
 
+use chinwag_wire::name::folded;
 use chinwag_wire::{Millis, Said};
 
+use self::words::Wanted;
 use crate::hall::{RoomId, Row, UserId};
 
 /// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
@@ -20,6 +24,14 @@ pub trait Writer: Send {
     /// # Errors
     /// When nothing of it was kept. The same call may be tried again.
     fn commit(&mut self, rows: &[Row], head: u64, durable: bool) -> Result<(), StoreError>;
+
+    /// Does a little of what can wait, and says whether there is more of it. Called when there is nothing to commit.
+    ///
+    /// # Errors
+    /// When nothing of it was kept; it is tried again some time.
+    fn tend(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 /// One line of the audit log.
@@ -89,6 +101,46 @@ pub enum Question {
         /// Which.
         which: Which,
     },
+    /// The newest of what `user` said or was entitled to and has certain words, oldest first.
+    Search(Search),
+}
+
+/// A question for what has certain words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Who asks.
+    pub user: UserId,
+    /// After this number: what was said before the account was made.
+    pub after: u64,
+    /// Among these.
+    pub of: PastOf,
+    /// Only what this one said: with the name, since guests' numbers are given again.
+    pub from: Option<(UserId, String)>,
+    /// Only what was said before.
+    pub before: Option<Bound>,
+    /// Only what was said since.
+    pub since: Option<Bound>,
+    /// What is looked for; something.
+    pub wanted: Wanted,
+    /// At most so many, the newest; at most [`PAGE_MAX`].
+    pub count: usize,
+}
+
+impl Search {
+    /// Whether a message that the asker was entitled to is one that is looked for.
+    fn is_for(&self, said: &Said, from: UserId) -> bool {
+        let is_from = |(id, name): &(UserId, String)| *id == from && (!from.is_guest() || folded(name) == folded(&said.from));
+        self.from.as_ref().is_none_or(is_from) && self.wanted.is_in(&said.text)
+    }
+}
+
+/// A place in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// That of this number: before it and after it is without it.
+    Number(u64),
+    /// That of the first thing said at this moment or later: since it is with it.
+    Moment(Millis),
 }
 
 /// Which message of a part is meant.

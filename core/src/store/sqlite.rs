@@ -183,11 +183,27 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (seq, user)
     ) STRICT, WITHOUT ROWID;
     ",
+    // What is found by its words; see `search.rs`. A store that is older gets it while it runs, from its beginning.
+    "
+    ALTER TABLE progress ADD COLUMN searchable INTEGER NOT NULL DEFAULT 0;
+    CREATE VIRTUAL TABLE said_words USING fts5 (
+        words, content = '', contentless_delete = 1, tokenize = \"ascii tokenchars '_'\", prefix = '3'
+    );
+",
 ];
 
 /// After how many numbers the indexes follow. So many rows a reader may have to look through, a millisecond's work;
 /// and for a few milliseconds each time the store does nothing else.
 const INDEX_EVERY: u64 = 2048;
+
+/// After how many numbers the words follow, when there is nothing else to do. So many rows a search may have to look through.
+const SEARCHABLE_EVERY: u64 = 256;
+
+/// How many messages are made searchable at once: a few milliseconds for which what is said meanwhile waits.
+const SEARCHABLE_SLICE: usize = 256;
+
+/// How far the words may stay behind where there is always something else to do.
+const SEARCHABLE_BEHIND_MAX: u64 = 16_384;
 
 /// How far back keys are looked for at start: a client resends what it has no answer to, and that is recent.
 const KEYS_WITHIN: u64 = 100_000;
@@ -223,6 +239,10 @@ pub struct SqliteWriter {
     indexed: u64,
     /// See [`INDEX_EVERY`].
     index_every: u64,
+    /// Everything up to here is found by its words.
+    searchable: u64,
+    /// See [`SEARCHABLE_EVERY`].
+    searchable_every: u64,
 }
 
 /// A connection that reads.
@@ -250,8 +270,11 @@ pub fn open(folder: &Path, new_log: &str, written: &[u64]) -> Result<Opened, Sto
     let loaded = load(&connection)?;
     let head = loaded.head;
     let indexed = connection.query_row("SELECT indexed FROM progress", [], |row| unsigned(row.get(0)?))?;
+    let searchable = connection.query_row("SELECT searchable FROM progress", [], |row| unsigned(row.get(0)?))?;
     let log = connection.query_row("SELECT log FROM progress", [], |row| row.get(0))?;
-    Ok(Opened { loaded, log, writer: SqliteWriter { connection, syncing: true, head, indexed, index_every: INDEX_EVERY }, file })
+    let writer =
+        SqliteWriter { connection, syncing: true, head, indexed, index_every: INDEX_EVERY, searchable, searchable_every: SEARCHABLE_EVERY };
+    Ok(Opened { loaded, log, writer, file })
 }
 
 impl SqliteWriter {
@@ -259,6 +282,18 @@ impl SqliteWriter {
     #[cfg(test)]
     pub(super) fn index_every(&mut self, numbers: u64) {
         self.index_every = numbers;
+        self.searchable_every = numbers;
+    }
+
+    /// Has what was said be found by its words, a slice of it. Nobody waits for it, so it is not synced.
+    fn make_searchable(&mut self) -> Result<(), StoreError> {
+        self.sync(false)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let through = super::search::index(&transaction, self.searchable, SEARCHABLE_SLICE)?.unwrap_or(self.head);
+        transaction.prepare_cached("UPDATE progress SET searchable = ?1")?.execute([number(through)])?;
+        transaction.commit()?;
+        self.searchable = through;
+        Ok(())
     }
 
     /// Has the indexes follow up to the head. Nobody waits for it, so it is not synced.
@@ -488,6 +523,10 @@ impl Writer for SqliteWriter {
             // Before the rows, not behind them: what has been committed need not wait to be heard of.
             self.index()?;
         }
+        // One slice a commit, however far behind: an older store has millions to follow.
+        if self.head - self.searchable >= SEARCHABLE_BEHIND_MAX {
+            self.make_searchable()?;
+        }
         self.sync(durable)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut last_said = 0;
@@ -511,6 +550,14 @@ impl Writer for SqliteWriter {
         transaction.commit()?;
         self.head = head;
         Ok(())
+    }
+
+    fn tend(&mut self) -> Result<bool, StoreError> {
+        if self.head - self.searchable < self.searchable_every {
+            return Ok(false);
+        }
+        self.make_searchable()?;
+        Ok(true)
     }
 }
 
@@ -686,6 +733,7 @@ fn amend(transaction: &Transaction<'_>, row: &SaidRow) -> Result<(), StoreError>
         Deed::Edit => {
             run("UPDATE said SET text = ?2, mentions = NULL, edited = 1 WHERE seq = ?1", params![earlier, said.text])?;
             run("UPDATE said SET quoted = ?2 WHERE about = ?1", params![earlier, shortened(&said.text)])?;
+            super::search::index_anew(transaction, earlier)?;
         }
         Deed::Delete => {
             // What was taken back is nowhere, not even where it was quoted.
@@ -693,6 +741,7 @@ fn amend(transaction: &Transaction<'_>, row: &SaidRow) -> Result<(), StoreError>
             run("UPDATE said SET quoted = '' WHERE about = ?1", params![earlier])?;
             run("UPDATE said SET text = '', deleted = 1 WHERE about = ?1 AND deed = 'edit'", params![earlier])?;
             run("DELETE FROM reactions WHERE seq = ?1", params![earlier])?;
+            super::search::index_anew(transaction, earlier)?;
         }
         Deed::React => {
             run("INSERT OR REPLACE INTO reactions (seq, user, reaction) VALUES (?1, ?2, ?3)", params![earlier, row.from.0, said.text])?;
@@ -725,7 +774,7 @@ const SAID: &str = "s.seq, s.at, s.sender, s.audience, s.text, s.hidden_from,
 const LOOKED_AT_MAX: usize = 2000;
 
 /// Greater than any place in the order.
-const NO_END: i64 = i64::MAX;
+pub(super) const NO_END: i64 = i64::MAX;
 
 impl Reader for SqliteReader {
     fn deeds(&mut self, count: usize) -> Result<Vec<DeedLine>, StoreError> {
@@ -747,6 +796,7 @@ impl Reader for SqliteReader {
         match *question {
             Question::Owed { user, after } => owed(&transaction, head, user, after),
             Question::Find { user, after, of, which } => find(&transaction, head, user, after, of, which),
+            Question::Search(ref search) => super::search::search(&transaction, head, search),
             Question::Past { user, after, before, of, count } => past(&transaction, head, user, after, before, of, count.min(PAGE_MAX)),
         }
     }
@@ -754,9 +804,8 @@ impl Reader for SqliteReader {
 
 /// A run of what was said: those rows of an index, or of the table where the index has not come yet, that `what` names
 /// and that lie behind `after` and not behind `until`.
-struct Run {
-    /// `said_to`, `said_by`, or nothing for what no index has yet.
-    index: Option<&'static str>,
+pub(super) struct Run {
+    way: Way,
     /// Which rows; may use `?1` for the first of `ids` and `?2` for the second.
     what: &'static str,
     ids: [i64; 2],
@@ -764,37 +813,65 @@ struct Run {
     until: i64,
 }
 
+/// How a run finds its rows.
+enum Way {
+    /// Along `said_to` or `said_by`.
+    Index(&'static str),
+    /// Along what these have not yet.
+    Tail,
+    /// By this expression of words.
+    Words(String),
+    /// Along the table itself.
+    Table,
+}
+
 impl Run {
     /// Along an index.
     fn indexed(index: &'static str, what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
-        Run { index: Some(index), what, ids, after, until }
+        Run { way: Way::Index(index), what, ids, after, until }
     }
 
     /// Along what no index has yet.
     fn tail(what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
-        Run { index: None, what, ids, after, until }
+        Run { way: Way::Tail, what, ids, after, until }
+    }
+
+    /// By words.
+    pub(super) fn worded(words: String, after: i64, until: i64) -> Run {
+        Run { way: Way::Words(words), what: "", ids: [0, 0], after, until }
+    }
+
+    /// Along the table, where no index will do.
+    pub(super) fn along(what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
+        Run { way: Way::Table, what, ids, after, until }
     }
 
     fn sql(&self, newest_first: bool) -> String {
         let what = self.what;
         let order = if newest_first { "DESC" } else { "ASC" };
-        match self.index {
-            Some(index) => format!(
+        match &self.way {
+            Way::Index(index) => format!(
                 "SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq
                  WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 AND s.deleted IS NULL ORDER BY i.seq {order}"
             ),
-            None => {
-                format!(
-                    "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
-                )
-            }
+            Way::Tail => format!(
+                "SELECT {SAID} FROM said AS s
+                 WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
+            ),
+            Way::Words(_) => format!(
+                "SELECT {SAID} FROM said_words CROSS JOIN said AS s ON s.seq = said_words.rowid
+                 WHERE said_words MATCH ?5 AND said_words.rowid > ?3 AND said_words.rowid <= ?4 AND s.deleted IS NULL ORDER BY said_words.rowid {order}"
+            ),
+            Way::Table => format!(
+                "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > ?3 AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
+            ),
         }
     }
 }
 
 /// Goes through several runs as if they were one, in the order of the numbers, until `take` has enough. A row that is in
 /// two of them comes once.
-fn merged(
+pub(super) fn merged(
     transaction: &Transaction<'_>,
     runs: &[Run],
     newest_first: bool,
@@ -805,6 +882,9 @@ fn merged(
     for (statement, run) in statements.iter_mut().zip(runs) {
         for (at, value) in [run.ids[0], run.ids[1], run.after, run.until].iter().enumerate() {
             statement.raw_bind_parameter(at + 1, value)?;
+        }
+        if let Way::Words(words) = &run.way {
+            statement.raw_bind_parameter(5, words)?;
         }
         rows.push(statement.raw_query());
     }
@@ -893,7 +973,7 @@ fn past(
 }
 
 /// Whether it only changes an earlier message, which shows it.
-fn amends(said: &Said) -> bool {
+pub(super) fn amends(said: &Said) -> bool {
     said.about.as_ref().is_some_and(|about| !matches!(about.deed, Deed::Reply | Deed::Unknown))
 }
 
@@ -974,7 +1054,7 @@ fn in_room(room: RoomId, after: i64, until: i64) -> [Run; 2] {
 }
 
 /// From where to where `user` belonged to a room, or to each, between two numbers.
-fn belonged(
+pub(super) fn belonged(
     transaction: &Transaction<'_>,
     user: UserId,
     room: Option<RoomId>,
@@ -1039,7 +1119,7 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
 }
 
 /// SQLite's integers are signed; numbers of this program stay far below their end.
-fn number(value: u64) -> i64 {
+pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
-use super::{PastOf, Question, Reader, Which, Writer};
+use super::words::Wanted;
+use super::{Bound, PastOf, Question, Reader, Search, Which, Writer};
 use crate::hall::{MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
 use crate::spoken::Spoken;
 
@@ -22,8 +23,14 @@ fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
         None if audience == 0 => Addressee::Everyone,
         None => Addressee::User(format!("u{audience}")),
     };
-    let said =
-        Said { seq, at: Millis(i64::try_from(seq).unwrap()), from: format!("u{from}"), to, text: format!("text {seq}"), ..Said::default() };
+    let said = Said {
+        seq,
+        at: Millis(i64::try_from(seq).unwrap()),
+        from: format!("u{from}"),
+        to,
+        text: format!("text {seq} {} Tea{}", ["café", "tea at five", "don't"][usize::try_from(seq % 3).unwrap()], seq % 4),
+        ..Said::default()
+    };
     Row::Said(SaidRow {
         spoken: Arc::new(Spoken::kept(said)),
         from: UserId(from),
@@ -143,7 +150,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
     fn both_stores_give_the_same_answers(
-        deeds in deeds(), after in 0..60u64, before in prop::option::of(0..70u64), count in 0..30usize, index_every in 1..40u64, back in 1..20u64
+        deeds in deeds(), after in 0..60u64, before in prop::option::of(0..70u64), count in 0..30usize, index_every in 1..40u64, back in 1..20u64,
+        is_tended: bool, since in prop::option::of(0..70i64), from in prop::option::of(1..5i64), looked_for in 0..6usize
     ) {
         let folder = tempfile::tempdir().unwrap();
         let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
@@ -155,6 +163,9 @@ proptest! {
             head = batch.iter().fold(head, |head, row| if let Row::Said(said) = row { said.spoken.seq().unwrap_or(head) } else { head });
             opened.writer.commit(batch, head, false).unwrap();
             memory.commit(batch, head, false).unwrap();
+            if is_tended {
+                while opened.writer.tend().unwrap() {}
+            }
         }
         let mut sqlite = SqliteReader::open(&opened.file).unwrap();
         for user in 1..5 {
@@ -164,7 +175,15 @@ proptest! {
             let questions = parts.map(|of| Question::Past { user, after, before, of, count });
             let which = [Which::OwnBack(back), Which::Back(back), Which::Numbered(after + back)];
             let found = which.into_iter().map(|which| Question::Find { user, after, of: PastOf::All, which });
-            for question in questions.chain(found).chain([Question::Owed { user, after }]) {
+            let mut wanted = Wanted::default();
+            for term in ["CAFE", "tea", "tea at", "tea*", "don't five", "five tea1"][looked_for].split_inclusive("* ") {
+                wanted.add(term).unwrap();
+            }
+            let from = from.map(|from| (UserId(from), format!("u{from}")));
+            let (before, since) = (before.map(Bound::Number), since.map(|at| Bound::Moment(Millis(at))));
+            let parts = [PastOf::All, PastOf::Room(RoomId(1)), PastOf::RoomSince(RoomId(1), 5), PastOf::With(UserId(user.0 % 4 + 1))];
+            let searches = parts.map(|of| Question::Search(Search { user, after, of, from: from.clone(), before, since, wanted: wanted.clone(), count }));
+            for question in questions.chain(found).chain([Question::Owed { user, after }]).chain(searches) {
                 prop_assert_eq!(sqlite.read(&question).unwrap(), memory.read(&question).unwrap(), "{:?}", question);
             }
         }

@@ -49,6 +49,25 @@ pub fn read_duration(word: &str) -> Result<Duration, String> {
     humantime::parse_duration(word).map_err(|_| expected())
 }
 
+/// Reads `2026-01-31`, `2026-01-31T18:30` or `2026-01-31T18:30:05`, with or without the `Z`: UTC, as it is shown. A day
+/// means its beginning.
+///
+/// # Errors
+/// A sentence that says what was expected.
+pub fn read_moment(word: &str) -> Result<Millis, String> {
+    let expected = || format!("`{word}` is not a moment such as `2026-01-31` or `2026-01-31T18:30`");
+    let bare = word.strip_suffix(['Z', 'z']).unwrap_or(word);
+    let full = match bare.len() {
+        _ if !bare.is_ascii() => return Err(expected()),
+        10 => format!("{bare}T00:00:00Z"),
+        16 => format!("{bare}:00Z"),
+        _ => format!("{bare}Z"),
+    };
+    let moment = humantime::parse_rfc3339_weak(&full).map_err(|_| expected())?;
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| expected())?;
+    i64::try_from(since.as_millis()).map(Millis).map_err(|_| expected())
+}
+
 /// `2d`, `1h 30m`, `45s`: for people, and as they type it.
 #[must_use]
 pub fn show_duration(length: Duration) -> String {
@@ -66,6 +85,23 @@ pub fn show_duration(length: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_read_as_they_are_shown() {
+        for (word, shown) in [
+            ("2026-01-31", "2026-01-31 00:00:00Z"),
+            ("2026-01-31T18:30", "2026-01-31 18:30:00Z"),
+            ("2026-01-31T18:30:05z", "2026-01-31 18:30:05Z"),
+            ("1970-01-01Z", "1970-01-01 00:00:00Z"),
+        ] {
+            assert_eq!(read_moment(word).map(|moment| moment.to_string()), Ok(shown.to_owned()));
+        }
+        for wrong in
+            ["", "Z", "noon", "2026-02-30", "2026-13-01", "2026-01-31T25:00", "26-01-31", "1969-12-31", "２０２６-01-31", "2026-01-31T"]
+        {
+            assert!(read_moment(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_read_as_people_write_them() {
