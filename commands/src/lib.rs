@@ -9,6 +9,7 @@ pub mod ack;
 pub mod announce;
 pub mod archive;
 pub mod audit;
+pub mod backup;
 pub mod ban;
 pub mod bans;
 pub mod block;
@@ -42,6 +43,7 @@ pub mod passwd;
 pub mod ping;
 mod reason;
 pub mod register;
+pub mod reload;
 pub mod resign;
 pub mod resume;
 pub mod role;
@@ -50,6 +52,7 @@ pub mod roombans;
 pub mod rooms;
 pub mod say;
 pub mod since;
+pub mod stats;
 mod switch;
 pub mod token;
 pub mod topic;
@@ -130,6 +133,9 @@ pub fn stock() -> Registry {
         .with(endcode::Endcode)
         .with(codes::Codes)
         .with(audit::Audit)
+        .with(stats::Stats)
+        .with(reload::Reload)
+        .with(backup::Backup)
         .with(help::Help)
         .with(logout::Logout)
         .with(ping::Ping)

@@ -1,6 +1,7 @@
 //! The control channel of `--test`: commands on stdin, one a line, each answered by a line of JSON on stdout.
 //! docs/protocol.md is its contract.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
@@ -123,6 +124,8 @@ fn metrics(running: &Running) -> Value {
         "online": online,
         "head": head,
         "commits": running.server.sequencer.commits(),
+        "said": running.server.tally.said(),
+        "ended": running.server.tally.ended().iter().map(|(why, count)| (why.to_string(), *count)).collect::<BTreeMap<_, _>>(),
         "lines_delayed": running.flood.as_ref().map_or(0, |flood| flood.delayed()),
         "flooders_cut_off": running.flood.as_ref().map_or(0, |flood| flood.cut_off()),
         "store_failing": u64::from(running.server.sequencer.is_failing()),

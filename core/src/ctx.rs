@@ -1,11 +1,14 @@
 //! What a command can do. Verbs only: no lock, no socket, no store.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::name::folded;
+use chinwag_wire::refusal::Code;
 use chinwag_wire::{Card, Event, Fact, Millis, Refusal, Said, code};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +20,7 @@ use crate::hall::{
     Whereabouts,
 };
 use crate::passwords::PASSWORD_MAX;
-use crate::server::{Registration, Server};
+use crate::server::{Change, Registration, Server};
 use crate::spoken::Spoken;
 use crate::store::{DeedLine, Page, PastOf, Question};
 use crate::view::View;
@@ -58,6 +61,33 @@ impl Caller {
     pub fn console(dialect: usize) -> Caller {
         Caller { session: SessionId::CONSOLE, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect, wire: None, after: None, leaving: None }
     }
+}
+
+/// How the server does, apart from what the hall knows.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// Which log the numbers belong to.
+    pub log: String,
+    /// Since when it runs.
+    pub started: Millis,
+    /// Connections, logged in or not.
+    pub connections: usize,
+    /// Messages said since the start.
+    pub said: u64,
+    /// Connections that the server has ended since the start, by the code they were told.
+    pub ended: Vec<(Code, u64)>,
+    /// Commits since the start.
+    pub commits: u64,
+    /// The store fails at the moment.
+    pub store_failing: bool,
+    /// Rows that wait for the store.
+    pub rows_waiting: usize,
+    /// Answers and events that wait for the store.
+    pub outputs_waiting: usize,
+    /// Passwords that wait to be hashed.
+    pub passwords_waiting: usize,
+    /// The certificate's fingerprint, and when it ends.
+    pub certificate: Option<(String, Option<Millis>)>,
 }
 
 /// What a command can do: look, submit, reply.
@@ -168,6 +198,9 @@ impl Ctx {
     pub fn say(&mut self, to: Recipient, addressee: chinwag_wire::Addressee, text: String) -> Outcome {
         let key = self.marks.key.clone().filter(|_| !Fault::ForgetKeys.is_on());
         let receipt = self.submit(Act::Say { to, text, key })?;
+        if !receipt.again {
+            self.server.tally.said.fetch_add(1, Ordering::Relaxed);
+        }
         let Receipt { seq, at, kept, missed, again } = receipt;
         self.reply(Event::Sent { seq, at, to: addressee, kept, missed, again });
         Ok(())
@@ -423,7 +456,7 @@ impl Ctx {
             }
             return Err(refusal);
         }
-        if self.server.settings.newer_session_wins {
+        if self.server.settings().newer_session_wins {
             self.make_room(user).await;
         }
         let after = self.caller.after;
@@ -461,7 +494,7 @@ impl Ctx {
         for session in older {
             self.server.evict(self.caller.session, session).await;
         }
-        if self.server.settings.newer_session_wins {
+        if self.server.settings().newer_session_wins {
             self.make_room(user).await;
         }
         let after = after.or(self.caller.after);
@@ -526,7 +559,7 @@ impl Ctx {
     pub fn issue_token(&mut self) -> Outcome {
         // 128 bits: not to be guessed, whatever the rate.
         let token = self.server.chance.hex(16);
-        let expires = self.now().plus(self.server.settings.token_life);
+        let expires = self.now().plus(self.server.settings().token_life);
         self.submit(Act::IssueToken { hash: token_hash(&token), expires })?;
         self.reply(Event::Token { token, expires });
         Ok(())
@@ -564,7 +597,8 @@ impl Ctx {
     /// Whether one may register with this code, where one is needed; and which one the hall has to count. It looks
     /// again when it decides: this is before the work of hashing.
     fn check_invited(&self, given: Option<&str>) -> Result<Option<InviteCode>, Refusal> {
-        let Registration::Invited(codes) = &self.server.settings.registration else { return Ok(None) };
+        let settings = self.server.settings();
+        let Registration::Invited(codes) = &settings.registration else { return Ok(None) };
         let Some(given) = given else {
             let text = "an invite code is needed to register here";
             return Err(Refusal::new(code::INVITE, text).hint("register NAME PASSWORD INVITE"));
@@ -589,8 +623,59 @@ impl Ctx {
 
     /// Who may make an account.
     #[must_use]
-    pub fn registration(&self) -> &Registration {
-        &self.server.settings.registration
+    pub fn registration(&self) -> Registration {
+        self.server.settings().registration.clone()
+    }
+
+    /// Reads the configuration and the certificate again.
+    ///
+    /// # Errors
+    /// `bad-configuration`, after replies that tell every mistake; then nothing has changed.
+    pub async fn reload(&mut self) -> Result<Vec<Change>, Refusal> {
+        let (host, origin) = (self.server.host()?, self.caller.session);
+        match smol::unblock(move || host.reload(origin)).await {
+            Ok(changes) => Ok(changes),
+            Err(mistakes) => {
+                for line in mistakes {
+                    self.reply(Event::Fact(Fact::new("mistake", line)));
+                }
+                Err(Refusal::new(code::BAD_CONFIGURATION, "the configuration has mistakes: nothing was changed")
+                    .hint("correct them, then reload again"))
+            }
+        }
+    }
+
+    /// Copies the store into a new file; says how many bytes it has.
+    ///
+    /// # Errors
+    /// `backup-failed`.
+    pub async fn back_up(&self, into: PathBuf) -> Result<u64, Refusal> {
+        let host = self.server.host()?;
+        // What has been acknowledged is in the copy.
+        self.server.sequencer.settled().await;
+        let made = smol::unblock(move || host.back_up(&into)).await;
+        made.map_err(|why| Refusal::new(code::BACKUP_FAILED, why).hint("the store itself is as it was"))
+    }
+
+    /// What `stats` tells.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (sequencer, tally) = (&self.server.sequencer, &self.server.tally);
+        let (rows_waiting, outputs_waiting) = sequencer.waiting();
+        let certificate = self.server.host().ok().map(|host| host.certificate());
+        Stats {
+            log: self.server.log().to_owned(),
+            started: self.server.started,
+            connections: tally.connections(),
+            said: tally.said(),
+            ended: tally.ended().into_iter().collect(),
+            commits: sequencer.commits(),
+            store_failing: sequencer.is_failing(),
+            rows_waiting,
+            outputs_waiting,
+            passwords_waiting: self.server.passwords.waiting(),
+            certificate,
+        }
     }
 
     /// The last deeds of operators, oldest first.
@@ -612,7 +697,7 @@ impl Ctx {
     }
 
     fn check_password(&self, password: &str) -> Outcome {
-        let least = self.server.settings.password_chars;
+        let least = self.server.settings().password_chars;
         if password.len() > PASSWORD_MAX {
             let text = format!("the password is longer than {PASSWORD_MAX} bytes");
             return Err(Refusal::new(code::WEAK_PASSWORD, text).hint("choose a shorter one"));

@@ -23,11 +23,13 @@ pub mod network;
 pub mod passwords;
 pub mod program;
 pub mod registry;
+pub mod reload;
 pub mod sequencer;
 pub mod server;
 pub mod spoken;
 pub mod stage;
 pub mod store;
+pub mod tally;
 pub mod view;
 pub mod written;
 

@@ -70,6 +70,12 @@ impl Passwords {
         Ok(Passwords { jobs })
     }
 
+    /// How many hashes wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// Hashes a new password into a PHC string.
     ///
     /// # Errors

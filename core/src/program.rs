@@ -8,12 +8,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use async_signal::{Signal, Signals};
-use chinwag_wire::{Millis, Refusal, dialect};
+use chinwag_wire::dialect::{Line, Marks, text};
+use chinwag_wire::{Event, Millis, Refusal, dialect};
 use clap::{Arg, ArgAction, ArgMatches};
 use etcetera::BaseStrategy;
 use smol::stream::StreamExt;
@@ -24,6 +25,7 @@ use crate::config::{self, Config, Door, Durability, LogFormat, Seconds, Sessions
 use crate::console;
 use crate::control;
 use crate::ctl;
+use crate::ctx::Caller;
 use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
 use crate::net::flood::Flood;
@@ -32,10 +34,12 @@ use crate::net::shard::{self, ShardParts, ShardSenders, Told};
 use crate::net::tls;
 use crate::passwords::{Cost, Passwords};
 use crate::registry::Registry;
+use crate::reload;
 use crate::sequencer::Sequencer;
 use crate::server::{Library, Parts, Server, Settings, unreadable};
 use crate::store::sqlite::{self, SqliteReader};
 use crate::store::{DeedLine, Page, Question, Reader, StoreError};
+use crate::tally::Tally;
 use crate::written::Written;
 
 /// How many threads read the past: one long search does not hold up the mail of all who log in.
@@ -90,7 +94,10 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
     if let Some(TemporaryFolder(path)) = &temporary {
         config.data = Some(path.clone());
     }
-    match serve(config, test, temporary.is_some(), registry) {
+    let (data, held) = (config.data.clone(), temporary.is_some());
+    // As it was read now, but for the folder, which may be one that was made now.
+    let read = move || configured(&matches).map(|(config, _)| if held { Config { data: data.clone(), ..config } } else { config });
+    match serve(config, Box::new(read), test, held, registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: {why}");
@@ -258,7 +265,13 @@ pub(crate) struct Running {
 }
 
 /// Serves until it is told to end; if it is `held`, until nobody holds its stdin any more.
-fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry) -> Result<(), String> {
+fn serve(
+    config: Config,
+    read: Box<dyn Fn() -> Result<Config, String> + Send + Sync>,
+    test: Option<TestMode>,
+    held: bool,
+    registry: Registry,
+) -> Result<(), String> {
     registry.check().map_err(|clashes| clashes.join("\nerror: "))?;
     start_log(&config);
     // Each connection is a file handle; the default is often a thousand.
@@ -313,6 +326,7 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
     let hall = Hall::load(policy(&config), opened.loaded);
     let durable = config.durability == Durability::Full;
     let sequencer = Arc::new(Sequencer::new(hall, durable, Arc::clone(&clock), shard_count, Box::new(shards.clone())));
+    let tally = Arc::new(Tally::default());
     let server = Arc::new(Server::new(Parts {
         registry,
         sequencer: Arc::clone(&sequencer),
@@ -322,6 +336,7 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         chance,
         settings: settings(&config),
         log: opened.log.clone(),
+        tally: Arc::clone(&tally),
     }));
 
     let mut writer = opened.writer;
@@ -330,7 +345,7 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         commits.commit_until_end(&mut writer);
         writer.finish();
     })?;
-    let census = Arc::new(Census::new(config.connections, config.connections_per_address, config.limit_loopback));
+    let census = Arc::new(Census::new(reload::limits(&config), tally));
     let flood = Flood::new(config.commands_per_second, config.command_burst, config.command_delay_max.0).map(Arc::new);
     let written = Arc::new(written);
     // Those of one wire that have to do with one another are on one shard: each entry has its turn of the shards.
@@ -350,7 +365,7 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
     };
     let (asked_to_end, end) = async_channel::bounded(1);
     // Before anybody is told that it serves: from then on a signal ends it in order.
-    let mut signals = Some(Signals::new([Signal::Int, Signal::Term]));
+    let mut signals = Some(Signals::new([Signal::Int, Signal::Term, Signal::Hup]));
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let parts = ShardParts {
             index,
@@ -366,11 +381,11 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         let here: Vec<_> = if index == 0 { listeners.by_ref().collect() } else { Vec::new() };
         let ctl = ctl.take().map(|listener| ctl::serve(listener, Arc::clone(&server)));
         let (census, shards, asked_to_end) = (Arc::clone(&census), shards.clone(), asked_to_end.clone());
-        let signals = signals.take();
+        let (signals, server) = (signals.take(), Arc::clone(&server));
         start_thread(format!("shard-{index}"), move || {
             let accept = async move {
                 if let Some(signals) = signals {
-                    shard::spawn(watch_signals(signals, asked_to_end));
+                    shard::spawn(watch_signals(signals, asked_to_end, server));
                 }
                 if let Some(ctl) = ctl {
                     shard::spawn(ctl);
@@ -383,13 +398,24 @@ fn serve(config: Config, test: Option<TestMode>, held: bool, registry: Registry)
         })?;
     }
 
+    let (fingerprint, durable_enough) = (identity.fingerprint.clone(), !durability_is_less(&config));
+    server.set_host(Arc::new(reload::Program {
+        read,
+        in_force: Mutex::new(reload::InForce { config: config.clone(), identity }),
+        data: folder.clone(),
+        server: Arc::downgrade(&server),
+        shards: shards.clone(),
+        census: Arc::clone(&census),
+        policy,
+        settings,
+    }));
     let running =
         Arc::new(Running { server, shards, census, flood, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
-    tracing::info!(?addresses, accounts, head, shards = shard_count, durability = ?config.durability, "serving");
-    if durability_is_less(&config) {
+    tracing::info!(?addresses, accounts, head, shards = shard_count, durable = durable_enough, "serving");
+    if !durable_enough {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");
     }
-    announce(&addresses, &on_wires, &identity.fingerprint, test.is_some() || held, &running);
+    announce(&addresses, &on_wires, &fingerprint, test.is_some() || held, &running);
     if held {
         start_thread("holder".to_owned(), move || {
             wait_for_the_end_of_stdin();
@@ -414,6 +440,11 @@ fn durability_is_less(config: &Config) -> bool {
 
 fn start_thread<T: Send + 'static>(name: String, life: impl FnOnce() -> T + Send + 'static) -> Result<thread::JoinHandle<T>, String> {
     thread::Builder::new().name(name).spawn(life).map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+/// Makes a file that only the server's user can read, where there is none.
+pub(crate) fn new_private_file(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Opens a file that only the server's user can read, making it if there is none.
@@ -491,17 +522,38 @@ fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerpri
 
 /// Passes the first signal to end on, and ends at once at the second. Lives on a shard: every thread that waits for
 /// something of its own in the reactor would take turns with the shards in waiting for everything.
-async fn watch_signals(signals: std::io::Result<Signals>, asked_to_end: async_channel::Sender<()>) {
+async fn watch_signals(signals: std::io::Result<Signals>, asked_to_end: async_channel::Sender<()>, server: Arc<Server>) {
     let mut signals = match signals {
         Ok(signals) => signals,
         Err(error) => return tracing::error!(%error, "cannot wait for signals: a signal ends the server at once"),
     };
-    signals.next().await;
-    tracing::info!("ending: everyone is told, everything accepted is kept; once more ends at once");
-    let _ = asked_to_end.try_send(());
-    signals.next().await;
-    tracing::warn!("ended at once");
-    std::process::exit(130);
+    let mut ending = false;
+    while let Some(signal) = signals.next().await {
+        if let Ok(Signal::Hup) = signal {
+            reload_for_signal(&server).await;
+        } else if ending {
+            tracing::warn!("ended at once");
+            std::process::exit(130);
+        } else {
+            ending = true;
+            tracing::info!("ending: everyone is told, everything accepted is kept; once more ends at once");
+            let _ = asked_to_end.try_send(());
+        }
+    }
+}
+
+/// SIGHUP is `reload`, typed at the console; its answers are in the log.
+async fn reload_for_signal(server: &Arc<Server>) {
+    let line = Line { text: "reload".into(), marks: Marks::default() };
+    let answer = console::obey(server, &mut Caller::console(0), &line).await;
+    for event in answer.iter().flat_map(|answer| &answer.events) {
+        match event {
+            Event::Refusal(_) => tracing::error!("SIGHUP: {}", text::shown(event)),
+            // The mistakes quote the file, and what is in it may be a secret: `chinwagd --check` tells them.
+            Event::Fact(fact) if fact.kind == "mistake" => {}
+            event => tracing::info!("SIGHUP: {}", text::shown(event)),
+        }
+    }
 }
 
 impl Running {

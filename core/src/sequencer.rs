@@ -429,6 +429,13 @@ impl Sequencer {
         self.lock().failing
     }
 
+    /// How many rows, and how many outputs, wait for the store.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.rows.len(), state.outputs.iter().map(Vec::len).sum())
+    }
+
     /// How many commits there have been.
     #[must_use]
     pub fn commits(&self) -> u64 {
@@ -459,7 +466,7 @@ fn asks_to_keep(act: &Act) -> bool {
         // What an operator does about the failure is noted when the store works again.
         Act::NoteDeed { .. } | Act::NoteOutcome { .. } => false,
         Act::Ban { .. } | Act::Unban { .. } | Act::Invite { .. } | Act::Uninvite { .. } => true,
-        Act::Disconnect { .. } | Act::Unlock { .. } | Act::Announce { .. } => false,
+        Act::Configure { .. } | Act::Disconnect { .. } | Act::Unlock { .. } | Act::Announce { .. } => false,
     }
 }
 

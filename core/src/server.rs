@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use chinwag_wire::{Card, Event, Millis, Refusal, code};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::hall::{Act, Departure, Intent, Receipt, SessionId};
+use crate::hall::{Act, Departure, Intent, Receipt, SessionId, UserId};
 use crate::passwords::Passwords;
 use crate::registry::Registry;
 use crate::sequencer::Sequencer;
 use crate::store::{DeedLine, Page, Question};
+use crate::tally::Tally;
 use crate::view::View;
 
 /// Who may make an account.
@@ -65,6 +66,37 @@ pub trait Library: Send + Sync {
     fn deeds(&self, count: usize) -> Pin<Box<dyn Future<Output = Result<Vec<DeedLine>, Refusal>> + Send + '_>>;
 }
 
+/// The program around the server: what reaches beyond it. May block; never called on a shard.
+pub trait Host: Send + Sync {
+    /// Reads the configuration and the certificate again, and goes by what can change while the server runs.
+    ///
+    /// # Errors
+    /// Every mistake, as lines to print; then nothing has changed.
+    fn reload(&self, origin: SessionId) -> Result<Vec<Change>, Vec<String>>;
+
+    /// The certificate in use: its fingerprint, and when it ends, if it says so in a way that can be read.
+    fn certificate(&self) -> (String, Option<Millis>);
+
+    /// Copies the store, as it is at one moment, into a new file; says how many bytes it has.
+    ///
+    /// # Errors
+    /// A sentence that says why there is no copy.
+    fn back_up(&self, into: &std::path::Path) -> Result<u64, String>;
+}
+
+/// One thing that a reload found changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The setting's name, or `certificate`.
+    pub key: String,
+    /// What it was. Secrets are not shown.
+    pub from: String,
+    /// What it is to be.
+    pub to: String,
+    /// Whether it holds from now on; else after a restart.
+    pub now: bool,
+}
+
 /// The refusal when the past cannot be read.
 #[must_use]
 pub fn unreadable() -> Refusal {
@@ -81,7 +113,10 @@ pub struct Server {
     pub(crate) passwords: Passwords,
     pub(crate) clock: Arc<Clock>,
     pub(crate) chance: Arc<Chance>,
-    pub(crate) settings: Settings,
+    settings: RwLock<Arc<Settings>>,
+    /// The program around the server; nothing on a stage without one.
+    host: OnceLock<Arc<dyn Host>>,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) started: Millis,
     log: String,
     /// Who waits for the end of which session.
@@ -90,7 +125,7 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("registry", &self.registry).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Server").field("registry", &self.registry).field("settings", &self.settings()).finish_non_exhaustive()
     }
 }
 
@@ -112,6 +147,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Which log the numbers belong to.
     pub log: String,
+    /// What is counted.
+    pub tally: Arc<Tally>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -134,15 +171,45 @@ impl Server {
             started: parts.clock.now(),
             clock: parts.clock,
             chance: parts.chance,
-            settings: parts.settings,
+            settings: RwLock::new(Arc::new(parts.settings)),
+            host: OnceLock::new(),
+            tally: parts.tally,
             log: parts.log,
             departures: Mutex::default(),
         }
     }
 
     pub(crate) fn view<R>(&self, session: SessionId, look: impl FnOnce(&View<'_>) -> R) -> R {
-        let now = self.clock.now();
-        self.sequencer.view(|hall| look(&View::new(hall, session, now, &self.cards, &self.settings)))
+        let (now, settings) = (self.clock.now(), self.settings());
+        self.sequencer.view(|hall| look(&View::new(hall, session, now, &self.cards, &settings)))
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes by other settings from here on.
+    pub(crate) fn configure(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Names the program around the server. Once; later words change nothing.
+    pub(crate) fn set_host(&self, host: Arc<dyn Host>) {
+        let _ = self.host.set(host);
+    }
+
+    pub(crate) fn host(&self) -> Result<Arc<dyn Host>, Refusal> {
+        let alone = || Refusal::new(code::NOT_PERMITTED, "there is no program around this server that could do it");
+        self.host.get().map(Arc::clone).ok_or_else(alone)
+    }
+
+    pub(crate) fn log(&self) -> &str {
+        &self.log
+    }
+
+    pub(crate) fn name_of(&self, user: UserId) -> Option<String> {
+        self.sequencer.view(|hall| hall.user(user).map(|user| user.name.to_string()))
     }
 
     pub(crate) fn submit(&self, intent: Intent) -> Result<Receipt, Refusal> {

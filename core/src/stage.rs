@@ -14,7 +14,9 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chinwag_wire::dialect::{self, Line, Marks};
 use chinwag_wire::{Event, Millis, Refusal};
@@ -29,7 +31,7 @@ use crate::network;
 use crate::passwords::{Cost, Passwords};
 use crate::registry::{Registry, unindented};
 use crate::sequencer::{Output, Release, Sequencer, Shards};
-use crate::server::{Library, Parts, Server, Settings, unreadable};
+use crate::server::{Change, Host, Library, Parts, Server, Settings, unreadable};
 use crate::store::memory::Memory;
 use crate::store::{DeedLine, Page, Question, Reader};
 
@@ -145,6 +147,23 @@ impl Library for Memory {
     }
 }
 
+/// The program around the stage: nothing in it ever changes.
+struct Scenery;
+
+impl Host for Scenery {
+    fn reload(&self, _: SessionId) -> Result<Vec<Change>, Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn certificate(&self) -> (String, Option<Millis>) {
+        ("SHA256:5d41402abc4b2a76".to_owned(), Some(NOW.plus(Duration::from_secs(90 * 24 * 3600))))
+    }
+
+    fn back_up(&self, into: &Path) -> Result<u64, String> {
+        if into.is_absolute() { Ok(0) } else { Err(format!("`{}` does not begin with `/`: say the whole path", into.display())) }
+    }
+}
+
 impl Stage {
     fn set(registry: &Registry) -> Stage {
         let (clock, chance) = (Arc::new(Clock::standing_at(NOW)), Arc::new(Chance::seeded(1)));
@@ -160,7 +179,9 @@ impl Stage {
             chance,
             settings: Settings { guests: true, ..Settings::default() },
             log: "stage".to_owned(),
+            tally: Arc::default(),
         });
+        server.set_host(Arc::new(Scenery));
         let mut stage = Stage { server: Arc::new(server), memory, released, players: Vec::new(), seen: Vec::new(), sent_away: Vec::new() };
         let password = smol::block_on(stage.server.passwords.hash(PASSWORD.to_owned())).expect("the queue is empty");
         for name in ONLINE.into_iter().chain([AWAY]) {

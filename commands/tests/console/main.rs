@@ -3,4 +3,5 @@
 
 mod ctl;
 mod running;
+mod second_day;
 mod terminal;

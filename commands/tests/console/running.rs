@@ -75,6 +75,12 @@ impl Running {
         Telnet::over(socket.into())
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it is there");
+    }
+
     /// Ends it as a crash does; the data stay.
     pub(crate) fn crash(self) -> TempDir {
         let Running { data, mut child, .. } = self;

@@ -81,6 +81,9 @@ pub trait Settings: Default {
 
     /// The value of `key` as it stands in a file.
     fn value(&self, key: &str) -> Option<String>;
+
+    /// Sets `key` to the value it has in `other`. A key that does not exist is passed over.
+    fn copy(&mut self, key: &str, other: &Self);
 }
 
 /// Declares settings: a documented struct with a field for each, as visible as the struct, and its [`Settings`].
@@ -145,6 +148,13 @@ macro_rules! settings {
                 match key {
                     $(stringify!($name) => Some($crate::Value::shown(&self.$name)),)+
                     _ => None,
+                }
+            }
+
+            fn copy(&mut self, key: &str, other: &Self) {
+                match key {
+                    $(stringify!($name) => self.$name = other.$name.clone(),)+
+                    _ => {}
                 }
             }
         }

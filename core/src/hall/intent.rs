@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chinwag_wire::{Fact, Millis, Refusal};
 
 use super::operators::{Ban, Banned, Invite, InviteCode};
-use super::{MemberRow, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
+use super::{MemberRow, Policy, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
 use crate::spoken::Spoken;
 
 /// One thing that somebody wants to happen.
@@ -176,6 +176,11 @@ pub enum Act {
         user: UserId,
         /// Which of the two.
         operator: bool,
+    },
+    /// Go by another policy from here on.
+    Configure {
+        /// Which.
+        policy: Box<Policy>,
     },
     /// End all sessions of somebody.
     Disconnect {

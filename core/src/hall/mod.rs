@@ -347,6 +347,7 @@ impl Hall {
             Act::DeleteAccount => self.delete_account(now, intent.origin),
             Act::IssueToken { hash, expires } => self.issue_token(intent.origin, hash, expires),
             Act::SetOperator { user, operator } => self.set_operator(intent.origin, user, operator),
+            Act::Configure { policy } => self.configure(intent.origin, *policy),
             Act::Disconnect { user, reason } => self.disconnect(intent.origin, user, &reason),
             Act::Ban { whom, until, reason } => self.ban(now, intent.origin, whom, until, reason),
             Act::Unban { whom } => self.unban(now, intent.origin, whom),

@@ -176,6 +176,14 @@ impl Hall {
         self.failures.iter().filter(|((of, _), failures)| **of == *name && locked(failures)).count()
     }
 
+    /// From here on another policy holds. What it forbids and is so already stays as it is: who has more sessions than one
+    /// may have keeps them.
+    pub(super) fn configure(&mut self, origin: SessionId, policy: Policy) -> Result<Applied, Refusal> {
+        self.authority(origin)?;
+        self.policy = policy;
+        Ok(Applied::default())
+    }
+
     /// The sessions that a ban of `whom` ends.
     #[must_use]
     pub fn sessions_of(&self, whom: Banned) -> Vec<SessionId> {

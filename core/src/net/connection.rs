@@ -159,6 +159,14 @@ impl Connection {
         }
     }
 
+    /// Who is logged in on it.
+    pub(super) fn user(&self) -> Option<UserId> {
+        match self.standing.get() {
+            Standing::Out => None,
+            Standing::CatchingUp(user) | Standing::Live(user, _) => Some(user),
+        }
+    }
+
     /// How many bytes wait for the socket.
     pub(super) fn waiting(&self) -> usize {
         self.outbox.borrow().len()
@@ -503,7 +511,7 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         shard.wire_opens(connection, seat);
     }
     if connection.begins_with_tls().await? {
-        let mut tls = ServerConnection::new(Arc::clone(&shard.tls)).map_err(io::Error::other)?;
+        let mut tls = ServerConnection::new(Arc::clone(&shard.tls.borrow())).map_err(io::Error::other)?;
         // Bounded by the outbox, like everything else that waits.
         tls.set_buffer_limit(None);
         *connection.tls.borrow_mut() = Some(Box::new(tls));
@@ -552,7 +560,7 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
     let input = letters.as_ref().map_or(input, |letters| letters.as_bytes());
     let mut taken = 0;
     while !connection.is_ending() {
-        let (bytes, line) = dialect::ALL[state.caller.dialect].decode(&mut state.partial, &input[taken..], shard.line_bytes);
+        let (bytes, line) = dialect::ALL[state.caller.dialect].decode(&mut state.partial, &input[taken..], shard.limits.get().line_bytes);
         taken += bytes;
         let Some(line) = line else { return };
         if let Some(allowance) = &mut state.allowance {
@@ -576,6 +584,7 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
         shard.server.sequencer.reply(connection.id, state.caller.dialect, answer.bytes(state.caller.dialect, &marks));
         shard.turn_soon();
         if let Some(how) = state.caller.leaving {
+            shard.count_end(how, &answer.events);
             // The answer comes back through the sequencer, behind what it has to be behind.
             shard.round_trip().await;
             connection.end(how, PATIENCE, None);
@@ -583,7 +592,7 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
         }
         // Kept mail comes before what the next line is answered with; and who does not read is not read.
         shard.caught_up(connection).await;
-        if connection.waiting() > shard.outbox_bytes / 4 {
+        if connection.waiting() > shard.limits.get().outbox_bytes / 4 {
             connection.drained_or_ending().await;
         }
     }
@@ -599,6 +608,13 @@ async fn see_out(shard: &Rc<Shard>, connection: &Rc<Connection>) {
     *connection.ending.borrow_mut() = Some(Ending { how, patience, last_word: None });
     if let Some(seat) = connection.seat() {
         shard.end_both(seat, how, patience).await;
+    }
+    let name = connection.user().and_then(|user| shard.server.name_of(user));
+    if let Some(Event::Closing(why)) = &last_word {
+        shard.server.tally.ends(&why.code);
+        tracing::info!(session = connection.id.number(), address = %connection.address, name, why = %why.code, "ended by the server");
+    } else if let Some(name) = &name {
+        tracing::info!(%name, address = %connection.address, "{}", if how == Departure::LoggedOut { "logged out" } else { "gone" });
     }
     if let Some(last_word) = last_word {
         shard.server.sequencer.last_word(connection.id, last_word);
@@ -698,7 +714,7 @@ pub(super) fn note_if_heard_out(connection: &Connection, allowance: &mut Option<
 
 impl Shard {
     pub(super) fn allowance(&self, address: IpAddr) -> Option<Allowance> {
-        let flood = self.flood.as_ref().filter(|_| self.limit_loopback || !address.is_loopback());
+        let flood = self.flood.as_ref().filter(|_| self.limits.get().limit_loopback || !address.is_loopback());
         flood.map(Allowance::new)
     }
 

@@ -113,9 +113,13 @@ fn admit(stream: TcpStream, address: SocketAddr, door: Option<Opened>, census: &
             let shard = door.and_then(|door| door.only_shard).unwrap_or(shard);
             shards.tell(shard, Told::Accept(stream, ip, place, door.map(|door| door.index)));
         }
-        None if door.is_some() => tracing::info!(%address, "refused: too many connections"),
+        None if door.is_some() => {
+            tracing::info!(%address, "refused: too many connections");
+            census.tally.ends(&code::TOO_MANY_CONNECTIONS);
+        }
         None => {
             tracing::info!(%address, "refused: too many connections");
+            census.tally.ends(&code::TOO_MANY_CONNECTIONS);
             // A new socket takes a line without waiting; whoever speaks TLS sees the connection close.
             let _ = stream.set_nonblocking(true);
             let refusal = Refusal::new(code::TOO_MANY_CONNECTIONS, "there are too many connections, in all or from your address");

@@ -84,6 +84,8 @@ pub(crate) enum Told {
     ShutDown,
     /// To say when there is nothing left to do, and how much has been done so far.
     Calm(async_channel::Sender<u64>),
+    /// To go by other settings, and to meet those who come with this certificate.
+    Configure(Limits, Arc<rustls::ServerConfig>),
     /// To describe its connections.
     Describe(async_channel::Sender<Vec<serde_json::Value>>),
 }
@@ -111,15 +113,11 @@ pub(super) struct Shard {
     index: usize,
     pub(super) server: Arc<Server>,
     senders: ShardSenders,
-    pub(super) tls: Arc<rustls::ServerConfig>,
+    pub(super) tls: RefCell<Arc<rustls::ServerConfig>>,
     written: Arc<Written>,
-    plain: Plain,
-    pub(super) line_bytes: usize,
-    pub(super) outbox_bytes: usize,
-    pub(super) limit_loopback: bool,
+    /// What a reload changes.
+    pub(super) limits: Cell<Limits>,
     pub(super) flood: Option<Arc<Flood>>,
-    timeout: Duration,
-    login_deadline: Duration,
     pub(super) scratch: RefCell<Box<[u8]>>,
     connections: RefCell<HashMap<SessionId, Rc<Connection>>>,
     /// Those that are live, in no order: a connection knows its place.
@@ -160,6 +158,30 @@ pub(super) struct Shard {
     begun: Cell<usize>,
 }
 
+/// What the operator decides and a shard minds: see the settings of the same names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    plain: Plain,
+    pub(super) line_bytes: usize,
+    pub(super) outbox_bytes: usize,
+    pub(super) limit_loopback: bool,
+    timeout: Duration,
+    login_deadline: Duration,
+}
+
+impl Limits {
+    pub(crate) fn of(config: &Config) -> Limits {
+        Limits {
+            plain: config.plain,
+            line_bytes: config.line_bytes,
+            outbox_bytes: config.outbox_bytes,
+            limit_loopback: config.limit_loopback,
+            timeout: config.timeout.0,
+            login_deadline: config.login_deadline.0,
+        }
+    }
+}
+
 /// What a shard is made of.
 pub(crate) struct ShardParts {
     pub(crate) index: usize,
@@ -179,15 +201,10 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
         index: parts.index,
         server: parts.server,
         senders: parts.senders,
-        tls: parts.tls,
+        tls: RefCell::new(parts.tls),
         written: parts.written,
-        plain: parts.config.plain,
-        line_bytes: parts.config.line_bytes,
-        outbox_bytes: parts.config.outbox_bytes,
-        limit_loopback: parts.config.limit_loopback,
+        limits: Cell::new(Limits::of(&parts.config)),
         flood: parts.flood,
-        timeout: parts.config.timeout.0,
-        login_deadline: parts.config.login_deadline.0,
         scratch: RefCell::new(vec![0; READ_BYTES].into()),
         connections: RefCell::default(),
         live: RefCell::default(),
@@ -248,6 +265,7 @@ impl Shard {
             Told::TurnEnds => {}
             Told::Accept(stream, address, place, door) => self.accept(stream, address, place, door),
             Told::ShutDown => self.shut_down(),
+            Told::Configure(limits, tls) => self.configure(limits, tls),
             Told::Calm(waiter) => {
                 let shard = Rc::clone(self);
                 spawn(async move { _ = waiter.try_send(shard.calm().await) });
@@ -276,16 +294,36 @@ impl Shard {
             return seat.post.plain;
         }
         let address = connection.address;
-        match self.plain {
+        match self.limits.get().plain {
             Plain::Anywhere => true,
             Plain::Loopback => address.is_loopback(),
             Plain::Never => false,
         }
     }
 
+    /// Running connections keep their keys; of the limits all are told apart from how long to wait for a login.
+    fn configure(&self, limits: Limits, tls: Arc<rustls::ServerConfig>) {
+        let before = self.limits.replace(limits);
+        *self.tls.borrow_mut() = tls;
+        if limits.timeout == Duration::ZERO || limits.timeout == before.timeout {
+            return;
+        }
+        let logged_in: Vec<_> = self.connections.borrow().values().filter(|connection| connection.user().is_some()).cloned().collect();
+        for connection in logged_in {
+            self.expect_by(&connection, connection.last_active.get() + limits.timeout);
+        }
+    }
+
+    /// Counts a connection that ends because of what one of its lines was refused for.
+    pub(super) fn count_end(&self, how: Departure, answer: &[Event]) {
+        if let (Departure::Disconnected, Some(Event::Refusal(why))) = (how, answer.last()) {
+            self.server.tally.ends(&why.code);
+        }
+    }
+
     /// What those are told whose plain connection is not accepted.
     pub(super) fn why_not_plain(&self, connection: &Connection) -> &'static str {
-        match self.plain {
+        match self.limits.get().plain {
             _ if connection.seat().is_some() => "plain connections are not accepted on this port",
             Plain::Never => "plain connections are not accepted here",
             Plain::Loopback | Plain::Anywhere => "plain connections are accepted from this machine only",
@@ -303,7 +341,7 @@ impl Shard {
             Err(error) => return tracing::debug!(%error, "a connection was gone before it was taken"),
         };
         self.connections.borrow_mut().insert(id, Rc::clone(&connection));
-        self.expect_by(&connection, now + self.login_deadline);
+        self.expect_by(&connection, now + self.limits.get().login_deadline);
         if self.shutting_down.get() {
             self.end_for_shutdown(&connection);
         }
@@ -521,8 +559,8 @@ impl Shard {
             return;
         }
         connection.last_active.set(self.server.clock.elapsed());
-        if self.timeout > Duration::ZERO {
-            self.expect_by(connection, self.server.clock.elapsed() + self.timeout);
+        if self.limits.get().timeout > Duration::ZERO {
+            self.expect_by(connection, self.server.clock.elapsed() + self.limits.get().timeout);
         }
         let through = owed_after.unwrap_or(head);
         connection.standing.set(Standing::CatchingUp(user));
@@ -781,7 +819,7 @@ impl Shard {
         if connection.is_broken() {
             return connection.tell_drained();
         }
-        if connection.waiting() > self.outbox_bytes && !connection.is_ending() {
+        if connection.waiting() > self.limits.get().outbox_bytes && !connection.is_ending() {
             tracing::info!(session = connection.id.number(), address = %connection.address, bytes = connection.waiting(), "cut off: it does not read what it is sent");
             let refusal = Refusal::new(code::TOO_SLOW, "you do not read what you are sent").hint("log in again: nothing is lost");
             connection.end(Departure::TooSlow, PATIENCE, Some(Event::Closing(refusal)));
@@ -859,15 +897,15 @@ impl Shard {
                 Refusal::new(code::REGISTRATION_TIMEOUT, "nobody has logged in here for too long").hint("connect again when you are ready");
             return connection.end(Departure::Disconnected, PATIENCE, Some(Event::Closing(refusal)));
         }
-        if self.timeout == Duration::ZERO {
+        if self.limits.get().timeout == Duration::ZERO {
             return;
         }
         let late = Duration::from_secs(u64::from(Fault::IdleTooLate.is_on()));
-        let deadline = connection.last_active.get() + self.timeout + late;
+        let deadline = connection.last_active.get() + self.limits.get().timeout + late;
         if deadline > now {
             return self.expect_by(connection, deadline);
         }
-        let text = format!("you gave no command for {}", chinwag_wire::time::show_duration(self.timeout));
+        let text = format!("you gave no command for {}", chinwag_wire::time::show_duration(self.limits.get().timeout));
         let refusal = Refusal::new(code::IDLE, text).hint("log in again");
         connection.end(Departure::TimedOut, PATIENCE, Some(Event::Closing(refusal)));
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use chinwag_wire::Millis;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -23,6 +24,8 @@ pub(crate) struct Identity {
     pub(crate) config: Arc<ServerConfig>,
     /// `SHA256:` and the hash of the certificate, as clients pin it.
     pub(crate) fingerprint: String,
+    /// When the certificate ends, if it can be read from it.
+    pub(crate) expires: Option<Millis>,
 }
 
 /// Loads the certificate at `given`, or the one in `folder`, which is made if there is none.
@@ -45,6 +48,8 @@ pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>) -> Result<Ident
         .map_err(|error| format!("cannot read the certificate {}: {error}", certificate.display()))?;
     let Some(first) = chain.first() else { return Err(format!("there is no certificate in {}", certificate.display())) };
     let fingerprint = format!("SHA256:{}", hex(&Sha256::digest(first)));
+    let expires = x509_parser::parse_x509_certificate(first).ok();
+    let expires = expires.map(|(_, read)| Millis(read.validity().not_after.timestamp().saturating_mul(1000)));
     let key_der = PrivateKeyDer::from_pem_file(&key).map_err(|error| format!("cannot read the key {}: {error}", key.display()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -54,7 +59,7 @@ pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>) -> Result<Ident
         .map_err(|error| format!("the certificate {} and the key {} cannot be used: {error}", certificate.display(), key.display()))?;
     // A ticket costs memory in every connection and saves a millisecond at most.
     config.send_tls13_tickets = 0;
-    Ok(Identity { config: Arc::new(config), fingerprint })
+    Ok(Identity { config: Arc::new(config), fingerprint, expires })
 }
 
 /// Makes a self-signed certificate. Clients pin its fingerprint, so that the names in it matter to few.

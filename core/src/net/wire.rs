@@ -250,6 +250,9 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
             if answer.activity {
                 connection.last_active.set(shard.server.clock.elapsed());
             }
+            if let Some(how) = caller.leaving {
+                shard.count_end(how, &answer.events);
+            }
             shard.server.sequencer.answer(connection.id, answer.events);
             shard.turn_soon();
             if let Some(how) = caller.leaving {
@@ -259,7 +262,7 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
                 break;
             }
             shard.caught_up(connection).await;
-            if connection.waiting() > shard.outbox_bytes / 4 {
+            if connection.waiting() > shard.limits.get().outbox_bytes / 4 {
                 connection.drained_or_ending().await;
             }
         } else if taken < input.len() && !seat.held.get() {

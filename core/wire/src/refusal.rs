@@ -93,6 +93,10 @@ codes! {
     ALREADY_OPERATOR = "already-operator";
     /// The room is archived: it can be read, and nothing can be said in it.
     ARCHIVED = "archived";
+    /// No backup was made, and why; the store itself is as it was.
+    BACKUP_FAILED = "backup-failed";
+    /// The configuration has mistakes, or the certificate cannot be read; nothing was changed.
+    BAD_CONFIGURATION = "bad-configuration";
     /// The line is not what the dialect expects, for example not a JSON object.
     BAD_FRAME = "bad-frame";
     /// The name has characters that names cannot have, mixes scripts, or is too long.

@@ -1,0 +1,128 @@
+//! `stats`: how the server does.
+
+use std::time::Duration;
+
+use chinwag_core::ctx::Stats as Numbers;
+use chinwag_core::prelude::*;
+use chinwag_core::wire::Millis;
+use chinwag_core::wire::time::show_duration;
+
+/// From when on a certificate's end is pointed out: time to get another.
+const ENDS_SOON: Duration = Duration::from_secs(21 * 24 * 3600);
+
+/// Tells how the server does.
+pub struct Stats;
+
+impl Command for Stats {
+    const SPEC: Spec = Spec {
+        name: "stats",
+        summary: "Tell how the server does: who is here, what waits, whom it sent away and why, and the certificate.",
+        needs: &[Need::Operator],
+        only_looks: true,
+        examples: "
+            carol> stats
+            carol | * up for 0s, since 2026-01-01 00:00:00Z
+            carol | * 0 connections; 4 sessions of 4 users; 5 accounts, 0 guests, 0 rooms
+            carol | * the log stage is at 7; 0 messages since the start
+            carol | * the store works; 8 commits since the start; waiting: 0 rows, 0 events, 0 passwords
+            carol | * ended by the server since the start: nobody
+            carol | * 0 bans, 0 invite codes
+            carol | * certificate SHA256:5d41402abc4b2a76, until 2026-04-01 00:00:00Z
+
+            alice> stats
+            alice | error[not-permitted]: only operators may do this; `operators` lists whom to ask
+            someone> stats
+            someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
+        ",
+        ..Spec::DEFAULT
+    };
+    type Args = NoArgs;
+
+    async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
+        let (numbers, now) = (ctx.stats(), ctx.now());
+        let people = ctx.view(|view| people(view, numbers.connections));
+        for fact in [up(&numbers, now), people.0, talk(&numbers, people.1), store(&numbers), ended(&numbers), people.2] {
+            ctx.reply(Event::Fact(fact));
+        }
+        if let Some((fingerprint, expires)) = numbers.certificate {
+            ctx.reply(Event::Fact(certificate(fingerprint, expires, now)));
+        }
+        Ok(())
+    }
+}
+
+fn up(numbers: &Numbers, now: Millis) -> Fact {
+    let up = now.since(numbers.started);
+    let told = format!("* up for {}, since {}", show_duration(up), numbers.started);
+    Fact::new("stats.up", told).with("seconds", up.as_secs()).with("since", numbers.started.0)
+}
+
+/// Who is here, up to which number there is something, and who is kept out or asked in.
+fn people(view: &View<'_>, connections: usize) -> (Fact, u64, Fact) {
+    let hall = view.hall();
+    let guests = hall.users().filter(|(id, _)| id.is_guest()).count();
+    let accounts = hall.users().count() - guests;
+    let (sessions, online, rooms) = (hall.session_count(), hall.online().count(), hall.rooms(view.now).count());
+    let told =
+        format!("* {connections} connections; {sessions} sessions of {online} users; {accounts} accounts, {guests} guests, {rooms} rooms");
+    let people = Fact::new("stats.people", told).with("connections", connections).with("sessions", sessions).with("online", online);
+    let people = people.with("accounts", accounts).with("guests", guests).with("rooms", rooms);
+    let (bans, invites) = (hall.bans(view.now).count(), hall.invites(view.now).count());
+    let doors = Fact::new("stats.doors", format!("* {bans} bans, {invites} invite codes")).with("bans", bans).with("codes", invites);
+    (people, hall.head(), doors)
+}
+
+fn talk(numbers: &Numbers, head: u64) -> Fact {
+    let told = format!("* the log {} is at {head}; {} messages since the start", numbers.log, numbers.said);
+    Fact::new("stats.talk", told).with("log", numbers.log.clone()).with("head", head).with("said", numbers.said)
+}
+
+fn store(numbers: &Numbers) -> Fact {
+    let Numbers { commits, rows_waiting, outputs_waiting, passwords_waiting, store_failing, .. } = numbers;
+    let state = if *store_failing { "FAILS: is the disk full?" } else { "works" };
+    let told = format!(
+        "* the store {state}; {commits} commits since the start; waiting: {rows_waiting} rows, {outputs_waiting} events, {passwords_waiting} passwords"
+    );
+    let told = Fact::new("stats.store", told).with("failing", *store_failing).with("commits", *commits);
+    let told = told.with("rows_waiting", *rows_waiting).with("events_waiting", *outputs_waiting);
+    told.with("passwords_waiting", *passwords_waiting)
+}
+
+fn ended(numbers: &Numbers) -> Fact {
+    let list: Vec<String> = numbers.ended.iter().map(|(why, count)| format!("{count} {why}")).collect();
+    let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
+    let told = Fact::new("stats.ended", format!("* ended by the server since the start: {list}"));
+    numbers.ended.iter().fold(told, |told, (why, count)| told.with(why.to_string(), *count))
+}
+
+fn certificate(fingerprint: String, expires: Option<Millis>, now: Millis) -> Fact {
+    let end = match expires {
+        None => String::new(),
+        Some(expires) if expires <= now => format!(", which ENDED at {expires}"),
+        Some(expires) if expires.since(now) < ENDS_SOON => {
+            format!(", which ends in {}: at {expires}", show_duration(Duration::from_secs(expires.since(now).as_secs())))
+        }
+        Some(expires) => format!(", until {expires}"),
+    };
+    let told = Fact::new("stats.certificate", format!("* certificate {fingerprint}{end}")).with("fingerprint", fingerprint);
+    match expires {
+        Some(expires) => told.with("expires", expires.0),
+        None => told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_pointed_out_in_time() {
+        let now = Millis(1_767_225_600_000);
+        let day = Duration::from_secs(24 * 3600);
+        let told = |expires| certificate("SHA256:0".to_owned(), expires, now).text;
+        assert_eq!(told(None), "* certificate SHA256:0");
+        assert_eq!(told(Some(now.plus(30 * day))), "* certificate SHA256:0, until 2026-01-31 00:00:00Z");
+        assert_eq!(told(Some(now.plus(20 * day))), "* certificate SHA256:0, which ends in 20d: at 2026-01-21 00:00:00Z");
+        assert_eq!(told(Some(now)), "* certificate SHA256:0, which ENDED at 2026-01-01 00:00:00Z");
+    }
+}
