@@ -68,12 +68,14 @@ fn people(view: &View<'_>, connections: usize) -> (Fact, u64, Fact) {
     let people = Fact::new("stats.people", told).with("connections", connections).with("sessions", sessions).with("online", online);
     let people = people.with("accounts", accounts).with("guests", guests).with("rooms", rooms);
     let (bans, invites) = (hall.bans(view.now).count(), hall.invites(view.now).count());
-    let doors = Fact::new("stats.doors", format!("* {bans} bans, {invites} invite codes")).with("bans", bans).with("codes", invites);
+    let doors = Fact::new("stats.doors", format!("* {}, {}", counted(bans as u64, "ban"), counted(invites as u64, "invite code")))
+        .with("bans", bans)
+        .with("codes", invites);
     (people, hall.head(), doors)
 }
 
 fn talk(numbers: &Numbers, head: u64) -> Fact {
-    let told = format!("* the log {} is at {head}; {} messages since the start", numbers.log, numbers.said);
+    let told = format!("* the log {} is at {head}; {} since the start", numbers.log, counted(numbers.said, "message"));
     Fact::new("stats.talk", told).with("log", numbers.log.clone()).with("head", head).with("said", numbers.said)
 }
 
@@ -95,12 +97,16 @@ fn ended(numbers: &Numbers) -> Fact {
     numbers.ended.iter().fold(told, |told, (why, count)| told.with(why.to_string(), *count))
 }
 
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn certificate(fingerprint: String, expires: Option<Millis>, now: Millis) -> Fact {
     let end = match expires {
         None => String::new(),
         Some(expires) if expires <= now => format!(", which ENDED at {expires}"),
         Some(expires) if expires.since(now) < ENDS_SOON => {
-            format!(", which ends in {}: at {expires}", show_duration(Duration::from_secs(expires.since(now).as_secs())))
+            format!(", which ends in {}: at {expires}", counted(expires.since(now).as_secs() / 86_400, "day"))
         }
         Some(expires) => format!(", until {expires}"),
     };
@@ -122,7 +128,7 @@ mod tests {
         let told = |expires| certificate("SHA256:0".to_owned(), expires, now).text;
         assert_eq!(told(None), "* certificate SHA256:0");
         assert_eq!(told(Some(now.plus(30 * day))), "* certificate SHA256:0, until 2026-01-31 00:00:00Z");
-        assert_eq!(told(Some(now.plus(20 * day))), "* certificate SHA256:0, which ends in 20d: at 2026-01-21 00:00:00Z");
+        assert_eq!(told(Some(now.plus(20 * day))), "* certificate SHA256:0, which ends in 20 days: at 2026-01-21 00:00:00Z");
         assert_eq!(told(Some(now)), "* certificate SHA256:0, which ENDED at 2026-01-01 00:00:00Z");
     }
 }

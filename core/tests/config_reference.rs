@@ -13,11 +13,13 @@ fn the_reference_of_the_configuration_is_current() {
          Everything can be set in one file, `chinwagd --config FILE`, and each key is also a flag (`text_bytes` is `--text-bytes`), which wins over the\n\
          file. `--check` tells every mistake with its place and ends. A file names only what differs:\n\n\
          ```ron\n(\n    host: \"::\",\n    timeout: \"30m\",\n    registration: Invited([\"open-sesame\"]),\n)\n```\n\n\
-         Lengths of time are seconds or text: `90`, `\"15m\"`, `\"1h\"`, `\"2d\"`.\n\n\
-         | key | value | default | what it is |\n|---|---|---|---|\n",
+         Lengths of time are seconds or text: `90`, `\"15m\"`, `\"1h\"`, `\"2d\"`. What holds after a reload, `chinwagd ctl reload` or SIGHUP puts in\n\
+         force while the server runs ([operators.md](operators.md)).\n\n\
+         | key | value | default | holds after | what it is |\n|---|---|---|---|---|\n",
     );
     for Setting { key, placeholder, default, help } in Config::reference() {
-        let _ = writeln!(made, "| `{key}` | `{}` | `{default}` | {help} |", placeholder.replace('|', "\\|"));
+        let after = if chinwag_core::reload::LIVE.contains(&key) { "reload" } else { "restart" };
+        let _ = writeln!(made, "| `{key}` | `{}` | `{default}` | {after} | {help} |", placeholder.replace('|', "\\|"));
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.md");
     if env::var_os("CHINWAG_BLESS").is_some() && env::var_os("CI").is_none() {

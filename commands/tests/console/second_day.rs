@@ -139,7 +139,7 @@ fn stats_count_whom_the_server_sent_away_by_what_they_were_told() {
     for line in [
         "* up for 30s, since 2026-01-01 00:00:00Z",
         "; 0 sessions of 0 users; 2 accounts, 0 guests, 0 rooms",
-        "; 1 messages since the start",
+        "; 1 message since the start",
         "* the store works; ",
         "* ended by the server since the start: 1 disconnected, 1 idle, 1 locked-out",
     ] {
