@@ -30,8 +30,9 @@ const VISITOR: &str = "you";
 const READY_BYTES_MAX: u64 = 64 * 1024;
 /// How much of what a server says before it gives up is passed on.
 const WHY_BYTES_MAX: u64 = 4096;
-/// How long the server may take to end in order: it has a visitor or two to see off.
-const END_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the server may take to end in order: longer than the seven seconds it gives itself to see everybody off. One that is
+/// killed leaves its folder behind.
+const END_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Try it out: a private server for this visit, and somebody on it who shows around. It leaves nothing behind.
 #[derive(Args, Clone, Debug)]
