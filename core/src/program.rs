@@ -74,6 +74,16 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
             return ExitCode::from(2);
         }
     };
+    if let Some(("cert", asked)) = matches.subcommand() {
+        let file = asked.subcommand().and_then(|(_, asked)| asked.get_one::<PathBuf>("FILE"));
+        return match export_certificate(&config, file.map(PathBuf::as_path)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("error: {why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     if let Some((_, asked)) = matches.subcommand() {
         let words: Vec<String> = asked.get_many::<String>("COMMAND").into_iter().flatten().cloned().collect();
         return match data_path(&config) {
@@ -176,7 +186,11 @@ pub(crate) fn command_line() -> clap::Command {
         let help = format!("Speak {} on this port", wire.about());
         command = command.arg(Arg::new(wire.name()).long(wire.name()).value_name("PORT").help(help).help_heading("Other wires"));
     }
-    command.subcommand(
+    let export = clap::Command::new("export")
+        .about("Write the certificate as PEM, for programs that are told by a file whom to trust")
+        .arg(Arg::new("FILE").value_parser(clap::value_parser!(PathBuf)).help("Where to; without it, to stdout"));
+    let certificate = clap::Command::new("cert").about("The certificate of the server").subcommand_required(true).subcommand(export);
+    command.subcommand(certificate).subcommand(
         clap::Command::new("ctl")
             .about("Give a command to the server that runs on this machine: `chinwagd ctl help` lists them")
             .long_about(
@@ -187,6 +201,16 @@ pub(crate) fn command_line() -> clap::Command {
             .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print the answers as they come, one JSON object a line"))
             .arg(Arg::new("COMMAND").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).help("The command and its arguments")),
     )
+}
+
+/// Writes the certificate to a file, or to stdout. Where there is none, it is made: the server that starts next uses it.
+fn export_certificate(config: &Config, file: Option<&Path>) -> Result<(), String> {
+    let folder = data_folder(config)?;
+    let pem = tls::export(&folder, config.certificate.as_deref().zip(config.key.as_deref()), &config.host)?;
+    match file {
+        Some(file) => fs::write(file, pem).map_err(|error| format!("cannot write {}: {error}", file.display())),
+        None => io::stdout().write_all(&pem).map_err(|error| format!("cannot write the certificate: {error}")),
+    }
 }
 
 /// The settings: defaults, then the file, then the flags.
@@ -305,7 +329,7 @@ fn serve(
     if test.is_some() && addresses.iter().chain(on_wires.iter().map(|(_, address)| address)).any(|address| !address.ip().is_loopback()) {
         return Err("--test is for this machine only: choose a loopback address".to_owned());
     }
-    let identity = tls::load(&folder, config.certificate.as_deref().zip(config.key.as_deref()))?;
+    let identity = tls::load(&folder, config.certificate.as_deref().zip(config.key.as_deref()), &config.host)?;
 
     let chance = Arc::new(test.as_ref().map_or(Chance::System, |test| Chance::seeded(test.seed)));
     let clock = Arc::new(test.as_ref().map_or_else(Clock::machine, |test| Clock::standing_at(test.epoch)));

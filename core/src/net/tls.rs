@@ -28,17 +28,29 @@ pub(crate) struct Identity {
     pub(crate) expires: Option<Millis>,
 }
 
-/// Loads the certificate at `given`, or the one in `folder`, which is made if there is none.
+/// The certificate that [`load`] would load, as PEM: what programs want that are told whom to trust by a file.
 ///
 /// # Errors
 /// A sentence that names the file.
-pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>) -> Result<Identity, String> {
+pub(crate) fn export(folder: &Path, given: Option<(&Path, &Path)>, host: &str) -> Result<Vec<u8>, String> {
+    // It is loaded first, so that what is given out can be used, and is there.
+    load(folder, given, host)?;
+    let path = given.map_or_else(|| folder.join(CERTIFICATE), |(certificate, _)| certificate.to_owned());
+    fs::read(&path).map_err(|error| format!("cannot read the certificate {}: {error}", path.display()))
+}
+
+/// Loads the certificate at `given`, or the one in `folder`, which is made if there is none: for this machine, by all its
+/// names, and for `host`.
+///
+/// # Errors
+/// A sentence that names the file.
+pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>, host: &str) -> Result<Identity, String> {
     let (certificate, key) = match given {
         Some((certificate, key)) => (certificate.to_owned(), key.to_owned()),
         None => {
             let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
             if !certificate.exists() {
-                make(&certificate, &key).map_err(|error| format!("cannot make a certificate in {}: {error}", folder.display()))?;
+                make(&certificate, &key, host).map_err(|error| format!("cannot make a certificate in {}: {error}", folder.display()))?;
             }
             (certificate, key)
         }
@@ -62,9 +74,24 @@ pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>) -> Result<Ident
     Ok(Identity { config: Arc::new(config), fingerprint, expires })
 }
 
-/// Makes a self-signed certificate. Clients pin its fingerprint, so that the names in it matter to few.
-fn make(certificate: &Path, key: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+/// The names and addresses that the certificate is for: this machine's, and where the server listens if that is one place.
+fn names(host: &str) -> Vec<String> {
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_everywhere = host.parse().is_ok_and(|address: std::net::IpAddr| address.is_unspecified());
+    for name in std::iter::once(machine.as_str()).chain((!is_everywhere).then_some(host)) {
+        // What cannot stand in a certificate is left out of it: it would be no name to connect by.
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
+        if is_name && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// Makes a self-signed certificate. Our own clients pin its fingerprint; the names are for those that do not.
+fn make(certificate: &Path, key: &Path, host: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let names = names(host);
     let made = rcgen::generate_simple_self_signed(names)?;
     // The key first: a certificate without one would be taken for a finished pair at the next start.
     write(key, made.signing_key.serialize_pem().as_bytes(), 0o600)?;
@@ -86,9 +113,21 @@ mod tests {
     fn a_certificate_is_made_once_and_its_key_is_private() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let first = load(folder.path(), None).unwrap().fingerprint;
-        assert_eq!(load(folder.path(), None).unwrap().fingerprint, first);
+        let first = load(folder.path(), None, "localhost").unwrap().fingerprint;
+        assert_eq!(load(folder.path(), None, "chat.example").unwrap().fingerprint, first);
         let mode = fs::metadata(folder.path().join(KEY)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_exported_is_the_certificate_with_the_names_of_this_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = export(folder.path(), None, "chat.example").unwrap();
+        assert_eq!(fs::read(folder.path().join(CERTIFICATE)).unwrap(), pem);
+        let der = CertificateDer::from_pem_slice(&pem).unwrap();
+        let has = |bytes: &[u8]| der.windows(bytes.len()).any(|part| part == bytes);
+        assert!(has(b"localhost") && has(&[127, 0, 0, 1]) && has(b"chat.example"));
+        assert!(has(rustix::system::uname().nodename().to_bytes()));
+        assert!(names("0.0.0.0").iter().all(|name| name != "0.0.0.0"));
     }
 }
