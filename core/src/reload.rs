@@ -79,7 +79,7 @@ impl Host for Program {
             // A new one would be made, as at the first start, and every client would be warned of it.
             return Err(vec![format!("error: {} is gone", self.data.join(tls::CERTIFICATE).display())]);
         }
-        let identity = tls::load(&self.data, given).map_err(|why| lines(format!("error: {why}")))?;
+        let identity = tls::load(&self.data, given, &config.host).map_err(|why| lines(format!("error: {why}")))?;
         let Some(server) = self.server.upgrade() else { return Err(vec!["error: the server is ending".to_owned()]) };
         let mut changes = changes(&in_force.config, &config);
         if identity.fingerprint != in_force.identity.fingerprint {
