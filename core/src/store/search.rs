@@ -64,63 +64,125 @@ fn indexed_text(sender: UserId, audience: UserId, text: &str) -> String {
     format!("{} {} {}", to(audience), from(sender), words(text).join(" "))
 }
 
+/// How many messages that have the words are looked at one by one, the newest, whoever was to see them: enough for a page of nearly
+/// everything that is looked for, and all there is of most words. Only then whose they are is part of the question. (Tests have few messages, and are to go both ways.)
+const LOOKED_AT: i64 = if cfg!(test) { 2 } else { 128 };
+
+/// All that `?1`, whose account is as old as `?6`, said or was entitled to.
+const MINE: &str = "(s.sender = ?1 OR (s.seq > ?6 AND (s.audience IN (?1, 0) OR EXISTS (
+    SELECT 1 FROM belonged AS b WHERE b.user = ?1 AND b.room = s.audience - 1099511627776
+    AND s.seq > b.since AND (b.until IS NULL OR s.seq <= b.until)))))";
+
+/// What `?1` and `?2` said to each other, in the account of `?1`.
+const BETWEEN: &str = "((s.sender = ?1 AND s.audience = ?2) OR (s.sender = ?2 AND s.audience = ?1 AND s.seq > ?6))";
+
+/// What was said in the room of the audience `?2` while `?1` belonged to it.
+const IN_ROOM: &str = "(s.audience = ?2 AND s.seq > ?6 AND EXISTS (
+    SELECT 1 FROM belonged AS b WHERE b.user = ?1 AND b.room = s.audience - 1099511627776
+    AND s.seq > b.since AND (b.until IS NULL OR s.seq <= b.until)))";
+
+/// What was said in the room of the audience `?2` since a guest came.
+const IN_ROOM_SINCE: &str = "(s.audience = ?2 AND s.seq > ?6)";
+
 pub(super) fn search(transaction: &Transaction<'_>, head: u64, search: &Search) -> Result<Page, StoreError> {
     let Search { user, of, .. } = *search;
     let before = search.before.map(|bound| first_behind(transaction, bound, false)).transpose()?;
     let since = search.since.map(|bound| first_behind(transaction, bound, true)).transpose()?;
-    let until = before.map_or(NO_END, |before| before.saturating_sub(1));
+    let mut until = before.map_or(NO_END, |before| before.saturating_sub(1));
     let since = since.map_or(0, |since| since.saturating_sub(1));
-    let after = number(search.after).max(since);
     let searchable: i64 = transaction.prepare_cached("SELECT searchable FROM progress")?.query_row([], |row| row.get(0))?;
-    let mut also = search.wanted.expression();
-    if let Some((sender, _)) = &search.from {
-        also = format!("\"{}\" AND {also}", from(*sender));
-    }
-    let mut runs = Vec::new();
-    let mut run = |places: String, what: &'static str, ids: [i64; 2], after: i64, until: i64| {
-        if after < until {
-            runs.push(Run::worded(format!("({places}) AND {also}"), after, until.min(searchable)));
-            runs.push(Run::along(what, ids, after.max(searchable), until));
-        }
+    let joined = number(search.after);
+    let (what, ids, joined) = match of {
+        PastOf::All => (MINE, [user.0, 0], joined),
+        PastOf::With(with) => (BETWEEN, [user.0, with.0], joined),
+        PastOf::Room(room) => (IN_ROOM, [user.0, room.audience().0], joined),
+        PastOf::RoomSince(room, came) => (IN_ROOM_SINCE, [user.0, room.audience().0], joined.max(number(came))),
     };
-    match of {
-        PastOf::All => {
-            let mine = format!("\"{}\" OR \"{}\"", to(user), to(UserId::EVERYONE));
-            run(mine, "s.audience IN (?1, 0)", [user.0, 0], after, until);
-            run(format!("\"{}\"", from(user)), "s.sender = ?1", [user.0, 0], since, until);
-        }
-        PastOf::With(with) => {
-            for (by, with, after) in [(user, with, since), (with, user, after)] {
-                let places = format!("\"{}\" AND \"{}\"", from(by), to(with));
-                run(places, "s.sender = ?1 AND s.audience = ?2", [by.0, with.0], after, until);
+    let mut page = Page { through: head, ..Page::default() };
+    // The newest first, each run behind the other; says whether the page is full.
+    let mut look = |run: Run| {
+        merged(transaction, &[run], true, |said, from, hidden| {
+            // What the index finds may have changed since.
+            if (from != user && hidden.contains(&user.0)) || amends(&said) || !search.is_for(&said, from) {
+                return true;
+            }
+            if page.said.len() == search.count.min(PAGE_MAX) {
+                page.more = true;
+                return false;
+            }
+            page.said.push(said);
+            true
+        })?;
+        Ok::<bool, StoreError>(page.more)
+    };
+    let mut words = search.wanted.expression();
+    if let Some((sender, _)) = &search.from {
+        words = format!("\"{}\" AND {words}", from(*sender));
+    }
+    let mut is_done = until > searchable && look(Run::along(what, ids, joined, since.max(searchable), until))?;
+    until = until.min(searchable);
+    if !is_done {
+        is_done = look(Run::among(words.clone(), LOOKED_AT, what, ids, joined, since, until))?;
+    }
+    if !is_done {
+        let mut looked_at = transaction.prepare_cached(
+            "SELECT count(*), min(rowid) FROM (SELECT rowid FROM said_words
+             WHERE said_words MATCH ?1 AND rowid > ?2 AND rowid <= ?3 ORDER BY rowid DESC LIMIT ?4)",
+        )?;
+        let (count, oldest): (i64, Option<i64>) =
+            looked_at.query_row(params![words, since, until, LOOKED_AT], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        is_done = count < LOOKED_AT;
+        until = oldest.map_or(0, |oldest| oldest - 1);
+    }
+    if !is_done {
+        for (places, after, until) in places(transaction, user, of, joined, since, until)? {
+            if look(Run::worded(format!("({places}) AND {words}"), after, until))? {
+                break;
             }
         }
-        PastOf::Room(_) | PastOf::RoomSince(..) => {}
     }
-    let stays = match of {
-        PastOf::All => belonged(transaction, user, None, after, until)?,
-        PastOf::Room(room) => belonged(transaction, user, Some(room), after, until)?,
-        PastOf::RoomSince(room, since) => vec![(room, number(since).max(after), until)],
-        PastOf::With(_) => Vec::new(),
-    };
-    for (room, since, to_here) in stays {
-        run(format!("\"{}\"", to(room.audience())), "s.audience = ?1", [room.audience().0, 0], since, to_here);
-    }
-    let mut page = Page { through: head, ..Page::default() };
-    merged(transaction, &runs, true, |said, from, hidden| {
-        // What the index finds may have changed since.
-        if (from != user && hidden.contains(&user.0)) || amends(&said) || !search.is_for(&said, from) {
-            return true;
-        }
-        if page.said.len() == search.count.min(PAGE_MAX) {
-            page.more = true;
-            return false;
-        }
-        page.said.push(said);
-        true
-    })?;
     page.said.reverse();
     Ok(page)
+}
+
+/// Where what somebody may see was said, the newest first: from where to where which places, as an expression for the index.
+fn places(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    of: PastOf,
+    joined: i64,
+    since: i64,
+    until: i64,
+) -> Result<Vec<(String, i64, i64)>, StoreError> {
+    let mut stays = match of {
+        PastOf::All => {
+            vec![(from(user), since, until), (to(user), joined, until), (to(UserId::EVERYONE), joined, until)]
+        }
+        PastOf::With(with) => {
+            let both = format!("(\"{}\" AND \"{}\") OR (\"{}\" AND \"{}\")", from(user), to(with), from(with), to(user));
+            let mine = format!("\"{}\" AND \"{}\"", from(user), to(with));
+            let joined = joined.max(since);
+            let parts = [(both, joined, until), (mine, since, joined.min(until))];
+            return Ok(parts.into_iter().filter(|(_, after, until)| after < until).collect());
+        }
+        PastOf::RoomSince(room, _) => vec![(to(room.audience()), joined, until)],
+        PastOf::Room(_) => Vec::new(),
+    };
+    let room = if let PastOf::Room(room) = of { Some(room) } else { None };
+    if matches!(of, PastOf::All | PastOf::Room(_)) {
+        let rooms = belonged(transaction, user, room, joined.max(since), until)?;
+        stays.extend(rooms.into_iter().map(|(room, after, until)| (to(room.audience()), after, until)));
+    }
+    // Between two cuts nobody came or went.
+    let mut cuts: Vec<i64> = stays.iter().flat_map(|(_, after, until)| [*after, *until]).map(|cut| cut.clamp(since, until)).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let spans = cuts.windows(2).rev().filter_map(|span| {
+        let here = stays.iter().filter(|(_, after, until)| *after <= span[0] && *until >= span[1]);
+        let places: Vec<String> = here.map(|(place, ..)| format!("\"{place}\"")).collect();
+        (!places.is_empty()).then(|| (places.join(" OR "), span[0], span[1]))
+    });
+    Ok(spans.collect())
 }
 
 /// The first number that is not before `bound`; where it begins behind it, the one that may come first.

@@ -821,8 +821,10 @@ enum Way {
     Tail,
     /// By this expression of words.
     Words(String),
-    /// Along the table itself.
-    Table,
+    /// Among so many of the newest that have them; `what` may use `?6`.
+    Among(String, i64, i64),
+    /// Along the table itself; `what` may use `?6`.
+    Table(i64),
 }
 
 impl Run {
@@ -841,9 +843,14 @@ impl Run {
         Run { way: Way::Words(words), what: "", ids: [0, 0], after, until }
     }
 
-    /// Along the table, where no index will do.
-    pub(super) fn along(what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
-        Run { way: Way::Table, what, ids, after, until }
+    /// By words, among so many of the newest that have them; `joined` is `?6`.
+    pub(super) fn among(words: String, newest: i64, what: &'static str, ids: [i64; 2], joined: i64, after: i64, until: i64) -> Run {
+        Run { way: Way::Among(words, newest, joined), what, ids, after, until }
+    }
+
+    /// Along the table, where no index will do; `joined` is `?6`.
+    pub(super) fn along(what: &'static str, ids: [i64; 2], joined: i64, after: i64, until: i64) -> Run {
+        Run { way: Way::Table(joined), what, ids, after, until }
     }
 
     fn sql(&self, newest_first: bool) -> String {
@@ -862,8 +869,13 @@ impl Run {
                 "SELECT {SAID} FROM said_words CROSS JOIN said AS s ON s.seq = said_words.rowid
                  WHERE said_words MATCH ?5 AND said_words.rowid > ?3 AND said_words.rowid <= ?4 AND s.deleted IS NULL ORDER BY said_words.rowid {order}"
             ),
-            Way::Table => format!(
+            Way::Table(_) => format!(
                 "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > ?3 AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
+            ),
+            Way::Among(..) => format!(
+                "SELECT {SAID} FROM (SELECT rowid FROM said_words WHERE said_words MATCH ?5 AND rowid > ?3 AND rowid <= ?4
+                  ORDER BY rowid DESC LIMIT ?7) AS i CROSS JOIN said AS s ON s.seq = i.rowid
+                 WHERE {what} AND s.deleted IS NULL ORDER BY s.seq {order}"
             ),
         }
     }
@@ -883,8 +895,15 @@ pub(super) fn merged(
         for (at, value) in [run.ids[0], run.ids[1], run.after, run.until].iter().enumerate() {
             statement.raw_bind_parameter(at + 1, value)?;
         }
-        if let Way::Words(words) = &run.way {
-            statement.raw_bind_parameter(5, words)?;
+        match &run.way {
+            Way::Index(_) | Way::Tail => {}
+            Way::Words(words) => statement.raw_bind_parameter(5, words)?,
+            Way::Among(words, newest, joined) => {
+                statement.raw_bind_parameter(5, words)?;
+                statement.raw_bind_parameter(6, joined)?;
+                statement.raw_bind_parameter(7, newest)?;
+            }
+            Way::Table(joined) => statement.raw_bind_parameter(6, joined)?,
         }
         rows.push(statement.raw_query());
     }

@@ -1,0 +1,177 @@
+//! How long a page of the past takes: of history and of search, over a store of a million messages.
+//!
+//! `cargo bench -p chinwag-core --bench past` builds the store in a temporary folder (a minute or so), opens it as a server does, and
+//! asks. `-- 100000` has so many messages, for a first look. It prints; nothing is asserted about time.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chinwag_core::hall::{RoomId, RoomRow, Row, SaidRow, UserId};
+use chinwag_core::spoken::Spoken;
+use chinwag_core::store::sqlite::{self, SqliteReader};
+use chinwag_core::store::words::Wanted;
+use chinwag_core::store::{PastOf, Question, Reader, Search, Writer};
+use chinwag_core::wire::{Addressee, Millis, RoomAccess, Said};
+
+const MESSAGES: u64 = 1_000_000;
+const ACCOUNTS: i64 = 100_000;
+/// Most of what is said is said in these, which are in all of it.
+const ROOMS: i64 = 50;
+/// Who writes most, and belongs to most rooms.
+const BUSY: UserId = UserId(1);
+/// Who has been told a few things only, one of them early, with a common word in it.
+const RARE: UserId = UserId(ACCOUNTS);
+/// How often each question is asked.
+const ASKED: usize = 200;
+/// How many are committed at once while the store is built.
+const BATCH: u64 = 2_000;
+
+fn main() -> ExitCode {
+    // Cargo gives `--bench`; whoever runs it may give a number.
+    let messages = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(MESSAGES);
+    match run(messages) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(messages: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let began = Instant::now();
+    build(folder.path(), messages)?;
+    let file = folder.path().join(sqlite::FILE);
+    println!(
+        "{messages} messages, {ACCOUNTS} accounts, {} MB, built in {:.1?}",
+        std::fs::metadata(&file)?.len() / 1_000_000,
+        began.elapsed()
+    );
+    let began = Instant::now();
+    let opened = sqlite::open(folder.path(), "log", &[])?;
+    println!("opened and loaded in {:.1?}: {} accounts, head {}", began.elapsed(), opened.loaded.accounts.len(), opened.loaded.head);
+
+    let mut reader = SqliteReader::open(&opened.file)?;
+    println!("\n{:44} {:>9} {:>9} {:>9} {:>5}", "", "first", "p50", "p99", "rows");
+    let past = |user, of, before, count| Question::Past { user, after: 0, before, of, count };
+    let busy_room = PastOf::Room(RoomId(1));
+    ask(&mut reader, "history, all, 20", &past(BUSY, PastOf::All, None, 20))?;
+    ask(&mut reader, "history, all, 200", &past(BUSY, PastOf::All, None, 200))?;
+    ask(&mut reader, "history, a room, 20, from the middle", &past(BUSY, busy_room, Some(messages / 2), 20))?;
+    ask(&mut reader, "history, with somebody", &past(BUSY, PastOf::With(UserId(2)), None, 20))?;
+    ask(&mut reader, "history of somebody rare", &past(RARE, PastOf::All, None, 20))?;
+    let search = |user, of, from, words: &[&str]| {
+        let mut wanted = Wanted::default();
+        for word in words {
+            wanted.add(word).map_err(|word| format!("`{word}` is too short"))?;
+        }
+        let from = Option::<UserId>::map(from, |from| (from, format!("u{}", from.0)));
+        Ok::<_, String>(Question::Search(Search { user, after: 0, of, from, before: None, since: None, wanted, count: 20 }))
+    };
+    for (name, question) in [
+        ("search, a common word", search(BUSY, PastOf::All, None, &["common"])),
+        ("search, three common words", search(BUSY, PastOf::All, None, &["common", "half", "tenth"])),
+        ("search, a rare word", search(BUSY, PastOf::All, None, &["number777777"])),
+        ("search, no such word", search(BUSY, PastOf::All, None, &["nowhere"])),
+        ("search, a phrase", search(BUSY, PastOf::All, None, &["the common half"])),
+        ("search, how a word begins", search(BUSY, PastOf::All, None, &["com*"])),
+        ("search, how many words begin", search(BUSY, PastOf::All, None, &["number77*"])),
+        ("search, a common word in a room", search(BUSY, busy_room, None, &["common"])),
+        ("search, a common word of somebody rare", search(BUSY, PastOf::All, Some(UserId(77_777)), &["common"])),
+        ("search, a common word, asker rare", search(RARE, PastOf::All, None, &["common"])),
+        ("search, common words, asker rare", search(RARE, PastOf::All, None, &["common", "half", "tenth"])),
+        ("search, common word, a stay long ago", search(UserId(9), PastOf::All, None, &["common"])),
+    ] {
+        ask(&mut reader, name, &question?)?;
+    }
+    Ok(())
+}
+
+/// Asks again and again, and prints how long it took.
+fn ask(reader: &mut SqliteReader, name: &str, question: &Question) -> Result<(), Box<dyn std::error::Error>> {
+    let mut took = Vec::with_capacity(ASKED);
+    let mut rows = 0;
+    for _ in 0..ASKED {
+        let began = Instant::now();
+        rows = reader.read(question)?.said.len();
+        took.push(began.elapsed());
+    }
+    let first = took[0];
+    took.sort_unstable();
+    let at = |share: usize| shown(took[(took.len() * share / 100).min(took.len() - 1)]);
+    println!("{name:44} {:>9} {:>9} {:>9} {rows:>5}", shown(first), at(50), at(99));
+    Ok(())
+}
+
+fn shown(took: Duration) -> String {
+    format!("{:.2} ms", took.as_secs_f64() * 1000.0)
+}
+
+/// A store in which all words but the rare are in every message, in half of them, or in a tenth.
+fn build(folder: &std::path::Path, messages: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let mut writer = sqlite::open(folder, "log", &[])?.writer;
+    let account = |id| Row::Account { user: UserId(id), name: format!("u{id}"), password: "x".to_owned(), joined: 0, at: Millis(0) };
+    let mut rows: Vec<Row> = (1..=ACCOUNTS).map(account).collect();
+    for id in 1..=ROOMS {
+        rows.push(Row::Room(RoomRow {
+            room: RoomId(id),
+            name: format!("r{id}"),
+            topic: None,
+            description: None,
+            access: RoomAccess::Public,
+            password: None,
+            kept: true,
+            archived: false,
+            created: Millis(0),
+        }));
+        rows.push(Row::Belongs { room: RoomId(id), user: BUSY, since: 0 });
+    }
+    // Somebody who was in the busiest room for a while, long ago.
+    rows.push(Row::Belongs { room: RoomId(1), user: UserId(9), since: 10 });
+    writer.commit(&rows, 0, false)?;
+    let mut chance: u64 = 1;
+    for first in (1..=messages).step_by(usize::try_from(BATCH)?) {
+        let last = (first + BATCH - 1).min(messages);
+        let rows: Vec<Row> = (first..=last).map(|seq| said(seq, &mut chance)).collect();
+        writer.commit(&rows, last, false)?;
+        if first == 1 {
+            writer.commit(&[Row::BelongsNoMore { room: RoomId(1), user: UserId(9), until: 1000 }], last, false)?;
+        }
+        while writer.tend()? {}
+    }
+    writer.finish();
+    Ok(())
+}
+
+fn said(seq: u64, chance: &mut u64) -> Row {
+    // A generator of its own: the same store each time (xorshift, Marsaglia 2003).
+    *chance ^= *chance << 13;
+    *chance ^= *chance >> 7;
+    *chance ^= *chance << 17;
+    let any = |below: i64| i64::try_from((*chance >> 8) % below.unsigned_abs()).unwrap_or(0) + 1;
+    let (from, audience, to) = match seq % 10 {
+        _ if seq % 100_000 == 500 => (UserId(3), RARE, Addressee::User(format!("u{ACCOUNTS}"))),
+        0..=5 => {
+            // Half of it in the busiest.
+            let room = if seq.is_multiple_of(2) { 1 } else { any(ROOMS) };
+            (UserId(any(ACCOUNTS - 1)), RoomId(room).audience(), Addressee::Room(format!("r{room}")))
+        }
+        6 => (BUSY, UserId(2), Addressee::User("u2".to_owned())),
+        _ => {
+            let to = any(ACCOUNTS - 2) + 1;
+            (UserId(to % 1000 + 10), UserId(to), Addressee::User(format!("u{to}")))
+        }
+    };
+    let mut text = "the common".to_owned();
+    if seq.is_multiple_of(2) {
+        text += " half";
+    }
+    if seq % 10 == 4 {
+        text += " tenth";
+    }
+    text += &format!(" of number{seq}, filled up with what people say");
+    let said = Said { seq, at: Millis(i64::try_from(seq).unwrap_or(0) * 1000), from: format!("u{}", from.0), to, text, ..Said::default() };
+    Row::Said(SaidRow { spoken: Arc::new(Spoken::kept(said)), from, audience, hidden_from: Vec::new(), key: None })
+}
