@@ -44,6 +44,8 @@ pub(crate) struct Chat {
     pub(crate) watcher: Option<Sender<Event>>,
     /// Whether the link is there.
     pub(crate) link: LinkState,
+    /// After how long a silence the server is asked whether it is still there; zero: never.
+    pub(crate) ping_after: Duration,
 }
 
 /// A session that has not begun.
@@ -94,6 +96,7 @@ impl Chat {
             carried: self.carried,
             refused: Arc::default(),
             state: self.link,
+            ping_after: self.ping_after,
         };
         Ok(Ready { session: Session::new(self.inside, &self.greeting, around)?, welcome, leave: self.leave })
     }

@@ -39,6 +39,8 @@ settings! {
     history: usize = 1000;
     /// How many messages of an answer about the past are shown at once; `/more` shows those before them. 0: all.
     page: usize = 40;
+    /// After how long a silence to ask the server whether it is still there. If it says nothing for as long again, the link is lost. 0: never.
+    ping_after: Seconds = Seconds(Duration::from_secs(30));
     /// When to use colours: Auto is on a terminal that knows them, unless NO_COLOR is set.
     color: When = When::Auto;
     /// Which colours: (mention: (colour: Rgb(255, 128, 0), bold: true), names: [Cyan, Green, Indexed(208)]). What is left out stays as it is.

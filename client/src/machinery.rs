@@ -12,6 +12,8 @@ pub(crate) const SPEAK_JSON: &[u8] = b"dialect json\n";
 pub(crate) const DIALECT: &str = "dialect";
 /// Logs out.
 pub(crate) const LOGOUT: &str = "/logout";
+/// Asks for a sign of life; it does not count as something that a person does.
+pub(crate) const PING: &str = "/ping";
 /// Asks for a session token.
 pub(crate) const TOKEN: &str = "/token";
 

@@ -136,7 +136,8 @@ fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, F
     let applicant = Applicant::of(args, user)?;
     let history = HistoryFile::open(history_folder(), &place, config.history);
     let server = Server { security: security(args)?, place };
-    let chat = go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0), SharedKnowledge::default())?;
+    let chat =
+        go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0), config.ping_after.0, SharedKnowledge::default())?;
     Ok(chat.map(|chat| (chat, history)))
 }
 
@@ -145,7 +146,7 @@ fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, F
 fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args, interface: &Interface) -> Result<(), Failure> {
     loop {
         let (server, name, knowledge) = (chat.server.clone(), chat.name().to_owned(), chat.knowledge.clone());
-        let reconnect_for = chat.reconnect_for;
+        let (reconnect_for, ping_after) = (chat.reconnect_for, chat.ping_after);
         let carried = Carried::default();
         // What is left there by the session before is taken by this one.
         let carried = chat.carried.get_or_insert(carried).clone();
@@ -155,7 +156,7 @@ fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args, interfac
         }
         dialogue::say(&format!("* {}", SafeText::new(&failure.message)));
         let applicant = Applicant::again(args, name)?;
-        match go_in(server, applicant, reconnect_for, knowledge)? {
+        match go_in(server, applicant, reconnect_for, ping_after, knowledge)? {
             Some(next) => chat = Chat { carried: Some(carried), ..next },
             None => return Err(failure),
         }
@@ -163,7 +164,13 @@ fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args, interfac
 }
 
 /// Connects and logs in; `None` if the one at the keyboard leaves.
-fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration, knowledge: SharedKnowledge) -> Result<Option<Chat>, Failure> {
+fn go_in(
+    server: Server,
+    applicant: Applicant,
+    reconnect_for: Duration,
+    ping_after: Duration,
+    knowledge: SharedKnowledge,
+) -> Result<Option<Chat>, Failure> {
     let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let arrival = enter(server, applicant, &knowledge);
     let left = async {
@@ -173,8 +180,19 @@ fn go_in(server: Server, applicant: Applicant, reconnect_for: Duration, knowledg
     let Some((server, inside, greeting)) = smol::block_on(or(arrival, left))? else {
         return Ok(None);
     };
-    let link = LinkState::default();
-    Ok(Some(Chat { server, inside, greeting, reconnect_for, knowledge, leave, link, local: None, carried: None, watcher: None }))
+    Ok(Some(Chat {
+        server,
+        inside,
+        greeting,
+        reconnect_for,
+        knowledge,
+        leave,
+        link: LinkState::default(),
+        ping_after,
+        local: None,
+        carried: None,
+        watcher: None,
+    }))
 }
 
 /// `chinwag try`: chats on a server of one's own, shown around by the guide.
@@ -183,7 +201,7 @@ fn try_out(args: &TryArgs, config: Config, form: Form, color: Option<When>) -> R
     dialogue::say("* this is a server of your own, for this visit: when you leave, it is gone, and so is all that was said on it");
     let visitor = trial::visitor()?;
     let guide = smol::block_on(Guide::arrive(&trial.server(), visitor.name.as_deref().unwrap_or_default()))?;
-    let Some(chat) = go_in(trial.server(), visitor, Duration::ZERO, SharedKnowledge::default())? else {
+    let Some(chat) = go_in(trial.server(), visitor, Duration::ZERO, config.ping_after.0, SharedKnowledge::default())? else {
         return Ok(());
     };
     let (watcher, answers) = async_channel::bounded(tour::ANSWERS_MAX);

@@ -5,6 +5,7 @@
 //! knows a key it has seen, and nothing is said twice.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -30,6 +31,10 @@ use crate::secrets;
 /// How many lines may be without an answer. The server remembers the last 64 keys of a sender: of more lines than
 /// that, some that are sent again would be said twice.
 const UNANSWERED_MAX: usize = 32;
+/// How many answers to one line are remembered, so that they are not shown again when the line is sent again: a long page of history.
+const SHOWN_MAX: usize = 1000;
+/// How much sooner the server is asked whether it is still there while somebody waits for an answer.
+const SOONER: u32 = 3;
 /// How long after a message has been shown that is acknowledged: once for a whole burst.
 const ACK_AFTER: Duration = Duration::from_secs(1);
 /// How long somebody who leaves waits for answers to lines typed just before.
@@ -117,6 +122,8 @@ pub(crate) struct Surroundings {
     pub(crate) state: LinkState,
     /// Where what is to be carried on is left, if somebody can be asked to log in again.
     pub(crate) carried: Option<Carried>,
+    /// After how long a silence the server is asked whether it is still there; zero: never.
+    pub(crate) ping_after: Duration,
 }
 
 /// What one session carries over to the next, after a login of its own: that what was typed is said once, and what was shown is not
@@ -142,6 +149,25 @@ struct Unanswered {
     /// It holds a secret, and may be the end of the secrets there were: a changed password ends tokens.
     guarded: bool,
     answers: Option<Sender<Event>>,
+    /// Which answers were shown that were not the last.
+    shown: Vec<u64>,
+    /// Which of them will come again, because the line was sent again.
+    repeated: Vec<u64>,
+}
+
+impl Unanswered {
+    /// Takes note of an answer that is not the last; says whether it was shown before the link was lost.
+    fn repeats(&mut self, event: &Event) -> bool {
+        let mut hasher = DefaultHasher::new();
+        // Events have no hash of their own, and answers are few.
+        format!("{event:?}").hash(&mut hasher);
+        let print = hasher.finish();
+        if self.shown.len() < SHOWN_MAX {
+            self.shown.push(print);
+        }
+        let known = self.repeated.iter().position(|repeated| *repeated == print);
+        known.map(|at| self.repeated.swap_remove(at)).is_some()
+    }
 }
 
 /// A session.
@@ -156,6 +182,10 @@ pub(crate) struct Session {
     /// The highest number that was acknowledged.
     acked: u64,
     ack_due: Option<Instant>,
+    /// When the server was heard last.
+    heard: Instant,
+    /// When it was asked whether it is still there, if it has said nothing since.
+    pinged: Option<Instant>,
     unanswered: VecDeque<Unanswered>,
     /// Makes keys unique among all sessions of this user.
     salt: u64,
@@ -175,6 +205,8 @@ enum Turn {
     AckDue,
     Leave,
     PatienceOver,
+    /// The server has been silent for long.
+    Silent,
 }
 
 /// Why the session ends.
@@ -218,6 +250,8 @@ impl Session {
             seen: carry.seen,
             acked: 0,
             ack_due: None,
+            heard: Instant::now(),
+            pinged: None,
             unanswered: carry.unanswered,
             salt: carry.salt,
             lines: carry.lines,
@@ -290,12 +324,16 @@ impl Session {
         loop {
             let turn = self.turn().await;
             let done = match turn {
-                Turn::Heard(Ok(heard)) => self.hear(heard).await,
+                Turn::Heard(Ok(heard)) => {
+                    (self.heard, self.pinged) = (Instant::now(), None);
+                    self.hear(heard).await
+                }
                 Turn::Heard(Err(lost)) => self.come_back(lost).await,
                 Turn::Typed(typed) => self.say(typed).await,
                 Turn::TypedOut if self.unanswered.is_empty() => Err(self.log_out().await),
                 Turn::TypedOut => Ok(()),
                 Turn::AckDue => self.acknowledge().await,
+                Turn::Silent => self.ping().await,
                 Turn::Leave => {
                     self.leaving = Some(Instant::now() + LEAVING_PATIENCE);
                     Ok(())
@@ -334,10 +372,34 @@ impl Session {
             let _ = self.around.leave.recv().await;
             Turn::Leave
         };
+        let silent = at(self.silent_at(), Turn::Silent);
         let heard = async { Turn::Heard(self.link.next().await) };
         let ack = at(self.ack_due, Turn::AckDue);
         let patience = at(self.leaving, Turn::PatienceOver);
-        race(race(heard, typed), or(leave, or(patience, ack))).await
+        race(race(heard, typed), or(leave, or(patience, or(ack, silent)))).await
+    }
+
+    /// When the server has been silent for so long that it is asked whether it is still there, or taken to be gone.
+    fn silent_at(&self) -> Option<Instant> {
+        let patience = match self.around.ping_after {
+            Duration::ZERO => return None,
+            patience if self.unanswered.is_empty() => patience,
+            patience => patience / SOONER,
+        };
+        Some(self.pinged.unwrap_or(self.heard) + patience)
+    }
+
+    /// Asks the server whether it is still there; if it has not answered the last time, it is not. A cable that is pulled says nothing,
+    /// and neither does a computer that sleeps.
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.pinged.is_some() {
+            return self.come_back(Lost("does not answer any more".to_owned())).await;
+        }
+        self.pinged = Some(Instant::now());
+        match self.machinery(machinery::PING, MACHINERY_TAG).await {
+            Ok(()) => Ok(()),
+            Err(lost) => self.come_back(lost).await,
+        }
     }
 
     /// Sends a line that somebody typed.
@@ -370,6 +432,8 @@ impl Session {
             text: typed.text,
             settled: typed.settled,
             answers: typed.answers,
+            shown: Vec::new(),
+            repeated: Vec::new(),
         }
     }
 
@@ -460,6 +524,11 @@ impl Session {
             if let Some(events) = asked.and_then(|_| local.instead(&line.event)) {
                 return self.show(events, settled).await;
             }
+        }
+        if let Some(waiting) = asked.filter(|_| settled.is_none()).and_then(|index| self.unanswered.get_mut(index))
+            && waiting.repeats(&line.event)
+        {
+            return Ok(());
         }
         Ok(self.around.audience.event(&line.event, settled).await?)
     }
@@ -596,6 +665,7 @@ impl Session {
                 Err(Setback::TokenRefused(failure)) => return Err(End::TokenRefused(failure)),
             }
             self.around.state.set(true);
+            (self.heard, self.pinged) = (Instant::now(), None);
             self.around.audience.notice("the link is back").await?;
             match self.send_again().await {
                 Ok(()) => return Ok(()),
@@ -653,7 +723,8 @@ impl Session {
     }
 
     async fn send_again(&mut self) -> Result<(), Lost> {
-        for line in &self.unanswered {
+        for line in &mut self.unanswered {
+            line.repeated.append(&mut line.shown);
             self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await?;
         }
         Ok(())

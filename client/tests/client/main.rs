@@ -1,6 +1,8 @@
 //! The real client against a server that does what each test says.
 
 mod errands;
+mod hostile;
+mod links;
 mod piped;
 mod relogin;
 mod screen;

@@ -293,6 +293,12 @@ impl Terminal {
         self.pty.resize(pty_process::Size::new(rows.get(), columns)).expect("a size");
     }
 
+    /// Sends the client a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = std::process::Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()));
+    }
+
     /// Waits for the client's end, and says how it ended.
     pub(crate) fn ends(&mut self) -> Option<i32> {
         let deadline = Instant::now() + LIMIT;

@@ -1,0 +1,120 @@
+//! Links that drop, die without a word, or are outlived by a computer that sleeps: nothing is lost and nothing comes twice.
+
+use serde_json::json;
+
+use crate::scripted::{Connection, Server, message, welcome};
+use crate::terminal::{Setup, Terminal};
+
+fn begin(server: &Server, setup: Setup) -> (Terminal, Connection) {
+    let terminal = setup.run(server);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.ends_with("alice>");
+    (terminal, link)
+}
+
+/// The client comes back, having seen `seen`.
+fn resumed(server: &Server, seen: &str) -> Connection {
+    let mut link = server.accept();
+    let resume = link.expect(&format!("resume tok-1{seen}"));
+    link.answer(&resume, welcome());
+    link
+}
+
+fn sent(seq: u64) -> serde_json::Value {
+    json!({"type": "sent", "seq": seq, "at": 0, "to": {"user": "bob"}})
+}
+
+#[test]
+fn a_server_that_says_nothing_any_more_is_found_out() {
+    let server = Server::listen();
+    let (terminal, mut link) = begin(&server, Setup::new(80).word("--set").word("ping_after=1"));
+    // As long as it answers, all is well.
+    let ping = link.expect("/ping");
+    link.answer(&ping, json!({"type": "pong", "token": ""}));
+    terminal.types("half a li");
+    link.expect("/ping");
+    // From here on it is silent, and the connection stays open: a cable was pulled.
+    terminal.ends_with("alice! half a li");
+    terminal.shows("does not answer any more");
+    let _back = resumed(&server, "");
+    terminal.shows("the link is back");
+    terminal.ends_with("alice> half a li");
+    drop(link);
+}
+
+#[test]
+fn what_is_typed_without_a_link_is_sent_once() {
+    let server = Server::listen();
+    let (terminal, mut link) = begin(&server, Setup::new(80));
+    link.say(message(11, "bob", "eleven"));
+    terminal.shows("eleven");
+    drop(link);
+    terminal.ends_with("alice!");
+    for word in ["one", "two"] {
+        terminal.types(&format!("@bob {word}\r"));
+        terminal.ends_with("alice!");
+    }
+    terminal.types("half a li");
+    let mut link = resumed(&server, " 11");
+    terminal.shows("the link is back");
+    let one = link.expect("@bob one");
+    link.answer(&one, sent(12));
+    let two = link.expect("@bob two");
+    // It breaks again, before the answer.
+    drop(link);
+    let mut link = resumed(&server, " 11");
+    // As after a crash: what was seen comes once more, and something new.
+    link.say(message(11, "bob", "eleven"));
+    link.say(message(13, "bob", "thirteen"));
+    let again = link.expect("@bob two");
+    assert_eq!(again.key, two.key, "a resend is the same message");
+    link.answer(&again, sent(14));
+    terminal.wait("both are sent", |screen| screen.contents().matches(" sent\n").count() == 2);
+    terminal.ends_with("alice> half a li");
+    let all = terminal.all();
+    for once in ["eleven", "thirteen", "alice! @bob one", "alice! @bob two"] {
+        assert_eq!(all.matches(once).count(), 1, "{once}:\n{all}");
+    }
+    assert!(!link.something_waits());
+}
+
+#[test]
+fn an_answer_of_several_lines_is_not_shown_again() {
+    let server = Server::listen();
+    let (terminal, mut link) = begin(&server, Setup::new(80));
+    let fact = |text: &str| json!({"type": "fact", "kind": "acme.count", "text": text});
+    terminal.types("count\r");
+    let line = link.expect("count");
+    for text in ["one", "two", "two"] {
+        link.answer_first(&line, fact(text));
+    }
+    terminal.shows("two\ntwo");
+    drop(link);
+    let mut link = resumed(&server, "");
+    let line = link.expect("count");
+    for text in ["one", "two", "two", "two"] {
+        link.answer_first(&line, fact(text));
+    }
+    link.answer(&line, fact("over"));
+    terminal.shows("over");
+    let all = terminal.all();
+    assert_eq!((all.matches("\none\n").count(), all.matches("two").count()), (1, 3), "{all}");
+}
+
+#[test]
+fn a_computer_that_sleeps_comes_back() {
+    let server = Server::listen();
+    let (terminal, mut link) = begin(&server, Setup::new(80));
+    terminal.types("half a li");
+    terminal.ends_with("alice> half a li");
+    terminal.signal("STOP");
+    link.say(message(11, "bob", "good night"));
+    drop(link);
+    terminal.signal("CONT");
+    let mut link = resumed(&server, " 11");
+    link.say(message(12, "bob", "good morning"));
+    terminal.shows("good morning");
+    terminal.ends_with("alice> half a li");
+    assert_eq!(terminal.all().matches("good night").count(), 1);
+}
