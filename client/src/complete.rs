@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chinwag_wire::split::{self, Spot};
-use chinwag_wire::{ArgCard, Complete, SafeText, Shape, name};
+use chinwag_wire::split::{self, Asked, Spot};
+use chinwag_wire::{ArgCard, Card, Complete, SafeText, Shape, name, suggest, time};
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
@@ -16,13 +17,20 @@ use rustyline::{Context, Helper};
 use unicode_width::UnicodeWidthStr;
 
 use crate::knowledge::{Knowledge, SharedKnowledge};
-use crate::screen::Look;
+use crate::screen::{Look, columns};
 use crate::secrets;
+use crate::theme::{Paint, Theme};
 
 /// How many candidates are offered: more than a screen holds helps nobody.
 const CANDIDATES_MAX: usize = 300;
 /// How many entries of a folder are looked at: enough for any folder people keep files to send in.
 const ENTRIES_MAX: usize = 10_000;
+/// The longest line that has colours while it is typed; a longer one was pasted, and is for others to read.
+const PAINTED_BYTES_MAX: usize = 2000;
+/// How wide a prompt is, with some room.
+const PROMPT_COLUMNS: usize = 40;
+/// What stands between usage and help.
+const HELP_GAP: &str = "  ";
 /// Says everybody, after `@`.
 const ALL: &str = "all";
 
@@ -74,21 +82,33 @@ impl Hinter for Assistant {
         if !self.look.has_colours() || pos < line.len() || self.is_asking() {
             return None;
         }
-        remark(line, &self.knowledge.lock())
+        let remark = remark(line, &self.knowledge.lock())?;
+        // Help that would go into the next row is no help.
+        let columns = columns();
+        let needs = PROMPT_COLUMNS + line.width() + remark.shown.width();
+        match remark.shown.split_once(HELP_GAP) {
+            Some((usage, _)) if columns > 0 && needs > columns => shown(usage.to_owned()),
+            _ => Some(remark),
+        }
     }
 }
 
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        masked(line, &self.knowledge.lock())
+        if self.is_asking() {
+            return Cow::Borrowed(line);
+        }
+        painted(line, &self.knowledge.lock(), &self.look)
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         Cow::Owned(self.look.painted(self.look.theme.hint, hint))
     }
 
-    fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
-        !secrets::spans(line, self.knowledge.lock().guarded()).is_empty()
+    fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
+        // What is typed may change the colour of what stands before it.
+        let colours = self.look.has_colours() && kind != CmdKind::MoveCursor;
+        colours || !secrets::spans(line, self.knowledge.lock().guarded()).is_empty()
     }
 }
 
@@ -116,45 +136,101 @@ fn reply(typed: &str, writers: &[&str]) -> Option<String> {
     writers.get(next).map(|name| format!("@{name} {text}"))
 }
 
+/// What stands at the end of `typed`: in a room, what has no `/` and no `@` in front is said to the room.
+fn spot<'a>(typed: &'a str, knowledge: &'a Knowledge) -> Spot<'a> {
+    match split::line_in_room(typed) {
+        Asked::Say(_) if knowledge.room().is_some() => Spot::Text,
+        _ => split::spot(typed, &knowledge.cards),
+    }
+}
+
 /// Where the word at the end of `typed` begins, and what it may become.
 fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
-    let (word, words) = match split::spot(typed, &knowledge.cards) {
+    let everybody = || knowledge.ranked(knowledge.members().chain(knowledge.seen()));
+    let (word, words) = match spot(typed, knowledge) {
         Spot::Name(word) => (word, command_names(word, knowledge)),
-        Spot::Addressee(word) => (word, people(word, knowledge.ranked(knowledge.seen().chain([ALL])).into_iter())),
+        Spot::Addressee(word) => (word, people(word, [everybody(), vec![ALL]].concat())),
         Spot::Argument { card, index, typed: word } => match card.args.get(index) {
+            Some(arg) if arg.kind.complete == Complete::Nothing => mention(word, everybody()),
             Some(arg) => (word, argument(arg, word, knowledge)),
             None => (word, Vec::new()),
         },
-        Spot::UnknownCommand(_) | Spot::Text => ("", Vec::new()),
+        Spot::Text => mention(typed, everybody()),
+        Spot::UnknownCommand(_) => ("", Vec::new()),
     };
     (typed.len() - word.len(), words)
 }
 
+/// Within a text, names are completed behind an `@`.
+fn mention<'a>(text: &'a str, everybody: Vec<&str>) -> (&'a str, Vec<Pair>) {
+    let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
+    word.strip_prefix('@').map_or(("", Vec::new()), |word| (word, people(word, everybody)))
+}
+
 fn argument(arg: &ArgCard, word: &str, knowledge: &Knowledge) -> Vec<Pair> {
     match &arg.kind.complete {
-        Complete::OnlineUsers => people(word, knowledge.ranked(knowledge.online()).into_iter()),
-        Complete::KnownUsers => people(word, knowledge.ranked(knowledge.seen()).into_iter()),
+        Complete::OnlineUsers => people(word, knowledge.ranked(knowledge.online())),
+        Complete::KnownUsers => people(word, knowledge.ranked(knowledge.seen())),
+        Complete::Rooms => people(word, knowledge.rooms().collect()),
+        Complete::Members => people(word, knowledge.ranked(knowledge.members())),
         Complete::Commands => command_names(word, knowledge),
         Complete::Files => files(word, arg.kind.shape),
-        Complete::OneOf(words) => matching(word, words.iter().map(AsRef::as_ref)),
+        Complete::OneOf(words) => fitting(word, words.iter().map(AsRef::as_ref).collect(), begins),
+        Complete::Durations => durations(word),
         _ => Vec::new(),
     }
 }
 
 /// Names first; aliases only where no name fits, so that a list does not show everything twice.
 fn command_names(word: &str, knowledge: &Knowledge) -> Vec<Pair> {
-    let names = matching(word, knowledge.cards.iter().map(|card| card.name.as_ref()));
-    if names.is_empty() { matching(word, knowledge.cards.iter().flat_map(|card| card.aliases.iter()).map(AsRef::as_ref)) } else { names }
-}
-
-/// Those of `all` that begin with `word`, in upper or lower case, each with a space behind it.
-fn matching<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> Vec<Pair> {
-    offered(all.filter(|candidate| begins(candidate, word)))
+    let names = || knowledge.cards.iter().map(|card| card.name.as_ref());
+    let aliases = || knowledge.cards.iter().flat_map(|card| card.aliases.iter()).map(AsRef::as_ref);
+    let first = |all: &mut dyn Iterator<Item = &str>| offered(all.filter(|name| begins(name, word)));
+    let found = first(&mut names());
+    let found = if found.is_empty() { first(&mut aliases()) } else { found };
+    if found.is_empty() && word.is_ascii() { fitting(word, names().collect(), begins) } else { found }
 }
 
 /// Those of `all` that begin with `word` as names are compared: `e` begins no `Émilie`, but `é` does however it is typed.
-fn people<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> Vec<Pair> {
-    offered(all.filter(|candidate| name::begins(candidate, word)))
+fn people(word: &str, all: Vec<&str>) -> Vec<Pair> {
+    let mut seen = Vec::new();
+    let once = all.into_iter().filter(|name| {
+        let new = !seen.contains(name);
+        if new && seen.len() < CANDIDATES_MAX {
+            seen.push(name);
+        }
+        new
+    });
+    fitting(word, once.collect(), name::begins)
+}
+
+/// Those of `all` that begin with `word`; if there are none, those that hold it; if there are none, those that hold its letters in this
+/// order.
+fn fitting(word: &str, all: Vec<&str>, begins: fn(&str, &str) -> bool) -> Vec<Pair> {
+    let found = offered(all.iter().copied().filter(|candidate| begins(candidate, word)));
+    // One letter is in everything.
+    if !found.is_empty() || word.chars().nth(1).is_none() {
+        return found;
+    }
+    let typed = name::folded(word);
+    let found = offered(all.iter().copied().filter(|candidate| name::folded(candidate).contains(&typed)));
+    if !found.is_empty() {
+        return found;
+    }
+    let in_order = |candidate: &&str| {
+        let candidate = name::folded(candidate);
+        let mut letters = candidate.chars();
+        typed.chars().all(|wanted| letters.any(|letter| letter == wanted))
+    };
+    offered(all.iter().copied().filter(in_order))
+}
+
+/// Lengths of time: usual ones, or the number that is typed with its unit.
+fn durations(word: &str) -> Vec<Pair> {
+    let number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let with_unit: Vec<String> = ["s", "m", "h", "d"].iter().map(|unit| format!("{word}{unit}")).collect();
+    let lengths = if number { with_unit.iter().map(String::as_str).collect() } else { vec!["15m", "1h", "1d", "7d"] };
+    offered(lengths.into_iter().filter(|length| begins(length, word)))
 }
 
 fn offered<'a>(fitting: impl Iterator<Item = &'a str>) -> Vec<Pair> {
@@ -191,15 +267,18 @@ fn files(word: &str, shape: Shape) -> Vec<Pair> {
     found
 }
 
-/// What is left of the usage, after what is typed.
+/// What is left of the usage after what is typed, and what the next argument is for; or what would become of the line.
 fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
-    match split::spot(typed, &knowledge.cards) {
+    match spot(typed, knowledge) {
         Spot::Name("") => None,
         Spot::Name(word) => {
             let mut fitting = knowledge.cards.iter().filter(|card| begins(&card.name, word));
             let card = match knowledge.cards.iter().find(|card| card.answers_to(word)) {
                 Some(card) => return shown(format!(" {}", usages(&card.args))),
-                None => fitting.next()?,
+                None => match fitting.next() {
+                    Some(card) => card,
+                    None => return no_such(word, knowledge),
+                },
             };
             // Two that fit are a question for the tabulator key.
             if fitting.next().is_some() {
@@ -208,10 +287,32 @@ fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
             let rest = &card.name[word.len()..];
             Some(Remark { shown: format!("{rest} {}", usages(&card.args)).trim_end().to_owned(), taken: Some(format!("{rest} ")) })
         }
-        Spot::Argument { card, index, typed: "" } => shown(usages(card.args.get(index..)?)),
+        Spot::Argument { card, index, typed: "" } => {
+            let left = card.args.get(index..)?;
+            shown(format!("{}{HELP_GAP}{}", usages(left), left.first()?.help))
+        }
         Spot::Argument { card, index, .. } => shown(format!(" {}", usages(card.args.get(index + 1..)?))),
-        Spot::Addressee(_) | Spot::UnknownCommand(_) | Spot::Text => None,
+        Spot::UnknownCommand(word) => no_such(word, knowledge),
+        Spot::Text => {
+            let word = typed.trim();
+            let is_command = knowledge.cards.iter().any(|card| card.answers_to(word));
+            let room = knowledge.room().filter(|_| is_command)?;
+            shown(format!("{HELP_GAP}said to all in {room}; the command is /{word}"))
+        }
+        Spot::Addressee(_) => None,
     }
+}
+
+/// Nothing will come of the line, unless it is changed.
+fn no_such(word: &str, knowledge: &Knowledge) -> Option<Remark> {
+    // Aliases are whole, or not meant.
+    let began = |card: &Card| card.aliases.iter().any(|alias| begins(alias, word));
+    if knowledge.cards.is_empty() || knowledge.cards.iter().any(began) || word.is_empty() {
+        return None;
+    }
+    let nearest = suggest::nearest(word, knowledge.cards.iter().map(|card| card.name.as_ref()));
+    let what = nearest.map_or_else(|| "@NAME TEXT says something".to_owned(), |name| format!("did you mean {name}?"));
+    shown(format!("{HELP_GAP}no such command; {what}"))
 }
 
 fn shown(text: String) -> Option<Remark> {
@@ -222,21 +323,106 @@ fn usages(args: &[ArgCard]) -> String {
     args.iter().map(ArgCard::usage).collect::<Vec<_>>().join(" ")
 }
 
-/// The line with stars for secrets, as wide as it was.
-fn masked<'l>(line: &'l str, knowledge: &Knowledge) -> Cow<'l, str> {
-    let spans = secrets::spans(line, knowledge.guarded());
-    if spans.is_empty() {
+/// The line as it is shown while it is typed: with stars for secrets, as wide as it was, and with colours.
+fn painted<'l>(line: &'l str, knowledge: &Knowledge, look: &Look) -> Cow<'l, str> {
+    let mut marks: Vec<(Range<usize>, Option<Paint>)> =
+        secrets::spans(line, knowledge.guarded()).into_iter().map(|span| (span, None)).collect();
+    if look.has_colours() && line.len() <= PAINTED_BYTES_MAX {
+        marks.extend(coloured(line, knowledge, &look.theme).into_iter().map(|(span, paint)| (span, Some(paint))));
+    }
+    if marks.is_empty() {
         return Cow::Borrowed(line);
     }
-    let mut masked = String::with_capacity(line.len());
+    // Where two overlap, the secret goes first.
+    marks.sort_by_key(|(span, paint)| (span.start, paint.is_some()));
+    let mut out = String::with_capacity(line.len() + 32);
     let mut copied = 0;
-    for span in spans {
-        masked.push_str(&line[copied..span.start]);
-        masked.push_str(&"*".repeat(line[span.clone()].width()));
+    for (span, paint) in marks {
+        if span.start < copied {
+            continue;
+        }
+        out.push_str(&line[copied..span.start]);
+        match paint {
+            Some(paint) => out.push_str(&look.painted(paint, &line[span.clone()])),
+            None => out.push_str(&"*".repeat(line[span.clone()].width())),
+        }
         copied = span.end;
     }
-    masked.push_str(&line[copied..]);
-    Cow::Owned(masked)
+    out.push_str(&line[copied..]);
+    Cow::Owned(out)
+}
+
+/// Which bytes of the line have which colour: the command, whoever is spoken to or of, and what cannot be understood.
+fn coloured(line: &str, knowledge: &Knowledge, theme: &Theme) -> Vec<(Range<usize>, Paint)> {
+    let mut marks = Vec::new();
+    let start = line.len() - line.trim_start().len();
+    let first_end = line[start..].find(char::is_whitespace).map_or(line.len(), |end| start + end);
+    let first = &line[start..first_end];
+    let finished = first_end < line.len();
+    if spot(line, knowledge) == Spot::Text || first.starts_with('@') {
+        mentions(line, 0, knowledge, theme, &mut marks);
+        return marks;
+    }
+    let name = first.strip_prefix('/').unwrap_or(first);
+    let Some(card) = knowledge.cards.iter().find(|card| card.answers_to(name)) else {
+        let may_become = !finished
+            && knowledge.cards.iter().any(|card| begins(&card.name, name) || card.aliases.iter().any(|alias| begins(alias, name)));
+        // A command that takes a secret is known even where it cannot be given now.
+        if !may_become && !first.is_empty() && !knowledge.cards.is_empty() {
+            marks.push((start..first_end, theme.wrong));
+        }
+        return marks;
+    };
+    marks.push((start..first_end, theme.command));
+    let mut at = first_end;
+    for index in 0.. {
+        at += line[at..].len() - line[at..].trim_start().len();
+        if at >= line.len() {
+            break;
+        }
+        let Some(arg) = card.args.get(index) else {
+            marks.push((at..line.trim_end().len(), theme.wrong));
+            break;
+        };
+        if arg.kind.shape == Shape::Rest {
+            mentions(line, at, knowledge, theme, &mut marks);
+            break;
+        }
+        let end = line[at..].find(char::is_whitespace).map_or(line.len(), |end| at + end);
+        if !arg.kind.secret && !is_possible(arg, &line[at..end], end < line.len(), knowledge) {
+            marks.push((at..end, theme.wrong));
+        }
+        at = end;
+    }
+    marks
+}
+
+/// Whether `word` can be meant for `arg`, or become so while it is not `finished`.
+fn is_possible(arg: &ArgCard, word: &str, finished: bool, knowledge: &Knowledge) -> bool {
+    let is_one = |other: &str| if finished { other.eq_ignore_ascii_case(word) } else { begins(other, word) };
+    match &arg.kind.complete {
+        Complete::OneOf(words) => words.iter().any(|other| is_one(other)),
+        Complete::Commands => {
+            let word = word.strip_prefix('/').unwrap_or(word);
+            knowledge.cards.iter().any(|card| card.answers_to(word) || (!finished && begins(&card.name, word)))
+        }
+        Complete::Durations => time::read_duration(word).is_ok() || (!finished && word.starts_with(|c: char| c.is_ascii_digit())),
+        _ => true,
+    }
+}
+
+/// Names behind an `@`, from `start` on, each in the colour of whom it names, if that is somebody known.
+fn mentions(line: &str, start: usize, knowledge: &Knowledge, theme: &Theme, marks: &mut Vec<(Range<usize>, Paint)>) {
+    for (offset, _) in line[start..].match_indices('@') {
+        let at = start + offset;
+        let rest = &line[at + 1..];
+        let in_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let name = rest[..rest.find(|c| !in_name(c)).unwrap_or(rest.len())].trim_end_matches('.');
+        let begins_a_word = !line[..at].chars().next_back().is_some_and(in_name);
+        if begins_a_word && !name.is_empty() && (name.eq_ignore_ascii_case(ALL) || knowledge.knows(name)) {
+            marks.push((at..at + 1 + name.len(), theme.name(name)));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +431,7 @@ mod tests {
 
     use super::*;
     use crate::knowledge::for_tests;
+    use crate::theme::Depth;
 
     fn completed(typed: &str) -> (usize, Vec<String>) {
         let (start, pairs) = candidates(typed, &for_tests());
@@ -272,7 +459,7 @@ mod tests {
             ("bl", 0, vec!["block ", "blocked "]),
             ("message ", 8, vec!["Carol ", "bob ", "bobby "]),
             ("msg BO", 4, vec!["bob ", "bobby "]),
-            ("message bob b", 12, vec![]),
+            ("message bob b", 13, vec![]),
             ("block d", 6, vec!["dave "]),
             ("@c", 1, vec!["Carol "]),
             ("@a", 1, vec!["all "]),
@@ -281,6 +468,10 @@ mod tests {
             ("blocked x", 8, vec![]),
             ("frob x", 6, vec![]),
             ("//b", 3, vec![]),
+            ("@obb", 1, vec!["bobby "]),
+            ("message crl", 8, vec!["Carol "]),
+            ("message bob hi @ca", 16, vec!["Carol "]),
+            ("sage", 0, vec!["message "]),
         ] {
             assert_eq!(completed(typed), (start, words.into_iter().map(str::to_owned).collect()), "{typed:?}");
         }
@@ -325,17 +516,18 @@ mod tests {
             ("mess", Some("age <to> <text...>")),
             ("message", Some(" <to> <text...>")),
             ("msg", Some(" <to> <text...>")),
-            ("message ", Some("<to> <text...>")),
+            ("message ", Some("<to> <text...>  x")),
             ("message b", Some(" <text...>")),
-            ("message bob ", Some("<text...>")),
+            ("message bob ", Some("<text...>  x")),
             ("message bob hi", None),
-            ("@bob ", Some("<text...>")),
-            ("help ", Some("[command]")),
+            ("@bob ", Some("<text...>  x")),
+            ("help ", Some("[command]  x")),
             ("b", None),
             ("blocked", None),
             ("blocked x", None),
             ("", None),
-            ("frob ", None),
+            ("frob ", Some("  no such command; @NAME TEXT says something")),
+            ("mesage bob", Some("  no such command; did you mean message?")),
         ] {
             assert_eq!(hint(typed).map(|remark| remark.shown).as_deref(), left, "{typed:?}");
         }
@@ -348,8 +540,87 @@ mod tests {
         for (line, shown) in
             [("message bob hi", "message bob hi"), ("passwd old 漢字 ", "passwd *** **** "), ("login alice hunter2", "login alice *******")]
         {
-            assert_eq!(masked(line, &for_tests()), shown);
+            assert_eq!(painted(line, &for_tests(), &Look::default()), shown);
         }
+    }
+
+    #[test]
+    fn whom_one_spoke_with_last_comes_first() {
+        let mut knowledge = for_tests();
+        for name in ["bob", "bobby"] {
+            let to = chinwag_wire::Addressee::User(name.into());
+            let at = chinwag_wire::Millis(0);
+            knowledge.learn(&Event::Sent { seq: 1, at, to, kept: false, missed: false, again: false });
+        }
+        let words: Vec<String> = candidates("message ", &knowledge).1.into_iter().map(|pair| pair.display).collect();
+        assert_eq!(words, ["bobby", "bob", "Carol"]);
+    }
+
+    #[test]
+    fn in_a_room_words_are_said_and_its_people_complete() {
+        let mut knowledge = for_tests();
+        let others = vec!["Zed".into()];
+        knowledge.learn(&Event::Entered { room: "den".into(), nick: "me".into(), topic: None, others, more: false, created: false });
+        let words = |typed: &str| candidates(typed, &knowledge).1.into_iter().map(|pair| pair.display).collect::<Vec<_>>();
+        assert!(words("me").is_empty());
+        assert_eq!(words("/me"), ["message"]);
+        assert_eq!(words("hello @z"), ["Zed"]);
+        assert_eq!(
+            remark("blocked", &knowledge).map(|remark| remark.shown).as_deref(),
+            Some("  said to all in den; the command is /blocked")
+        );
+        assert_eq!(remark("frob", &knowledge), None);
+        let news = |what, whom: &str| {
+            let (room, whom, at) = ("den".into(), Some(whom.into()), chinwag_wire::Millis(0));
+            Event::Room(chinwag_wire::event::RoomNews { room, what, whom, by: None, text: None, until: None, at })
+        };
+        knowledge.learn(&news(chinwag_wire::event::RoomDeed::Kicked, "zed"));
+        assert_eq!(knowledge.room(), Some("den"));
+        knowledge.learn(&news(chinwag_wire::event::RoomDeed::Kicked, "Me"));
+        assert_eq!(knowledge.room(), None);
+        assert_eq!(knowledge.rooms().collect::<Vec<_>>(), ["den"]);
+    }
+
+    #[test]
+    fn lengths_of_time_complete_with_their_units() {
+        let words = |word: &str| durations(word).into_iter().map(|pair| pair.display).collect::<Vec<_>>();
+        assert_eq!(words(""), ["15m", "1h", "1d", "7d"]);
+        assert_eq!(words("90"), ["90s", "90m", "90h", "90d"]);
+        assert!(words("x").is_empty());
+    }
+
+    #[test]
+    fn what_is_typed_shows_whether_it_is_understood() {
+        let (knowledge, theme) = (for_tests(), Theme::default());
+        let marked = |line: &str| {
+            let kind = |paint: Paint| match paint {
+                paint if paint == theme.command => "command",
+                paint if paint == theme.wrong => "wrong",
+                _ => "name",
+            };
+            coloured(line, &knowledge, &theme)
+                .into_iter()
+                .map(|(span, paint)| format!("{} {}", kind(paint), &line[span]))
+                .collect::<Vec<_>>()
+        };
+        for (line, marks) in [
+            ("", vec![]),
+            ("mess", vec![]),
+            ("message bob hi @bob and @nobody, x@bob.", vec!["command message", "name @bob"]),
+            ("/MSG bob", vec!["command /MSG"]),
+            ("hello", vec!["wrong hello"]),
+            ("mess bob", vec!["wrong mess"]),
+            ("dialect te", vec!["command dialect"]),
+            ("dialect x", vec!["command dialect", "wrong x"]),
+            ("dialect te ", vec!["command dialect", "wrong te"]),
+            ("help frob", vec!["command help", "wrong frob"]),
+            ("blocked by whom", vec!["command blocked", "wrong by whom"]),
+            ("@bob: hi @all", vec!["name @bob", "name @all"]),
+        ] {
+            assert_eq!(marked(line), marks, "{line:?}");
+        }
+        let look = Look::new(Depth::Sixteen, theme.clone());
+        assert_eq!(painted("passwd old new", &knowledge, &look), "\u{1b}[1mpasswd\u{1b}[0m *** ***");
     }
 
     #[test]
@@ -358,7 +629,8 @@ mod tests {
         for typed in ["@", "/", "  ", "message\t", "žž žž", "@žofie: x", "passwd \u{301}", "message \u{1f469}\u{200d}\u{1f4bb}"] {
             let (start, _) = candidates(typed, &knowledge);
             assert!(typed.is_char_boundary(start), "{typed:?}");
-            let _ = (remark(typed, &knowledge), masked(typed, &knowledge));
+            let look = Look::new(Depth::Sixteen, Theme::default());
+            let _ = (remark(typed, &knowledge), painted(typed, &knowledge, &look));
         }
     }
 }

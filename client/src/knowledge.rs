@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chinwag_wire::event::{RoomDeed, RoomNews};
+use chinwag_wire::name::folded;
 use chinwag_wire::{Addressee, ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText};
 
 /// How many names are kept for completion: more than anybody completes among.
@@ -28,6 +30,12 @@ pub(crate) struct Knowledge {
     writers: VecDeque<String>,
     /// Whom the reader spoke with, either way, the last first.
     spoken: VecDeque<String>,
+    /// Rooms that have come up.
+    rooms: BTreeSet<String>,
+    /// The room that the reader is in, and what the reader is called in it.
+    room: Option<(String, String)>,
+    /// What the others in it are called.
+    members: BTreeSet<String>,
 }
 
 impl Knowledge {
@@ -46,6 +54,9 @@ impl Knowledge {
             }
             Event::Message(said) => {
                 self.met(&said.from, !said.offline);
+                if let Addressee::Room(room) = &said.to {
+                    insert(&mut self.rooms, room);
+                }
                 if matches!(said.to, Addressee::User(_)) && self.seen.contains(&said.from) {
                     to_front(&mut self.writers, &said.from);
                     to_front(&mut self.spoken, &said.from);
@@ -58,6 +69,20 @@ impl Knowledge {
                 }
             }
             Event::Past(said) => self.met(&said.from, false),
+            Event::Welcome { .. } => self.leave_room(),
+            Event::Entered { room, nick, others, .. } => {
+                self.leave_room();
+                insert(&mut self.rooms, room);
+                others.iter().for_each(|nick| insert(&mut self.members, nick));
+                // A name that cannot be shown as it is stands in no prompt.
+                self.room = Some((SafeText::new(room).to_string(), nick.clone()));
+            }
+            Event::Left { .. } => self.leave_room(),
+            Event::Room(news) => self.learn_news(news),
+            Event::Rooms { rooms, .. } => rooms.iter().for_each(|room| insert(&mut self.rooms, &room.name)),
+            Event::Members { room, members, .. } if self.room() == Some(room.as_str()) => {
+                members.iter().for_each(|member| insert(&mut self.members, &member.nick));
+            }
             Event::People { of, names, .. } => names.iter().for_each(|name| self.met(name, *of == PeopleOf::Online)),
             Event::Directory { users, .. } => users.iter().for_each(|user| self.met(&user.name, user.online)),
             _ => {}
@@ -86,6 +111,47 @@ impl Knowledge {
         self.seen.iter().map(String::as_str)
     }
 
+    /// Whether somebody of that name has come up.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.seen.contains(name) || self.members.contains(name) || self.seen.iter().any(|seen| seen.eq_ignore_ascii_case(name))
+    }
+
+    /// Rooms that have come up.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &str> {
+        self.rooms.iter().map(String::as_str)
+    }
+
+    /// The room that the reader is in.
+    pub(crate) fn room(&self) -> Option<&str> {
+        self.room.as_ref().map(|(room, _)| room.as_str())
+    }
+
+    /// What the others in that room are called.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(String::as_str)
+    }
+
+    fn leave_room(&mut self) {
+        self.room = None;
+        self.members.clear();
+    }
+
+    fn learn_news(&mut self, news: &RoomNews) {
+        insert(&mut self.rooms, &news.room);
+        let here = self.room() == Some(news.room.as_str());
+        let whom = news.whom.as_deref().unwrap_or_default();
+        let is_me = self.room.as_ref().is_some_and(|(_, nick)| folded(nick) == folded(whom));
+        match news.what {
+            RoomDeed::Arrived if here => insert(&mut self.members, whom),
+            RoomDeed::Kicked | RoomDeed::Banned if here && is_me => self.leave_room(),
+            RoomDeed::Ended if here => self.leave_room(),
+            RoomDeed::Left | RoomDeed::Kicked | RoomDeed::Banned if here => {
+                self.members.remove(whom);
+            }
+            _ => {}
+        }
+    }
+
     /// Who wrote to the reader, the last first.
     pub(crate) fn writers(&self) -> impl Iterator<Item = &str> {
         self.writers.iter().map(String::as_str)
@@ -106,14 +172,9 @@ impl Knowledge {
     }
 
     fn met(&mut self, name: &str, online: bool) {
-        // What would have to be changed to be shown, or is no single word, cannot be completed either.
-        if name.is_empty() || name.contains(char::is_whitespace) || SafeText::new(name).as_str() != name {
-            return;
-        }
-        for names in [Some(&mut self.seen), online.then_some(&mut self.online)].into_iter().flatten() {
-            if names.len() < NAMES_MAX {
-                names.insert(name.to_owned());
-            }
+        insert(&mut self.seen, name);
+        if online {
+            insert(&mut self.online, name);
         }
     }
 
@@ -128,6 +189,14 @@ impl Knowledge {
                 self.guarded.push(card.clone());
             }
         }
+    }
+}
+
+/// Remembers a name, unless it could not be completed: it would have to be changed to be shown, or is no single word.
+fn insert(names: &mut BTreeSet<String>, name: &str) {
+    let fit = !name.is_empty() && !name.contains(char::is_whitespace) && SafeText::new(name).as_str() == name;
+    if fit && names.len() < NAMES_MAX {
+        names.insert(name.to_owned());
     }
 }
 

@@ -94,7 +94,8 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Re
         leave: chat.leave.clone(),
         reading: Arc::default(),
         typed,
-        text: Text::new(chat.name(), &look, chat.link.clone()),
+        name: chat.name().to_owned(),
+        look,
         link: chat.link.clone(),
         asking,
     };
@@ -117,7 +118,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Re
     end.and(read.map_err(broken))
 }
 
-/// The text of the prompt: `alice> `, or `alice! ` while the link is lost. It changes while somebody types, so both are equally
+/// The text of the prompt: `alice> `, `alice [den]> ` in a room, or `alice! ` while the link is lost. It changes while somebody types, so both are equally
 /// wide; the editor asks for it whenever it paints.
 struct Text {
     linked: (String, String),
@@ -126,7 +127,8 @@ struct Text {
 }
 
 impl Text {
-    fn new(name: &str, look: &Look, link: LinkState) -> Text {
+    fn new(name: &str, room: Option<&str>, look: &Look, link: LinkState) -> Text {
+        let name = room.map_or_else(|| name.to_owned(), |room| format!("{name} [{room}]"));
         let text = |sign, paint| (format!("{name}{sign} "), format!("{} ", look.painted(paint, &format!("{name}{sign}"))));
         Text { linked: text('>', look.theme.prompt), lost: text('!', look.theme.no_link), link }
     }
@@ -190,7 +192,8 @@ struct Prompt {
     /// Whether this thread waits at the prompt.
     reading: Arc<AtomicBool>,
     typed: Sender<Typed>,
-    text: Text,
+    name: String,
+    look: Look,
     link: LinkState,
     /// Whether what is typed is an answer to the client's own question, and no line for the server.
     asking: Arc<AtomicBool>,
@@ -201,12 +204,13 @@ impl Prompt {
     fn read(&self, editor: &mut LineEditor, history: &HistoryFile) -> rustyline::Result<()> {
         let mut again = String::new();
         loop {
-            let line = match self.line(editor, &self.text, &std::mem::take(&mut again)) {
+            let text = Text::new(&self.name, self.knowledge.lock().room(), &self.look, self.link.clone());
+            let line = match self.line(editor, &text, &std::mem::take(&mut again)) {
                 Ok(line) => line.trim_end().to_owned(),
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
                 Err(error) => return Err(error),
             };
-            if split::line(&line) == Asked::Nothing {
+            if split::line_in_room(&line) == Asked::Nothing {
                 continue;
             }
             if line.contains('\n') && !self.means_it(editor, &line)? {

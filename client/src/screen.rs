@@ -20,7 +20,7 @@ use rustyline::ExternalPrinter;
 
 use self::backlog::{Backlog, Item};
 use self::model::{Model, Show};
-pub(crate) use self::paint::Look;
+pub(crate) use self::paint::{Look, columns};
 use crate::connection::within;
 use crate::interface::Attention;
 use crate::theme::Paint;

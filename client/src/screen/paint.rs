@@ -50,7 +50,7 @@ impl Look {
 }
 
 /// How wide the terminal is now; 0 if nobody knows.
-pub(super) fn columns() -> usize {
+pub(crate) fn columns() -> usize {
     rustix::termios::tcgetwinsize(rustix::stdio::stdout()).map_or(0, |size| size.ws_col.into())
 }
 

@@ -21,6 +21,17 @@ fn to_all(seq: u64, from: &str, text: &str) -> Value {
 
 /// A morning's talk: mail, a mention, what is long and what is wide, a refusal, an answer of several lines, midnight.
 fn talk(link: &mut Connection, terminal: &Terminal) {
+    let arg = |name: &str, label: &str, help: &str, more: Value| {
+        let mut kind = json!({"label": label});
+        kind.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!({"name": name, "help": help, "kind": kind})
+    };
+    let to = arg("to", "a user", "who gets it, now or at the next login", json!({"complete": "known-users"}));
+    let text = arg("text", "some text", "what to say", json!({"shape": "rest"}));
+    let card =
+        json!({"name": "message", "summary": "Say something to one user, who gets it at the next login if away.", "args": [to, text]});
+    let command = arg("command", "a command", "which one to explain", json!({"complete": "commands", "optional": true}));
+    link.say(json!({"type": "cards", "cards": [card, {"name": "help", "summary": "Explain.", "args": [command]}]}));
     let mut kept = at(-14 * 60, message(3, "bob", "are you coming tomorrow?"));
     kept["offline"] = json!(true);
     link.say(kept);
@@ -38,11 +49,6 @@ fn talk(link: &mut Connection, terminal: &Terminal) {
     terminal.shows("error[usage]");
     terminal.types("help message\r");
     let line = link.expect("help message");
-    let arg = |name: &str, label: &str, help: &str| json!({"name": name, "help": help, "kind": {"label": label}});
-    let card = json!({
-        "name": "message", "summary": "Say something to one user, who gets it at the next login if away.",
-        "args": [arg("to", "a user", "who gets it, now or at the next login"), arg("text", "some text", "what to say")],
-    });
     link.answer(&line, json!({"type": "help", "cards": [card]}));
     terminal.shows("what to say");
     terminal.types("@bob good morning!\r");

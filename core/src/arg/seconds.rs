@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use chinwag_wire::{Kind, Refusal, code, name, time};
+use chinwag_wire::{Complete, Kind, Refusal, code, name, time};
 
 use crate::arguments::Arg;
 use crate::view::View;
@@ -13,7 +13,8 @@ use crate::view::View;
 pub struct Seconds(pub Duration);
 
 impl Arg for Seconds {
-    const KIND: Kind = Kind { label: Cow::Borrowed("seconds, or a length of time like 15m, 1h, 2d"), ..Kind::WORD };
+    const KIND: Kind =
+        Kind { label: Cow::Borrowed("seconds, or a length of time like 15m, 1h, 2d"), complete: Complete::Durations, ..Kind::WORD };
 
     fn read(word: &str, _: &View<'_>) -> Result<Self, Refusal> {
         let wrong = |_| {

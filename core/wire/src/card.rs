@@ -89,6 +89,8 @@ pub enum Complete {
     Rooms,
     /// From what those are called who are in the room.
     Members,
+    /// From lengths of time, as people write them.
+    Durations,
     /// From the cards.
     Commands,
     /// From the file system of the one who types.
