@@ -1,5 +1,7 @@
 //! What people see at a terminal, at several widths, with colours, without, and where a terminal can only print.
 
+use std::fs;
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -62,44 +64,65 @@ fn talk(link: &mut Connection, terminal: &Terminal) {
     terminal.ends_with("alice> half a li");
 }
 
-fn talked(setup: Setup) -> Terminal {
+/// After the talk. The link is held: without it the next thing on the screen would be that it is lost.
+fn talked(setup: Setup) -> (Terminal, Connection) {
     let server = Server::listen();
     let terminal = setup.run(&server);
     let mut link = server.accept();
     link.let_in();
     terminal.ends_with("alice>");
     talk(&mut link, &terminal);
-    terminal
+    (terminal, link)
 }
 
 #[test]
 fn forty_columns() {
-    let terminal = talked(Setup::new(40).plain());
+    let (terminal, _link) = talked(Setup::new(40).plain());
     assert_snapshot!(terminal.all());
 }
 
 #[test]
 fn eighty_columns() {
-    let terminal = talked(Setup::new(80).plain());
+    let (terminal, _link) = talked(Setup::new(80).plain());
     assert_snapshot!(terminal.all());
     assert!(terminal.signs(|signs| signs.others.is_empty()));
+    recorded(&terminal.all());
+}
+
+/// The README shows this very screen: what stands there between the marks is what was seen, or is made so by `CHINWAG_BLESS=1`.
+fn recorded(seen: &str) {
+    const BEGIN: &str = "<!-- generated: conversation -->\n";
+    const END: &str = "<!-- /generated -->\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(path).expect("is there");
+    let (before, rest) = readme.split_once(BEGIN).expect("the marks are there");
+    let (_, after) = rest.split_once(END).expect("the marks are there");
+    let fresh = format!("{before}{BEGIN}```text\n{}\n```\n{END}{after}", seen.trim_end());
+    if std::env::var_os("CHINWAG_BLESS").is_some() {
+        fs::write(path, fresh).expect("writes");
+    } else {
+        assert!(readme == fresh, "README.md shows another screen; CHINWAG_BLESS=1 makes it this one:\n{seen}");
+    }
 }
 
 #[test]
 fn two_hundred_columns() {
-    let terminal = talked(Setup::new(200).plain());
+    let (terminal, _link) = talked(Setup::new(200).plain());
     assert_snapshot!(terminal.all());
 }
 
 #[test]
 fn in_colour() {
-    let terminal = talked(Setup::new(80));
+    let (terminal, _link) = talked(Setup::new(80));
     assert_snapshot!(terminal.painted());
 }
 
 #[test]
 fn colours_go_by_the_command_line_before_the_environment() {
-    let painted = |setup: Setup| talked(setup).painted().contains("{");
+    let painted = |setup: Setup| {
+        let (terminal, _link) = talked(setup);
+        terminal.painted().contains('{')
+    };
     assert!(!painted(Setup::new(80).word("--color").word("never")));
     assert!(painted(Setup::new(80).plain().word("--color=always")));
 }

@@ -293,9 +293,13 @@ impl Terminal {
         self.pty.resize(pty_process::Size::new(rows.get(), columns)).expect("a size");
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends the client a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let status = std::process::Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]).status();
+        let status = std::process::Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()));
     }
 
