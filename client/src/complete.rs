@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chinwag_wire::split::{self, Asked, Spot};
 use chinwag_wire::{ArgCard, Card, Complete, SafeText, Shape, name, suggest, time};
@@ -27,31 +27,37 @@ const CANDIDATES_MAX: usize = 300;
 const ENTRIES_MAX: usize = 10_000;
 /// The longest line that has colours while it is typed; a longer one was pasted, and is for others to read.
 const PAINTED_BYTES_MAX: usize = 2000;
-/// How wide a prompt is, with some room.
-const PROMPT_COLUMNS: usize = 40;
 /// What stands between usage and help.
 const HELP_GAP: &str = "  ";
 /// Says everybody, after `@`.
 const ALL: &str = "all";
 
+/// What the assistant has to know of the prompt it helps at.
+#[derive(Debug, Default)]
+pub(crate) struct Situation {
+    /// What is typed is the answer to a question of the client: nothing helps.
+    pub(crate) asking: AtomicBool,
+    /// The next completion is that of the key to reply with.
+    pub(crate) replying: AtomicBool,
+    /// How wide the prompt is.
+    pub(crate) prompt_columns: AtomicUsize,
+}
+
 /// What helps while somebody types: completions, hints, and a mask over secrets.
 pub(crate) struct Assistant {
     knowledge: SharedKnowledge,
     look: Look,
-    /// What is typed is the answer to a question of the client: nothing helps.
-    asking: Arc<AtomicBool>,
-    /// The next completion is that of the key to reply with.
-    replying: Arc<AtomicBool>,
+    situation: Arc<Situation>,
 }
 
 impl Assistant {
     /// An assistant that knows what `knowledge` holds at any time.
-    pub(crate) fn new(knowledge: SharedKnowledge, look: Look, asking: Arc<AtomicBool>, replying: Arc<AtomicBool>) -> Assistant {
-        Assistant { knowledge, look, asking, replying }
+    pub(crate) fn new(knowledge: SharedKnowledge, look: Look, situation: Arc<Situation>) -> Assistant {
+        Assistant { knowledge, look, situation }
     }
 
     fn is_asking(&self) -> bool {
-        self.asking.load(Ordering::SeqCst)
+        self.situation.asking.load(Ordering::SeqCst)
     }
 }
 
@@ -66,7 +72,7 @@ impl Completer for Assistant {
             return Ok((pos, Vec::new()));
         }
         let typed = line.get(..pos).unwrap_or(line);
-        if self.replying.swap(false, Ordering::SeqCst) {
+        if self.situation.replying.swap(false, Ordering::SeqCst) {
             let reply = reply(typed, &self.knowledge.lock().writers().collect::<Vec<_>>());
             return Ok((0, reply.map(|text| Pair { display: text.clone(), replacement: text }).into_iter().collect()));
         }
@@ -85,9 +91,9 @@ impl Hinter for Assistant {
         let remark = remark(line, &self.knowledge.lock())?;
         // Help that would go into the next row is no help.
         let columns = columns();
-        let needs = PROMPT_COLUMNS + line.width() + remark.shown.width();
+        let needs = self.situation.prompt_columns.load(Ordering::Relaxed) + line.width() + remark.shown.width();
         match remark.shown.split_once(HELP_GAP) {
-            Some((usage, _)) if columns > 0 && needs > columns => shown(usage.to_owned()),
+            Some((usage, _)) if columns > 0 && needs >= columns => shown(usage.to_owned()),
             _ => Some(remark),
         }
     }
@@ -307,7 +313,7 @@ fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
 fn no_such(word: &str, knowledge: &Knowledge) -> Option<Remark> {
     // Aliases are whole, or not meant.
     let began = |card: &Card| card.aliases.iter().any(|alias| begins(alias, word));
-    if knowledge.cards.is_empty() || knowledge.cards.iter().any(began) || word.is_empty() {
+    if !knowledge.knows_commands() || knowledge.cards.iter().any(began) || word.is_empty() {
         return None;
     }
     let nearest = suggest::nearest(word, knowledge.cards.iter().map(|card| card.name.as_ref()));
@@ -368,7 +374,7 @@ fn coloured(line: &str, knowledge: &Knowledge, theme: &Theme) -> Vec<(Range<usiz
         let may_become = !finished
             && knowledge.cards.iter().any(|card| begins(&card.name, name) || card.aliases.iter().any(|alias| begins(alias, name)));
         // A command that takes a secret is known even where it cannot be given now.
-        if !may_become && !first.is_empty() && !knowledge.cards.is_empty() {
+        if !may_become && !first.is_empty() && knowledge.knows_commands() {
             marks.push((start..first_end, theme.wrong));
         }
         return marks;

@@ -101,6 +101,11 @@ impl Knowledge {
         self.cards.iter().find(|card| card.answers_to(name)).is_some_and(|card| self.own.contains(card))
     }
 
+    /// Whether the server has said which commands it has.
+    pub(crate) fn knows_commands(&self) -> bool {
+        self.cards.iter().any(|card| !self.own.contains(card))
+    }
+
     /// Names of people who are online.
     pub(crate) fn online(&self) -> impl Iterator<Item = &str> {
         self.online.iter().map(String::as_str)

@@ -18,7 +18,7 @@ use rustyline::{Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config,
 
 use crate::audience::Audience;
 use crate::chat::{Chat, TYPED_MAX};
-use crate::complete::Assistant;
+use crate::complete::{Assistant, Situation};
 use crate::echo::NoEcho;
 use crate::failure::Failure;
 use crate::history::HistoryFile;
@@ -31,6 +31,7 @@ use crate::screen::{Look, Output, Screen, Settled, now};
 use crate::script::Input;
 use crate::session::{LinkState, Typed};
 use crate::theme::Depth;
+use crate::wrap;
 
 /// How long the next prompt waits for the answer to the last line: long enough for the answer to stand under its
 /// question, too short to be felt when the server is slow.
@@ -80,9 +81,9 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Re
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
     let model = model(&chat, &interface);
     let look = Look::new(Depth::of_output(interface.color), interface.theme);
-    let asking = Arc::default();
+    let situation = Arc::default();
     let _quiet = NoEcho::new().map_err(|error| Failure::usage(format!("cannot use this terminal: {error}")))?;
-    let mut editor = editor(&chat.knowledge, &look, &interface.keys, &asking, history).map_err(broken)?;
+    let mut editor = editor(&chat.knowledge, &look, &interface.keys, &situation, history).map_err(broken)?;
     history.load(&mut editor);
     let printer = editor.create_external_printer().map_err(broken)?;
     let output = Output::AbovePrompt(Box::new(printer), model, interface.attention);
@@ -97,7 +98,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Re
         name: chat.name().to_owned(),
         look,
         link: chat.link.clone(),
-        asking,
+        situation,
     };
     let reading = Arc::clone(&prompt.reading);
     let session = chat.session(Audience::Screen(screen), lines, false)?;
@@ -152,7 +153,7 @@ fn editor(
     knowledge: &SharedKnowledge,
     look: &Look,
     keys: &Keys,
-    asking: &Arc<AtomicBool>,
+    situation: &Arc<Situation>,
     history: &HistoryFile,
 ) -> rustyline::Result<LineEditor> {
     let config = history
@@ -165,10 +166,9 @@ fn editor(
         .color_mode(ColorMode::Forced)
         .build();
     let mut editor = Editor::with_config(config)?;
-    let replying = Arc::default();
-    editor.set_helper(Some(Assistant::new(knowledge.clone(), look.clone(), Arc::clone(asking), Arc::clone(&replying))));
+    editor.set_helper(Some(Assistant::new(knowledge.clone(), look.clone(), Arc::clone(situation))));
     for (key, action) in &keys.bindings.0 {
-        let handler = action.handler().unwrap_or_else(|| EventHandler::Conditional(Box::new(Reply(Arc::clone(&replying)))));
+        let handler = action.handler().unwrap_or_else(|| EventHandler::Conditional(Box::new(Reply(Arc::clone(situation)))));
         debug_assert!(matches!(handler, EventHandler::Simple(_)) || *action == Action::Reply);
         editor.bind_sequence(key.0, handler);
     }
@@ -177,11 +177,11 @@ fn editor(
 
 /// Puts the one who wrote last in front of the line; again, the one before. The editor's own way to replace text leaves the cursor
 /// behind, so this is a completion, with one candidate.
-struct Reply(Arc<AtomicBool>);
+struct Reply(Arc<Situation>);
 
 impl ConditionalEventHandler for Reply {
     fn handle(&self, _: &rustyline::Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.replying.store(true, Ordering::SeqCst);
         Some(Cmd::Complete)
     }
 }
@@ -195,8 +195,8 @@ struct Prompt {
     name: String,
     look: Look,
     link: LinkState,
-    /// Whether what is typed is an answer to the client's own question, and no line for the server.
-    asking: Arc<AtomicBool>,
+    /// What the assistant has to know.
+    situation: Arc<Situation>,
 }
 
 impl Prompt {
@@ -205,6 +205,7 @@ impl Prompt {
         let mut again = String::new();
         loop {
             let text = Text::new(&self.name, self.knowledge.lock().room(), &self.look, self.link.clone());
+            self.situation.prompt_columns.store(wrap::width(&text.linked.0), Ordering::Relaxed);
             let line = match self.line(editor, &text, &std::mem::take(&mut again)) {
                 Ok(line) => line.trim_end().to_owned(),
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
@@ -237,9 +238,9 @@ impl Prompt {
     /// Whether several lines are meant to be one message. They come from a paste, and a paste is easily the wrong one.
     fn means_it(&self, editor: &mut LineEditor, text: &str) -> rustyline::Result<bool> {
         let question = format!("send these {} lines as one message? [y/N] ", text.lines().count());
-        self.asking.store(true, Ordering::SeqCst);
+        self.situation.asking.store(true, Ordering::SeqCst);
         let answer = self.line(editor, question.as_str(), "");
-        self.asking.store(false, Ordering::SeqCst);
+        self.situation.asking.store(false, Ordering::SeqCst);
         match answer {
             Ok(answer) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
             // A second Ctrl-C, at the prompt, ends it all.

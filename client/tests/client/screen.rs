@@ -60,8 +60,8 @@ fn talk(link: &mut Connection, terminal: &Terminal) {
     link.say(at(16 * 60, message(15, "bob", "good night")));
     link.say(at(16 * 60, json!({"type": "presence", "name": "bob", "what": "timed-out"})));
     terminal.shows("timed out");
-    terminal.types("half a li");
-    terminal.ends_with("alice> half a li");
+    terminal.types("@carol half a li");
+    terminal.ends_with("alice> @carol half a li");
 }
 
 /// After the talk. The link is held: without it the next thing on the screen would be that it is lost.

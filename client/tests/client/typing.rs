@@ -69,7 +69,9 @@ fn several_lines_pasted_at_once_are_sent_when_that_is_meant() {
 fn what_was_typed_comes_back_but_no_secrets() {
     let (terminal, mut link) = begin(Setup::new(80));
     let secret = json!({"name": "new", "help": "x", "kind": {"label": "x", "secret": true}});
-    link.say(json!({"type": "cards", "cards": [{"name": "passwd", "summary": "X.", "args": [secret]}]}));
+    let card = |name: &str| json!({"name": name, "summary": "X."});
+    let passwd = json!({"name": "passwd", "summary": "X.", "args": [secret]});
+    link.say(json!({"type": "cards", "cards": [passwd, card("whoelse"), card("quietly")]}));
     link.say(message(11, "bob", "hi"));
     terminal.shows("hi");
     for line in ["whoelse", "passwd hunter2", " quietly", "whoelse"] {
@@ -86,8 +88,8 @@ fn what_was_typed_comes_back_but_no_secrets() {
     terminal.types("\u{1b}[A");
     terminal.ends_with("alice> whoelse");
     terminal.types("\u{1b}[A\u{1b}[A");
-    terminal.types("x");
-    terminal.ends_with("alice> whoelsex");
+    terminal.types("\u{7f}");
+    terminal.wait("it can be changed", |screen| crate::terminal::last_row(screen).starts_with("alice> whoels"));
     assert!(!terminal.all().contains("hunter2"));
 }
 
@@ -109,4 +111,35 @@ fn what_comes_during_a_search_is_shown_after_it() {
     terminal.shows("bob: are you there?");
     terminal.ends_with("alice>");
     assert!(terminal.all().contains("too fast to show; the history has them"));
+}
+
+#[test]
+fn help_stands_behind_the_cursor() {
+    let (terminal, mut link) = begin(Setup::new(100));
+    let arg = |name: &str, more: &str| json!({"name": name, "help": more, "kind": {"label": "x", "complete": "known-users"}});
+    let card = json!({"name": "block", "summary": "X.", "args": [arg("user", "whom not to hear")]});
+    link.say(json!({"type": "cards", "cards": [card]}));
+    link.say(message(11, "bob", "hi"));
+    terminal.shows("bob: hi");
+    terminal.types("blok ");
+    terminal.ends_with("alice> blok   no such command; did you mean block?");
+    terminal.types("\u{15}block ");
+    terminal.ends_with("alice> block <user>  whom not to hear");
+    terminal.types("B\t");
+    terminal.ends_with("alice> block bob");
+    terminal.types("\u{15}");
+    link.say(json!({"type": "entered", "room": "den", "nick": "alice", "others": ["Zed"]}));
+    terminal.shows("you are in den");
+    terminal.types("\r");
+    terminal.ends_with("alice [den]>");
+    terminal.types("block");
+    terminal.ends_with("alice [den]> block  said to all in den; the command is /block");
+    terminal.types(", says @z\t");
+    terminal.ends_with("alice [den]> block, says @Zed");
+    terminal.types("\r");
+    link.expect("block, says @Zed");
+    link.say(json!({"type": "left", "room": "den"}));
+    terminal.shows("you have left den");
+    terminal.types("\r");
+    terminal.ends_with("alice>");
 }
