@@ -385,7 +385,7 @@ impl Reference {
             seen.insert(at, vec![Expect::Refused("locked-out"), Expect::Closed]);
         } else if !right {
             seen.insert(at, vec![Expect::Refused("wrong-password")]);
-        } else if !self.make_room(name, seen) {
+        } else if !self.make_room(name, &[], seen) {
             seen.insert(at, vec![Expect::Refused("session-exists")]);
         } else {
             self.wrong_passwords.remove(name);
@@ -403,23 +403,31 @@ impl Reference {
             return Ok(());
         };
         let has_it = |login: &Login| login.token == Some(token);
-        let older: Vec<&'static str> = self.sessions_of(name).into_iter().filter(|(_, login)| has_it(login)).map(|(at, _)| at).collect();
-        for older in older {
-            self.evict(older, seen);
+        let older = self.sessions_of(name).into_iter().filter(|(_, login)| has_it(login)).map(|(at, _)| at);
+        // What was written to a connection in text counts as seen, which only it knows: it leaves first. The place of
+        // another is taken, and nobody sees it.
+        let (leaving, replaced): (Vec<&'static str>, Vec<&'static str>) = older.partition(|at| self.is_text(at));
+        for at in leaving {
+            self.evict(at, seen);
         }
-        if !self.make_room(name, seen) {
+        if !self.make_room(name, &replaced, seen) {
             seen.insert(at, vec![Expect::Refused("session-exists")]);
             return Ok(());
         }
         self.wrong_passwords.remove(name);
         let after = after.or_else(|| self.connections.get(at).and_then(|connection| connection.since));
         self.enter(at, name, after, Some(token), format!("* welcome back, {name}"), seen);
+        for at in replaced {
+            self.close(at);
+            seen.insert(at, vec![Expect::Refused("session-replaced"), Expect::Closed]);
+        }
         Ok(())
     }
 
-    /// Whether one more session is allowed, after older ones have ended if they must.
-    fn make_room(&mut self, name: &'static str, seen: &mut Seen) -> bool {
-        let sessions = self.sessions_of(name);
+    /// Whether one more session is allowed besides those that are not replaced, after older ones have ended if they must.
+    fn make_room(&mut self, name: &'static str, replaced: &[&'static str], seen: &mut Seen) -> bool {
+        let mut sessions = self.sessions_of(name);
+        sessions.retain(|(at, _)| !replaced.contains(at));
         match self.sessions {
             Sessions::One => sessions.is_empty(),
             Sessions::Two => sessions.len() < 2,
