@@ -259,7 +259,7 @@ impl Draft {
 }
 
 /// A line as it is expected: a refusal by its code, what may be random by its place.
-fn expectation(line: &str) -> String {
+pub(crate) fn expectation(line: &str) -> String {
     if line == "(the connection ends)" {
         return "Closed".to_owned();
     }

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot have what it needs fails")]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use chinwag_harness::server::SERVE;
 use tempfile::TempDir;
@@ -215,4 +218,146 @@ fn schema_has_every_word_in_every_form() {
         assert!(snippets[name]["body"][0].as_str().unwrap().starts_with(name.as_str()), "{name}");
     }
     ends(folder.path(), &["schema", "--format", "xml"], 1);
+}
+
+/// Runs it with this on its input.
+fn typed(folder: &Path, args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(HARNESS)
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn repl_plays_what_is_typed_and_saves_it() {
+    let folder = folder(&[]);
+    let input = "+alice\nalice: register alice pw\n+nc text\nnc: register bob pw\nalice: message bob hi {i}\nnc: nonsense\nSned(alice: \"x\")\n\
+                 .undo\nCrash\nalice: whoami\n.undo\nStart\n.wrong\n.save s.ron\n.quit\n";
+    let output = typed(folder.path(), &["repl"], input);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    for wanted in [
+        "alice < \"* bob logged in\"",
+        "nc < \"alice: hi {{i}}\"",
+        "nc < Err(\"unknown-command\")",
+        "did you mean `Send`?",
+        "forgotten: Send(nc: \"nonsense\")",
+        "the server is not running here",
+        "there is no `.wrong`",
+    ] {
+        assert!(said.contains(wanted), "{wanted}:\n{said}");
+    }
+    let saved = fs::read_to_string(folder.path().join("s.ron")).unwrap();
+    assert!(
+        saved.contains("See(alice: \"sent\", nc: \"alice: hi {{i}}\")") && !saved.contains("nonsense") && !saved.contains("whoami"),
+        "{saved}"
+    );
+    ends(folder.path(), &["bless", "s.ron"], 0);
+    ends(folder.path(), &["run", "s.ron"], 0);
+    assert_eq!(typed(folder.path(), &["repl", "--server", "/nonexistent/chinwagd"], "+a\n").status.code(), Some(3));
+}
+
+/// Starts a recording; gives where to connect.
+fn recording(folder: &Path, args: &[&str]) -> (Child, SocketAddr) {
+    let mut child = Command::new(HARNESS)
+        .arg("record")
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    // A byte at a time: what follows is for whoever waits for the end.
+    let out = child.stdout.as_mut().unwrap();
+    while !line.ends_with('\n') {
+        let mut byte = [0];
+        assert_eq!(out.read(&mut byte).unwrap(), 1, "it ended: {line}");
+        line.push(char::from(byte[0]));
+    }
+    let address = line.strip_prefix("connect to ").and_then(|rest| rest.split(';').next()).unwrap().parse().unwrap();
+    (child, address)
+}
+
+/// A client that says one thing after another and reads until each has an answer.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn new(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Client(BufReader::new(stream))
+    }
+
+    /// Says it, and reads to a line with this in it, which it gives.
+    fn says(&mut self, line: &str, until: &str) -> String {
+        self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.reads(until)
+    }
+
+    fn reads(&mut self, until: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "no {until}");
+            if line.contains(until) {
+                return line;
+            }
+        }
+    }
+}
+
+/// A person and a program talk; the program resumes with a token and a number.
+fn a_session(address: SocketAddr) {
+    let (mut alice, mut bob) = (Client::new(address), Client::new(address));
+    alice.says("register alice hunter2", "welcome");
+    bob.says("dialect json", "\"cards\"");
+    bob.says(r#"{"line":"register bob hunter2"}"#, "roster");
+    let token: serde_json::Value = serde_json::from_str(&bob.says(r#"{"line":"token"}"#, "\"token\"")).unwrap();
+    alice.says("@bob see you at nine", "sent");
+    let message: serde_json::Value = serde_json::from_str(&bob.reads("\"message\"")).unwrap();
+    bob.says(&format!(r#"{{"line":"ack {}"}}"#, message["seq"]), "\"done\":true");
+    drop(bob);
+    alice.reads("bob logged out");
+    alice.says("@bob and bring cake", "sent");
+    let mut bob = Client::new(address);
+    bob.says("dialect json", "\"cards\"");
+    let resume = format!(r#"{{"line":"resume {} {}"}}"#, token["token"].as_str().unwrap(), message["seq"]);
+    bob.says(&resume, "bring cake");
+    alice.says("logout", "goodbye");
+}
+
+#[test]
+fn record_makes_a_scenario_of_a_session() {
+    let folder = folder(&[("there.ron", PASSING)]);
+    for (name, args) in [("plain.ron", &["plain.ron"][..]), ("masked.ron", &["masked.ron", "--pseudonyms"])] {
+        let (child, address) = recording(folder.path(), args);
+        a_session(address);
+        // Its input ends: the session is over.
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success() && said.contains("played 2 times"), "{said}");
+        let text = fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(text.contains("field: \"token\"") && text.contains("resume {given"), "{text}");
+        let hidden = ["hunter2", "nine", "cake", "alice"].iter().all(|word| !text.contains(word));
+        assert_eq!(hidden, name == "masked.ron", "{text}");
+        ends(folder.path(), &["bless", name], 0);
+        // With other tokens too.
+        ends(folder.path(), &["run", name, "--seed", "77"], 0);
+    }
+
+    assert!(ends(folder.path(), &["record", "there.ron"], 1).contains("is there already"));
+    ends(folder.path(), &["record", "x.ron", "--server", "/nonexistent/chinwagd"], 3);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert!(ends(folder.path(), &["record", "x.ron", "--port", &port], 1).contains(&port));
+    let nothing = typed(folder.path(), &["record", "x.ron"], "\n");
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(!folder.path().join("x.ron").exists());
 }

@@ -9,6 +9,8 @@ pub(crate) mod lint;
 pub(crate) mod load;
 pub(crate) mod model;
 pub(crate) mod new;
+pub(crate) mod record;
+pub(crate) mod repl;
 pub(crate) mod reports;
 pub(crate) mod review;
 pub(crate) mod run;
