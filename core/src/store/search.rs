@@ -76,13 +76,14 @@ const MINE: &str = "(s.sender = ?1 OR (s.seq > ?6 AND (s.audience IN (?1, 0) OR 
 /// What `?1` and `?2` said to each other, in the account of `?1`.
 const BETWEEN: &str = "((s.sender = ?1 AND s.audience = ?2) OR (s.sender = ?2 AND s.audience = ?1 AND s.seq > ?6))";
 
-/// What was said in the room of the audience `?2` while `?1` belonged to it.
-const IN_ROOM: &str = "(s.audience = ?2 AND s.seq > ?6 AND EXISTS (
+/// What was said in the room of the audience `?2` while `?1` belonged to it. (The sign keeps this bound from being the one
+/// that the table is searched by: `?3` is the nearer.)
+const IN_ROOM: &str = "(s.audience = ?2 AND +s.seq > ?6 AND EXISTS (
     SELECT 1 FROM belonged AS b WHERE b.user = ?1 AND b.room = s.audience - 1099511627776
     AND s.seq > b.since AND (b.until IS NULL OR s.seq <= b.until)))";
 
 /// What was said in the room of the audience `?2` since a guest came.
-const IN_ROOM_SINCE: &str = "(s.audience = ?2 AND s.seq > ?6)";
+const IN_ROOM_SINCE: &str = "(s.audience = ?2 AND +s.seq > ?6)";
 
 pub(super) fn search(transaction: &Transaction<'_>, head: u64, search: &Search) -> Result<Page, StoreError> {
     let Search { user, of, .. } = *search;
