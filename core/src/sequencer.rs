@@ -7,6 +7,7 @@
 //! behind every effect that came before it, on its own connection and on all others. When nothing waits to be
 //! durable, outputs are released on the spot, and no thread but the submitter's runs.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -164,6 +165,8 @@ struct State {
     sync: bool,
     /// One of the rows is one that somebody waits for.
     awaited: bool,
+    /// Whose line has had an effect that has to be committed, and is not answered yet.
+    unanswered: HashSet<SessionId>,
     /// Rows that nobody waits for should be committed without company.
     hurry: bool,
     /// When the first row came that no commit has taken yet: it is not kept waiting by those who come after.
@@ -202,6 +205,7 @@ impl Sequencer {
             rows: Vec::new(),
             sync: false,
             awaited: false,
+            unanswered: HashSet::new(),
             hurry: false,
             first_row_at: None,
             outputs: (0..shard_count).map(|_| Vec::new()).collect(),
@@ -236,9 +240,13 @@ impl Sequencer {
                 .hint("try again later, and tell the operator"));
         }
         let (now, seq) = (self.clock.now(), state.hall.head() + 1);
+        let (origin, is_answered) = (intent.origin, !has_to_be_heard(&intent.act));
         let applied = state.hall.apply(seq, now, intent)?;
         state.sync |= applied.durable && state.durable;
         state.awaited |= applied.durable || applied.gated;
+        if (applied.durable || applied.gated) && is_answered {
+            state.unanswered.insert(origin);
+        }
         state.hurry |= applied.rows.iter().any(|row| matches!(row, Row::Cursor { .. }));
         if !applied.rows.is_empty() && state.first_row_at.is_none() {
             state.first_row_at = Some(Instant::now());
@@ -259,27 +267,27 @@ impl Sequencer {
 
     /// Sends the answer to a line behind everything that happened before it.
     pub fn reply(&self, session: SessionId, dialect: usize, bytes: Vec<u8>) {
-        self.put_behind(session.shard(), |_| Output::Reply { session, dialect, bytes });
+        self.put_behind(session.shard(), Some(session), |_| Output::Reply { session, dialect, bytes });
     }
 
     /// Sends the answer to what a wire asked for behind everything that happened before it.
     pub fn answer(&self, session: SessionId, events: Vec<Event>) {
-        self.put_behind(session.shard(), |_| Output::Answer { session, events });
+        self.put_behind(session.shard(), Some(session), |_| Output::Answer { session, events });
     }
 
     /// Gives one connection something to see, behind everything that happened before it.
     pub fn show(&self, session: SessionId, spoken: Arc<Spoken>) {
-        self.put_behind(session.shard(), |_| Output::See { session, spoken });
+        self.put_behind(session.shard(), Some(session), |_| Output::See { session, spoken });
     }
 
     /// Sends the last that a connection hears, behind everything that happened before it.
     pub fn last_word(&self, session: SessionId, event: Event) {
-        self.put_behind(session.shard(), |head| Output::LastWord { session, event: Box::new(event), head });
+        self.put_behind(session.shard(), Some(session), |head| Output::LastWord { session, event: Box::new(event), head });
     }
 
     /// Has `shard` tell `waiter` when it has done everything that happened before this.
     pub fn signal(&self, shard: usize, waiter: async_channel::Sender<()>) {
-        self.put_behind(shard, |_| Output::Signal { waiter });
+        self.put_behind(shard, None, |_| Output::Signal { waiter });
     }
 
     /// Waits until everything that has happened so far is committed and released.
@@ -292,12 +300,15 @@ impl Sequencer {
     }
 
     /// Puts an output, made with the order's head, behind everything that happened before it.
-    fn put_behind(&self, shard: usize, output: impl FnOnce(u64) -> Output) {
+    fn put_behind(&self, shard: usize, session: Option<SessionId>, output: impl FnOnce(u64) -> Output) {
         let mut state = self.lock();
         let output = output(state.hall.head());
-        if state.failing || (Fault::AckBeforeEffects.is_on() && matches!(output, Output::Reply { .. } | Output::Answer { .. })) {
-            // Nothing moves until the store works again; whoever asks hears that now. No number is given out that
-            // is not committed.
+        let answers_for_effects = session.is_some_and(|session| state.unanswered.remove(&session));
+        if (state.failing && !answers_for_effects)
+            || (Fault::AckBeforeEffects.is_on() && matches!(output, Output::Reply { .. } | Output::Answer { .. }))
+        {
+            // Nothing moves until the store works again; whoever asks hears that now. Not what answers for something that
+            // is not committed yet. No number is given out that is not committed.
             self.shards.release(shard, Release { outputs: vec![output], head: 0 });
             return;
         }
@@ -660,11 +671,15 @@ mod tests {
                 thread::yield_now();
             }
             assert_eq!(say(&sequencer, origin).map_err(|refusal| refusal.code), Err(code::STORE_FAILING));
+            // The answer to what was accepted and is not kept yet waits for that.
+            sequencer.reply(origin, 0, Vec::new());
             sequencer.reply(origin, 0, Vec::new());
             assert_eq!(tells.recv_blocking(), Ok("reply"), "whoever asks hears that at once");
+            assert_eq!(now(&tells), [""; 0]);
             // The disk has room again: what was accepted comes, in its order.
             assert_eq!(tells.recv_blocking(), Ok("see all"));
             assert_eq!(tells.recv_blocking(), Ok("attach"));
+            assert_eq!(tells.recv_blocking(), Ok("reply"));
             say(&sequencer, origin).unwrap();
             sequencer.commit_soon();
             assert_eq!(tells.recv_blocking(), Ok("see all"));
