@@ -31,13 +31,12 @@ impl Command for Roombans {
             let bans: Vec<(String, RoomBan)> = in_force.take(LISTED_MAX).map(|(name, ban)| (name.to_string(), ban.clone())).collect();
             Ok::<_, Refusal>((room.row.name.clone(), bans))
         })?;
-        let mut text =
-            format!("* {} banned from {room}", if bans.is_empty() { "nobody is".to_owned() } else { format!("{} are", bans.len()) });
+        let mut text = if bans.is_empty() { format!("* nobody is banned from {room}") } else { format!("* banned from {room}:") };
         let mut listed = Vec::new();
         for (name, ban) in &bans {
             let until = ban.until.map_or("forever".to_owned(), |until| format!("until {until}"));
             let reason = ban.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-            text += &format!("; {name} {until}, by {}{reason}", ban.by);
+            text += &format!("{} {name} {until}, by {}{reason}", if listed.is_empty() { "" } else { ";" }, ban.by);
             listed.push(name.clone());
         }
         ctx.reply(Event::Fact(Fact::new("roombans", text).with("room", room).with("bans", listed)));
