@@ -43,7 +43,8 @@ impl Knowledge {
     pub(crate) fn learn(&mut self, event: &Event) {
         match event {
             Event::Cards { cards } => self.learn_cards(cards),
-            Event::Roster { names, .. } => {
+            Event::Roster { names, rooms, .. } => {
+                rooms.iter().for_each(|room| insert(&mut self.rooms, room));
                 self.online.clear();
                 names.iter().for_each(|name| self.met(name, true));
             }
@@ -283,7 +284,7 @@ pub(crate) fn for_tests() -> Knowledge {
         ),
     ];
     knowledge.learn(&Event::Cards { cards });
-    knowledge.learn(&Event::Roster { names: vec!["bob".into(), "bobby".into(), "Carol".into()], more: false });
+    knowledge.learn(&Event::Roster { names: vec!["bob".into(), "bobby".into(), "Carol".into()], rooms: Vec::new(), more: false });
     knowledge.learn(&Event::Presence { name: "dave".into(), what: Arrival::LoggedOut, at: Millis(0) });
     knowledge
 }
@@ -308,7 +309,11 @@ mod tests {
     #[test]
     fn a_hostile_name_is_not_offered_and_a_hostile_card_is_made_safe() {
         let mut knowledge = for_tests();
-        knowledge.learn(&Event::Roster { names: vec!["\x1b[2J".into(), "two words".into(), String::new(), "ok".into()], more: false });
+        knowledge.learn(&Event::Roster {
+            names: vec!["\x1b[2J".into(), "two words".into(), String::new(), "ok".into()],
+            rooms: Vec::new(),
+            more: false,
+        });
         assert_eq!(knowledge.online().collect::<Vec<_>>(), ["ok"]);
         let card = Card { name: "x\x1b[2J".into(), aliases: vec![].into(), summary: "X.".into(), args: vec![], examples: "".into() };
         knowledge.learn(&Event::Cards { cards: vec![card] });
@@ -337,7 +342,7 @@ mod tests {
     #[test]
     fn names_have_a_bound() {
         let mut knowledge = Knowledge::default();
-        knowledge.learn(&Event::Roster { names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(), more: false });
+        knowledge.learn(&Event::Roster { names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(), rooms: Vec::new(), more: false });
         assert_eq!(knowledge.online().count(), NAMES_MAX);
     }
 }

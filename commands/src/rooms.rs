@@ -13,11 +13,15 @@ impl Command for Rooms {
         name: "rooms",
         aliases: &["ls"],
         summary: "List the rooms and how many are in each.",
+        needs: &[Need::LoggedInOrConsole],
         examples: "
             alice> rooms
             alice | * 0 rooms
 
             in den: bob, carol
+            console> rooms
+            console | den: 2 here
+            console | * 1 room
             alice> ls
             alice | den: 2 here
             alice | * 1 room

@@ -184,7 +184,7 @@ fn samples() -> Vec<Event> {
         Event::Dialect { name: "json".to_owned() },
         Event::Cards { cards: vec![message.clone()] },
         Event::Welcome { name: "bob".to_owned(), registered: true, guest: false, seq: 1041 },
-        Event::Roster { names: vec!["alice".to_owned(), "carol".to_owned()], more: false },
+        Event::Roster { names: vec!["alice".to_owned(), "carol".to_owned()], rooms: vec!["den".to_owned()], more: false },
         Event::Message(Said { offline: true, ..said("alice", bob()) }),
         Event::Sent { seq: 1042, at, to: bob(), kept: true, missed: false, again: false },
         Event::Presence { name: "carol".to_owned(), what: Arrival::LoggedIn, at },

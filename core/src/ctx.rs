@@ -828,7 +828,13 @@ impl Ctx {
                 let mut names: Vec<String> = view.others_online().take(ROSTER_MAX + 1).map(|(_, user)| user.name.to_string()).collect();
                 let more = names.len() > ROSTER_MAX;
                 names.truncate(ROSTER_MAX);
-                Event::Roster { names, more }
+                // Of very many rooms a part: a login is not the time to look at them all.
+                let listed = view.hall().rooms(view.now).take(8 * ROSTER_MAX).map(|(_, room)| room).filter(|room| view.lists(room));
+                let mut rooms: Vec<String> = listed.take(ROSTER_MAX + 1).map(|room| room.row.name.clone()).collect();
+                let more = more || rooms.len() > ROSTER_MAX;
+                rooms.truncate(ROSTER_MAX);
+                rooms.sort_unstable();
+                Event::Roster { names, rooms, more }
             });
             (Event::Welcome { name, registered, guest, seq }, cards.into_iter().chain(roster))
         });

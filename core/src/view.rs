@@ -82,6 +82,9 @@ impl<'a> View<'a> {
     /// Whether the one who looks may know of `room` without being told its name.
     #[must_use]
     pub fn lists(&self, room: &Room) -> bool {
+        if self.is_operator() {
+            return true;
+        }
         let belongs = |me: UserId| room.members.contains_key(&me) || room.invited.contains(&me);
         // A room that nobody is in is only worth mentioning if it stays.
         (room.row.access != RoomAccess::Invited && (room.here > 0 || room.row.kept)) || self.me().is_some_and(belongs)

@@ -47,10 +47,13 @@ pub enum Event {
         /// In the order they were registered.
         cards: Vec<Card>,
     },
-    /// Who is online besides you, for completion. (`text` says nothing for it.)
+    /// Who is online besides you, and which rooms there are, for completion. (`text` says nothing for it.)
     Roster {
         /// Their names.
         names: Vec<String>,
+        /// The rooms that you may know of.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rooms: Vec<String>,
         /// Whether there are more than were listed.
         #[serde(default, skip_serializing_if = "is_false")]
         more: bool,
