@@ -183,6 +183,14 @@ fn change(whom: impl Strategy<Value = UserId> + Clone + 'static) -> impl Strateg
     ]
 }
 
+/// All rooms and who is in which, written out.
+fn rooms_of(hall: &Hall) -> String {
+    let mut rooms: Vec<String> = hall.rooms(Millis(0)).map(|(id, room)| format!("{id:?} {:?} {:?}", room.row, room.members)).collect();
+    rooms.extend(hall.users().map(|(id, user)| format!("{id:?} {:?}", user.rooms)));
+    rooms.sort_unstable();
+    rooms.join("\n")
+}
+
 /// Rooms and their members agree with each other.
 fn check_rooms(hall: &Hall) -> Result<(), TestCaseError> {
     for (id, room) in hall.rooms(Millis(0)) {
@@ -207,14 +215,19 @@ proptest! {
     fn whatever_happens(acts in prop::collection::vec(act(), 0..80)) {
         let (mut hall, mut twin) = (hall(), hall());
         let mut last_seq = hall.head();
-        for (session, act) in acts {
+        for (step, (session, act)) in (0..).zip(acts) {
+            // Rooms that are empty end meanwhile.
+            let now = Millis(1000 + step * 180_000);
+            let apply = |hall: &mut Hall, act: Act| hall.apply(hall.head() + 1, now, Intent { origin: SessionId::new(session, 0), act });
             let speaker = hall.session(SessionId::new(session, 0)).map(|session| session.user);
             let head = hall.head();
-            let result = apply(&mut hall, session, act.clone());
+            let before = rooms_of(&hall);
+            let result = apply(&mut hall, act.clone());
             // The same intents give the same hall.
-            prop_assert_eq!(format!("{result:?}"), format!("{:?}", apply(&mut twin, session, act)));
+            prop_assert_eq!(format!("{result:?}"), format!("{:?}", apply(&mut twin, act)));
             let Ok(applied) = result else {
                 prop_assert_eq!(hall.head(), head, "what is refused takes no place");
+                prop_assert_eq!(rooms_of(&hall), before, "what is refused changes nothing");
                 continue;
             };
             prop_assert_eq!(hall.head(), head + u64::from(applied.durable));

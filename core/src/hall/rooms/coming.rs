@@ -12,22 +12,18 @@ impl Hall {
         nick: Option<&str>,
     ) -> Result<Applied, Refusal> {
         let who = self.speaker(origin)?;
-        let mut applied = Applied { durable: true, ..Applied::default() };
-        self.end_what_is_over(now, &mut applied);
-        if let Some((id, room)) = self.room_named(wanted, now) {
-            // Nobody is here, and those who may come back come back to the new one.
-            if room.row.kept || room.here > 0 || room.members.contains_key(&who) {
-                return Err(Refusal::new(code::ROOM_EXISTS, format!("there is a room `{}` already", room.row.name))
-                    .hint(format!("join {}", room.row.name)));
-            }
-            self.forget_room(id, &mut applied);
+        let old = self.room_named(wanted, now);
+        // Where nobody is any more, and only those could come back whose links have dropped, the name is free.
+        if let Some((_, room)) = old.filter(|(_, room)| room.row.kept || room.here > 0 || room.members.contains_key(&who)) {
+            return Err(Refusal::new(code::ROOM_EXISTS, format!("there is a room `{}` already", room.row.name))
+                .hint(format!("join {}", room.row.name)));
         }
-        let wanted = &self.check_free(wanted, NameOf::Room)?;
         if self.rooms.all.len() >= ROOMS_MAX {
             return Err(Refusal::new(code::TOO_MANY_ROOMS, "there are as many rooms as there can be").hint("join one of them: rooms"));
         }
         self.check_room_left(who)?;
         let id = RoomId(self.rooms.next);
+        let wanted = &self.check_free_of_empty(wanted)?;
         let row = RoomRow {
             room: id,
             name: wanted.to_owned(),
@@ -40,6 +36,12 @@ impl Hall {
             created: now,
         };
         let nick = self.nick_for(&Room::new(row.clone(), 0), who, nick)?;
+        // Nothing is changed before all of it has been found right.
+        let mut applied = Applied { durable: true, ..Applied::default() };
+        self.end_what_is_over(now, &mut applied);
+        if let Some(Holder::Room(old)) = self.names.holder(wanted) {
+            self.forget_room(RoomId(old), &mut applied);
+        }
         self.rooms.next += 1;
         self.names.take(wanted, Holder::Room(id.0));
         applied.rows.push(Row::Room(row.clone()));
@@ -47,6 +49,20 @@ impl Hall {
         applied.receipt = Receipt { seq, at: now, ..Receipt::default() };
         self.come_in(seq, now, id, who, nick, RoomRole::Owner, &mut applied);
         Ok(applied)
+    }
+
+    /// Whether a room can be called so: also if one is that has only been waiting for its end.
+    fn check_free_of_empty(&mut self, wanted: &str) -> Result<String, Refusal> {
+        let holder = self.names.holder(wanted);
+        let old = match holder {
+            Some(Holder::Room(old)) => self.rooms.get(RoomId(old)).map(|room| room.row.name.clone()),
+            _ => None,
+        };
+        let (Some(holder), Some(old)) = (holder, old) else { return self.check_free(wanted, NameOf::Room) };
+        self.names.give_back(&old, holder);
+        let checked = self.check_free(wanted, NameOf::Room);
+        self.names.take(&old, holder);
+        checked
     }
 
     /// `password` is the hash that the given password was found right against.
@@ -60,8 +76,7 @@ impl Hall {
     ) -> Result<Applied, Refusal> {
         let who = self.speaker(origin)?;
         let mut applied = Applied { gated: true, ..Applied::default() };
-        self.end_what_is_over(now, &mut applied);
-        let room = self.rooms.all.get(&id).ok_or_else(no_such_room)?;
+        let room = self.rooms.all.get(&id).filter(|room| !room.is_over(now)).ok_or_else(no_such_room)?;
         let user = self.users.get(&who).ok_or_else(gone)?;
         applied.receipt = Receipt { seq: self.head, at: now, ..Receipt::default() };
         if user.rooms.contains(&id) {
@@ -103,6 +118,7 @@ impl Hall {
             (None, Some(member)) => member.nick.clone(),
             (nick, _) => self.nick_for(room, who, nick)?,
         };
+        self.end_what_is_over(now, &mut applied);
         self.come_in(self.head, now, id, who, nick, role, &mut applied);
         Ok(applied)
     }
@@ -112,14 +128,14 @@ impl Hall {
         let (room, member) = self.member(id, who)?;
         let (old, muted) = (member.nick.clone(), member.muted_until.is_some_and(|until| until > now));
         let new = nick.map(|nick| self.nick_for(room, who, Some(nick))).transpose()?.filter(|new| *new != old);
+        if new.is_some() && muted {
+            return Err(Refusal::new(code::MUTED, "you are muted here, and keep your name until that is over").hint("wait"));
+        }
         if let Some(user) = self.users.get_mut(&who) {
             user.rooms.retain(|other| *other != id);
             user.rooms.push(id);
         }
         if let Some(new) = new {
-            if muted {
-                return Err(Refusal::new(code::MUTED, "you are muted here, and keep your name until that is over").hint("wait"));
-            }
             let but = self.hidden_from(who);
             let room = self.room_mut(id)?;
             let mut news = news(room, RoomDeed::Renamed, now);
