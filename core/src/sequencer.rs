@@ -244,7 +244,10 @@ impl Sequencer {
         let applied = state.hall.apply(seq, now, intent)?;
         state.sync |= applied.durable && state.durable;
         state.awaited |= applied.durable || applied.gated;
-        if (applied.durable || applied.gated) && is_answered {
+        if !is_answered {
+            // Whoever has left hears no answer any more.
+            state.unanswered.remove(&origin);
+        } else if applied.durable || applied.gated {
             state.unanswered.insert(origin);
         }
         state.hurry |= applied.rows.iter().any(|row| matches!(row, Row::Cursor { .. }));
@@ -277,12 +280,12 @@ impl Sequencer {
 
     /// Gives one connection something to see, behind everything that happened before it.
     pub fn show(&self, session: SessionId, spoken: Arc<Spoken>) {
-        self.put_behind(session.shard(), Some(session), |_| Output::See { session, spoken });
+        self.put_behind(session.shard(), None, |_| Output::See { session, spoken });
     }
 
     /// Sends the last that a connection hears, behind everything that happened before it.
     pub fn last_word(&self, session: SessionId, event: Event) {
-        self.put_behind(session.shard(), Some(session), |head| Output::LastWord { session, event: Box::new(event), head });
+        self.put_behind(session.shard(), None, |head| Output::LastWord { session, event: Box::new(event), head });
     }
 
     /// Has `shard` tell `waiter` when it has done everything that happened before this.
