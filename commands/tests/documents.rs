@@ -10,8 +10,8 @@ use chinwag_core::wire::dialect::Dialect as _;
 use chinwag_core::wire::dialect::json::Json;
 use chinwag_core::wire::refusal::code;
 use chinwag_core::wire::{
-    Addressee, Arrival, Card, Event, Fact, MemberLine, Millis, PeopleOf, Person, Refusal, RoomAccess, RoomDeed, RoomLine, RoomNews,
-    RoomRole, Said,
+    Addressee, Arrival, Card, Event, Fact, Fingerprint, MemberLine, Millis, Offer, PeopleOf, Person, PrivateEnd, Refusal, RoomAccess,
+    RoomDeed, RoomLine, RoomNews, RoomRole, Said, Token,
 };
 
 const HOW: &str = "CHINWAG_BLESS=1 cargo test -p chinwag-commands --test documents";
@@ -167,6 +167,7 @@ fn every_kind_of_event_has_one_sample() {
             Event::Me { .. } | Event::Help { .. } | Event::Token { .. } | Event::Pong { .. } => {}
             Event::Entered { .. } | Event::Left { .. } | Event::Room(_) | Event::Rooms { .. } | Event::Members { .. } => {}
             Event::Done | Event::Refusal(_) | Event::Closing(_) | Event::Goodbye | Event::Fact(_) => {}
+            Event::PrivateAsked { .. } | Event::PrivateAgreed { .. } | Event::PrivateRelay { .. } | Event::PrivateEnded { .. } => {}
             Event::Unknown => panic!("what a reader does not know is never sent"),
         }
     }
@@ -246,6 +247,23 @@ fn samples() -> Vec<Event> {
             more: false,
         },
         Event::Left { room: "den".to_owned() },
+        Event::PrivateAsked {
+            from: "alice".to_owned(),
+            fingerprint: Fingerprint([0xa1; 32]),
+            direct: true,
+            expires: at.plus(Duration::from_secs(60)),
+        },
+        Event::PrivateAgreed {
+            with: "alice".to_owned(),
+            asker: false,
+            offer: Offer {
+                fingerprint: Fingerprint([0xa1; 32]),
+                token: Token([0x5e; 32]),
+                addresses: vec![([192, 0, 2, 7], 40712).into(), ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7], 40712).into()],
+            },
+        },
+        Event::PrivateRelay { with: "alice".to_owned(), ticket: Some(Token([0x71; 32])) },
+        Event::PrivateEnded { with: "alice".to_owned(), why: PrivateEnd::Stopped },
         Event::Done,
         Event::Fact(Fact::new("acme.roll", "alice rolled 2d6: 4 + 1 = 5").with("total", 5)),
         Event::Refusal(Refusal::new(code::NO_SUCH_USER, "there is no user `bobb`").hint("did you mean `bob`?")),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::card::Card;
+use crate::private::{Fingerprint, Offer, PrivateEnd, Token};
 use crate::refusal::Refusal;
 use crate::time::Millis;
 
@@ -196,6 +197,45 @@ pub enum Event {
         /// Whether there are more than were listed.
         #[serde(default, skip_serializing_if = "is_false")]
         more: bool,
+    },
+    /// Somebody asks you for a private chat: `accept` and `decline` answer. Where they can be found they tell when you
+    /// accept.
+    PrivateAsked {
+        /// Who.
+        from: String,
+        /// Whose certificate you would see.
+        fingerprint: Fingerprint,
+        /// Whether they would connect directly; else only through the server.
+        #[serde(default, skip_serializing_if = "is_false")]
+        direct: bool,
+        /// Until when you can answer.
+        expires: Millis,
+    },
+    /// Both want a private chat: from here on it is between the two. (`text` does not show the offer.)
+    PrivateAgreed {
+        /// With whom.
+        with: String,
+        /// Whether you are the one who asked.
+        #[serde(default, skip_serializing_if = "is_false")]
+        asker: bool,
+        /// What the other one offers.
+        offer: Offer,
+    },
+    /// A private chat through the server, which carries bytes that mean nothing to it. (`text` does not show the ticket.)
+    PrivateRelay {
+        /// With whom.
+        with: String,
+        /// Both want it: what `carry` takes on a new connection, once and soon. Without it: the other one wants it,
+        /// `relay` agrees.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<Token>,
+    },
+    /// A private chat, or the offer of one, is over.
+    PrivateEnded {
+        /// With whom.
+        with: String,
+        /// How.
+        why: PrivateEnd,
     },
     /// Whatever a command wants to say that no dialect needs to know.
     Fact(Fact),

@@ -8,6 +8,7 @@ pub mod card;
 pub mod dialect;
 pub mod event;
 pub mod name;
+pub mod private;
 pub mod refusal;
 pub mod safe_text;
 pub mod split;
@@ -19,6 +20,7 @@ pub use dialect::{Dialect, Line, Partial};
 pub use event::{
     About, Addressee, Arrival, Deed, Event, Fact, MemberLine, PeopleOf, Person, RoomAccess, RoomDeed, RoomLine, RoomNews, RoomRole, Said,
 };
+pub use private::{Fingerprint, Offer, PrivateEnd, Token};
 pub use refusal::{Code, Refusal, code};
 pub use safe_text::SafeText;
 pub use time::Millis;

@@ -83,12 +83,16 @@ macro_rules! codes {
 codes! {
     /// The account was deleted while it was logged in.
     ACCOUNT_DELETED = "account-deleted";
+    /// You have asked them for a private chat, and they have not answered yet.
+    ALREADY_ASKED = "already-asked";
     /// Already blocked.
     ALREADY_BLOCKED = "already-blocked";
     /// You are in a room already: one at a time, unless the operator allows more.
     ALREADY_IN_ROOM = "already-in-room";
     /// This connection is already logged in.
     ALREADY_LOGGED_IN = "already-logged-in";
+    /// There is a private chat between you already.
+    ALREADY_OPEN = "already-open";
     /// They are an operator already.
     ALREADY_OPERATOR = "already-operator";
     /// The room is archived: it can be read, and nothing can be said in it.
@@ -101,6 +105,8 @@ codes! {
     BAD_FRAME = "bad-frame";
     /// The name has characters that names cannot have, mixes scripts, or is too long.
     BAD_NAME = "bad-name";
+    /// The ticket for the relay is unknown, used or over.
+    BAD_TICKET = "bad-ticket";
     /// The session token is unknown, expired or revoked.
     BAD_TOKEN = "bad-token";
     /// You may not come in here.
@@ -139,6 +145,12 @@ codes! {
     NAME_IN_USE = "name-in-use";
     /// An account has this name.
     NAME_TAKEN = "name-taken";
+    /// A private chat takes a client that can have one.
+    NEEDS_CLIENT = "needs-client";
+    /// They have offered you no private chat, or not any more.
+    NO_OFFER = "no-offer";
+    /// There is no private chat between you.
+    NO_PRIVATE = "no-private";
     /// There is no room to say it in.
     NO_ROOM = "no-room";
     /// There is no such ban: nobody is kept out by it.
@@ -167,10 +179,14 @@ codes! {
     NOT_UTF8 = "not-utf8";
     /// The line has a NUL character; it was skipped.
     NUL = "nul";
+    /// Private chats are switched off here.
+    PRIVATE_OFF = "private-off";
     /// Registration is closed here.
     REGISTRATION_CLOSED = "registration-closed";
     /// Nobody logged in on this connection in time.
     REGISTRATION_TIMEOUT = "registration-timeout";
+    /// The server carries no private chats.
+    RELAY_OFF = "relay-off";
     /// The name is kept for the server itself.
     RESERVED_NAME = "reserved-name";
     /// There is a room with this name already.
@@ -197,6 +213,8 @@ codes! {
     TOO_MANY_CONNECTIONS = "too-many-connections";
     /// There can be no more invites: end some, or wait until some are over.
     TOO_MANY_INVITES = "too-many-invites";
+    /// There can be no more private chats and offers of them: yours, theirs, or in all.
+    TOO_MANY_PRIVATE = "too-many-private";
     /// There can be no more rooms, or you can be in no more of them.
     TOO_MANY_ROOMS = "too-many-rooms";
     /// This connection does not read what it is sent; nothing is lost, log in again.

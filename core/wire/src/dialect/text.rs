@@ -5,6 +5,7 @@ use crate::card::Card;
 use crate::event::{
     Addressee, Arrival, Deed, Event, MemberLine, PeopleOf, Person, RoomAccess, RoomDeed, RoomLine, RoomNews, RoomRole, Said,
 };
+use crate::private::PrivateEnd;
 use crate::refusal::Refusal;
 use crate::safe_text::SafeText;
 use crate::time::show_duration;
@@ -91,6 +92,16 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Room(news) => room_news(news),
         Event::Rooms { rooms, more } => return list_rooms(rooms, *more, out),
         Event::Members { room, members, more } => return list_members(room, members, *more, out),
+        Event::PrivateAsked { from, direct, expires, .. } => {
+            let how = if *direct { "" } else { " through the server" };
+            format!("* {from} asks you for a private chat{how}: accept {from}, or decline {from} (until {expires})")
+        }
+        Event::PrivateAgreed { with, .. } => format!("* {with} and you have agreed on a private chat"),
+        Event::PrivateRelay { with, ticket: None } => {
+            format!("* {with} wants the private chat with you to go through the server: relay {with}, or stopprivate {with}")
+        }
+        Event::PrivateRelay { with, ticket: Some(_) } => format!("* the private chat with {with} can go through the server now"),
+        Event::PrivateEnded { with, why } => private_ended(with, *why),
         Event::Fact(fact) => fact.text.clone(),
     };
     line(text.trim_end(), out);
@@ -247,6 +258,20 @@ fn list_members(room: &str, members: &[MemberLine], more: bool, out: &mut Vec<u8
     line(&format!("* {} in {room}{}", counted(members.len(), "member"), if more { ", and more that are not listed" } else { "" }), out);
 }
 
+fn private_ended(with: &str, why: PrivateEnd) -> String {
+    match why {
+        PrivateEnd::Declined => format!("* {with} declines a private chat"),
+        PrivateEnd::Expired => format!("* a private chat with {with} was offered, and nobody answered in time"),
+        PrivateEnd::Withdrawn => format!("* {with} has taken back the offer of a private chat"),
+        PrivateEnd::AnsweredElsewhere => format!("* you have answered {with} on another connection"),
+        PrivateEnd::Stopped => format!("* the private chat with {with} has been stopped"),
+        PrivateEnd::LoggedOut => format!("* the private chat with {with} is over: {with} logged out"),
+        PrivateEnd::TimedOut => format!("* the private chat with {with} is over: {with} timed out"),
+        PrivateEnd::SwitchedOff => format!("* the private chat with {with} is over: they have been switched off here"),
+        PrivateEnd::Unknown => format!("* the private chat with {with} is over"),
+    }
+}
+
 fn sent(kept: bool, missed: bool, again: bool) -> &'static str {
     match (kept, missed, again) {
         (_, _, true) => "sent (it had been sent before)",
@@ -345,6 +370,10 @@ mod tests {
             (Event::Fact(Fact::new("x", "one\ntwo")), "one↵two"),
             (Event::People { of: PeopleOf::Online, names: vec![], more: false }, "online: nobody else"),
             (Event::Cards { cards: vec![] }, ""),
+            (
+                Event::PrivateRelay { with: "bob".into(), ticket: Some(crate::private::Token([7; 32])) },
+                "* the private chat with bob can go through the server now",
+            ),
         ] {
             assert_eq!(shown(&event), expected);
         }
