@@ -108,6 +108,13 @@ impl Hall {
             let event = Event::Presence { name: user.name.to_string(), what: Arrival::LoggedIn, at: now };
             applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
         }
+        if let Some(named) =
+            after.filter(|_| !acknowledges && !id.is_guest()).map(|named| named.min(head)).filter(|named| *named > user.cursor)
+        {
+            // Who reads text says with the number what it has: nothing else ever will.
+            user.cursor = named;
+            applied.rows.push(Row::Cursor { user: id, seen: named });
+        }
         // What was said before the account was made is not for it, whatever number it names.
         let after = after.unwrap_or(user.cursor).saturating_sub(u64::from(Fault::MailTwice.is_on())).max(user.joined);
         let newest_in_rooms = user.rooms.iter().filter_map(|room| self.rooms.get(*room)).map(|room| room.newest).max();

@@ -97,6 +97,8 @@ pub(super) struct Connection {
     /// The socket failed.
     broken: Cell<bool>,
     ending: RefCell<Option<Ending>>,
+    /// The order has ended it: what it is answered from there on would come before its last word, and is left out.
+    put_out: Cell<bool>,
     /// A read is worth trying before the socket says so.
     may_have_more: Cell<bool>,
     /// Its task has nothing to do but to read what comes.
@@ -141,6 +143,7 @@ impl Connection {
             settled: Cell::new(0),
             broken: Cell::new(false),
             ending: RefCell::new(None),
+            put_out: Cell::new(false),
             may_have_more: Cell::new(true),
             listening: Cell::new(false),
             reader: RefCell::new(None),
@@ -356,6 +359,21 @@ impl Connection {
         for waker in self.wait_for_mail.take().into_iter().chain(self.reader.take()) {
             waker.wake();
         }
+    }
+
+    /// Has the connection end because of what somebody else did, at this place of the order. Its last word is on its way, and
+    /// no answer overtakes it: who hears the pong of a later `ping` has heard that the connection ends.
+    pub(super) fn put_out(&self, because: Refusal) {
+        if self.ending.borrow().is_none() {
+            self.put_out.set(true);
+            // Somebody waits for its place: the link may be dead, so that it has no time to be patient.
+            self.end(Departure::Disconnected, Duration::ZERO, Some(Event::Closing(because)));
+        }
+    }
+
+    /// Whether [`Connection::put_out`] has ended it.
+    pub(super) fn is_put_out(&self) -> bool {
+        self.put_out.get()
     }
 
     /// What the socket has not taken by now it need not take any more.

@@ -369,7 +369,7 @@ impl Shard {
                 }
             }
             Output::Reply { session, dialect, bytes } => {
-                if let Some(connection) = self.connection(session) {
+                if let Some(connection) = self.connection(session).filter(|connection| !connection.is_put_out()) {
                     self.speaks(&connection, dialect);
                     self.append(&connection, &bytes);
                     self.greeted(&connection);
@@ -411,13 +411,12 @@ impl Shard {
                 let from_there = |connection: &&Rc<Connection>| network::of(connection.address) == network && !connection.is_ending();
                 let from_there: Vec<Rc<Connection>> = self.connections.borrow().values().filter(from_there).cloned().collect();
                 for connection in from_there {
-                    connection.end(Departure::Disconnected, Duration::ZERO, Some(Event::Closing(because.clone())));
+                    connection.put_out(because.clone());
                 }
             }
             Output::Detach { session, last_word } => {
                 if let (Some(connection), Some(last_word)) = (self.connection(session), last_word) {
-                    // Somebody waits for its place: the link may be dead, so that it has no time to be patient.
-                    connection.end(Departure::Disconnected, Duration::ZERO, Some(Event::Closing(last_word)));
+                    connection.put_out(last_word);
                 }
             }
         }
