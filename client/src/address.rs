@@ -8,6 +8,8 @@ use chinwag_wire::name;
 
 /// Where a server listens unless somebody says otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 2461;
+/// Where a server listens for S4 unless somebody says otherwise; the protocol has no port of its own.
+pub(crate) const S4_PORT: u16 = 2464;
 /// Where one looks for a server unless told otherwise.
 pub(crate) const DEFAULT_HOST: &str = "127.0.0.1";
 

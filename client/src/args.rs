@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::address::Address;
 use crate::config::ConfigArgs;
+use crate::connection::Wire;
 use crate::failure::exit_codes_help;
 use crate::generate::GenerateArgs;
 use crate::password;
@@ -28,9 +29,14 @@ pub(crate) struct Args {
     #[arg(value_name = "[USER@]HOST[:PORT]")]
     pub(crate) address: Option<Address>,
 
-    /// The server's port [default: 2461].
+    /// The server's port [default: 2461; with --wire s4: 2464].
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..), global = true)]
     pub(crate) port: Option<u16>,
+
+    /// Talk to a server that speaks another protocol: `s4`, length and JSON over TLS. Its names have no passwords; who gives one (--password-fd,
+    /// --password-command) logs in to an account of a Chinwag server that speaks it.
+    #[arg(long, value_name = "WIRE", value_enum, ignore_case = true, hide_possible_values = true, global = true)]
+    pub(crate) wire: Option<Wire>,
 
     /// Trust what these certificates (PEM) vouch for, instead of the fingerprint remembered at the first visit.
     #[arg(long, value_name = "FILE", conflicts_with = "plain", global = true)]

@@ -13,7 +13,8 @@ use chinwag_wire::suggest;
 use clap::Args;
 use serde::{Deserialize, Deserializer};
 
-use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT, Place};
+use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT, Place, S4_PORT};
+use crate::connection::Wire;
 use crate::failure::Failure;
 use crate::interface::{Attention, Times};
 use crate::keys::{Bindings, Mode};
@@ -181,11 +182,11 @@ impl Config {
         found
     }
 
-    /// Where `address` leads, by short names and defaults. What it says itself goes before what its short name stands for.
+    /// Where `address` leads, by short names and defaults, to a server that speaks `wire`. What it says itself goes before what its short name stands for.
     ///
     /// # Errors
     /// Two different ports.
-    pub(crate) fn destination(&self, address: Option<&Address>, port: Option<u16>) -> Result<Destination, Failure> {
+    pub(crate) fn destination(&self, address: Option<&Address>, port: Option<u16>, wire: Option<Wire>) -> Result<Destination, Failure> {
         let typed = address.cloned().unwrap_or_default();
         let named = match &typed.host {
             Some(host) => self.servers.0.get(host).map(|(_, address)| address.clone()),
@@ -200,7 +201,10 @@ impl Config {
         let stands_for = named.unwrap_or_else(|| Address { host: typed.host.clone(), ..Address::default() });
         let place = Place {
             host: stands_for.host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
-            port: port.or(stands_for.port).unwrap_or(DEFAULT_PORT),
+            port: port.or(stands_for.port).unwrap_or(match wire {
+                None => DEFAULT_PORT,
+                Some(Wire::S4) => S4_PORT,
+            }),
         };
         Ok(Destination { user: typed.user.or(stands_for.user), place })
     }
@@ -262,7 +266,7 @@ mod tests {
 
     fn went(config: &Config, typed: &[&str], port: Option<u16>) -> (Option<String>, String) {
         let address = typed.first().map(|typed| typed.parse().expect("an address"));
-        let destination = config.destination(address.as_ref(), port).expect("leads somewhere");
+        let destination = config.destination(address.as_ref(), port, None).expect("leads somewhere");
         (destination.user, destination.place.to_string())
     }
 
@@ -283,7 +287,9 @@ mod tests {
         }
         assert_eq!(went(&Config::default(), &[], None), (None, "127.0.0.1:2461".to_owned()));
         let address: Address = "x:7".parse().expect("an address");
-        assert!(config.destination(Some(&address), Some(8)).is_err());
+        assert!(config.destination(Some(&address), Some(8), None).is_err());
+        let foreign = Config::default().destination(None, None, Some(Wire::S4)).expect("leads somewhere");
+        assert_eq!(foreign.place.to_string(), "127.0.0.1:2464");
         assert_eq!(went(&config, &["x:7"], Some(7)).1, "x:7");
     }
 

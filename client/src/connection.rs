@@ -1,17 +1,21 @@
-//! One connection: names to addresses, TCP, TLS, the switch to the dialect of programs, and then lines both ways.
+//! One connection: names to addresses, TCP, TLS, the switch to the dialect of programs, and then lines both ways. Where
+//! the server speaks a foreign wire, lines are translated on their way; nobody else notices.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chinwag_wire::dialect::json::{ServerLine, decode_server_line, encode_line};
-use chinwag_wire::{Event, Line, SafeText};
+use chinwag_wire::dialect::s4::client::Visitor;
+use chinwag_wire::{Event, Line, Millis, SafeText};
+use clap::ValueEnum;
 use futures_rustls::TlsConnector;
 use futures_rustls::pki_types::ServerName;
 use futures_rustls::rustls::client::danger::ServerCertVerifier;
 use futures_rustls::rustls::crypto::{CryptoProvider, ring};
-use futures_rustls::rustls::{self, ClientConfig, version};
+use futures_rustls::rustls::version::{TLS12, TLS13};
+use futures_rustls::rustls::{self, ClientConfig, SupportedProtocolVersion};
 use smol::Timer;
 use smol::future::or;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
@@ -19,9 +23,9 @@ use smol::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::address::Place;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::machinery;
-use crate::trust::{self, Fingerprint, KnownHosts, Pin, Vouchers};
+use crate::trust::{self, Fingerprint, KnownHosts, Pin, Verifier, Vouchers};
 
 /// The longest line a server may send: a long history page fits many times over, a server gone mad does not.
 const LINE_BYTES_MAX: usize = 1 << 20;
@@ -37,12 +41,30 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 const ADDRESSES_MAX: usize = 16;
 /// How many lines that are not JSON may come before the greeting; a refusal to newcomers is one.
 const FOREIGN_LINES_MAX: usize = 16;
+/// How long a server of a foreign wire may take to end the connection when it has been told that nothing more comes.
+const ENDING_PATIENCE: Duration = Duration::from_secs(2);
+/// What is wrong with a key that nothing but TLS 1.2 can be checked with.
+const SHORT_KEY: &str = "its RSA key is shorter than 2048 bits";
 /// How much of a foreign line is shown.
 const FOREIGN_CHARS_MAX: usize = 200;
 /// Silence after which the system asks whether the other side is still there, and how often it asks again: a dead
 /// link is noticed within a minute even when nobody types.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Which TLS is spoken: to our servers the newest, to others also the one before it, or only that one.
+const NEW: &[&SupportedProtocolVersion] = &[&TLS13];
+const NEW_OR_OLD: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+const OLD: &[&SupportedProtocolVersion] = &[&TLS12];
+
+fn versions(server: &Server, short_key: bool) -> &'static [&'static SupportedProtocolVersion] {
+    match server.wire {
+        None => NEW,
+        // A foreign wire is as old as its server.
+        Some(_) if short_key => OLD,
+        Some(_) => NEW_OR_OLD,
+    }
+}
 
 /// How to be sure of the server.
 #[derive(Clone, Debug)]
@@ -67,6 +89,15 @@ pub(crate) struct Server {
     pub(crate) place: Place,
     /// How to be sure of it.
     pub(crate) security: Security,
+    /// The foreign wire it speaks, if it does not speak ours.
+    pub(crate) wire: Option<Wire>,
+}
+
+/// A foreign wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wire {
+    /// Length and JSON, over TLS.
+    S4,
 }
 
 /// The provider of cryptography for everything here.
@@ -86,6 +117,8 @@ pub(crate) struct Link {
     scanned: usize,
     /// Where reads land.
     chunk: Vec<u8>,
+    /// What translates, where the server speaks a foreign wire.
+    visitor: Option<Box<Visitor>>,
 }
 
 /// What came in.
@@ -117,10 +150,28 @@ pub(crate) struct Opened {
 /// Nobody there (or not a Chinwag server), or not the server it should be.
 pub(crate) async fn open(server: &Server) -> Result<Opened, Failure> {
     let place = &server.place;
-    let tcp = reach(server).await?;
-    let secured = within(GREETING_PATIENCE, secure(server, tcp)).await;
-    let (stream, notices) = secured.unwrap_or_else(|| Err(Failure::no_link(format!("{place} accepts connections but does not answer"))))?;
+    let silent = || Err(Failure::no_link(format!("{place} accepts connections but does not answer")).into());
+    let mut short_key = false;
+    let (stream, notices) = loop {
+        let tcp = reach(server).await?;
+        match within(GREETING_PATIENCE, secure(server, tcp, short_key)).await.unwrap_or_else(silent) {
+            Ok(secured) => break secured,
+            // The key is good enough for nothing but TLS 1.2.
+            Err(Insecure { short_key: true, .. }) if server.wire.is_some() && !short_key => short_key = true,
+            Err(Insecure { failure, .. }) if short_key && failure.exit == Exit::NoLink => {
+                return Err(Failure::certificate(format!(
+                    "{place} cannot prove who it is ({SHORT_KEY}, and it speaks no TLS 1.2), so nothing was sent to it"
+                )));
+            }
+            Err(Insecure { failure, .. }) => return Err(failure),
+        }
+    };
     let mut link = Link::over(stream);
+    if server.wire == Some(Wire::S4) {
+        // Nothing is said there before the login.
+        link.visitor = Some(Box::default());
+        return Ok(Opened { link, greeting: Vec::new(), notices });
+    }
     match within(GREETING_PATIENCE, greet(place, &mut link)).await {
         Some(greeting) => Ok(Opened { link, greeting: greeting?, notices }),
         None => Err(Failure::no_link(format!("{place} does not answer as a Chinwag server does"))),
@@ -170,25 +221,40 @@ async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-async fn secure(server: &Server, tcp: TcpStream) -> Result<(Box<dyn Duplex>, Vec<String>), Failure> {
+/// Why a connection is not secure.
+struct Insecure {
+    failure: Failure,
+    /// Because the certificate is trusted, and its key too short for TLS 1.3.
+    short_key: bool,
+}
+
+impl From<Failure> for Insecure {
+    fn from(failure: Failure) -> Insecure {
+        Insecure { failure, short_key: false }
+    }
+}
+
+async fn secure(server: &Server, tcp: TcpStream, short_key: bool) -> Result<(Box<dyn Duplex>, Vec<String>), Insecure> {
     let place = &server.place;
+    let versions = versions(server, short_key);
     match &server.security {
         Security::Plain => Ok((Box::new(tcp), Vec::new())),
-        Security::Vouched(vouchers) => {
-            let stream = handshake(place, tcp, Arc::clone(vouchers) as _).await.map_err(|refused| refused.for_vouched(place))?;
-            Ok((stream, Vec::new()))
-        }
+        Security::Vouched(vouchers) => match handshake(place, tcp, Arc::clone(vouchers) as _, versions).await {
+            Ok(stream) => Ok((stream, Vec::new())),
+            Err(refused) => Err(Insecure { failure: refused.for_vouched(place), short_key: vouchers.saw_short_key() }),
+        },
         Security::Pinned { known, accept_new } => {
             let remembered = known.find(place)?;
             let expected = remembered.map(|(fingerprint, _)| fingerprint).filter(|_| !accept_new);
-            let pin = Arc::new(Pin::new(expected, provider()));
-            let stream = match handshake(place, tcp, Arc::clone(&pin) as _).await {
+            let pin = Arc::new(Pin::new(expected, provider()).of_short_key(short_key));
+            let stream = match handshake(place, tcp, Arc::clone(&pin) as _, versions).await {
                 Ok(stream) => stream,
                 Err(refused) => {
-                    return Err(match (remembered, pin.seen()) {
+                    let failure = match (remembered, pin.seen()) {
                         (Some((expected, line)), Some(shown)) if expected != shown => trust::changed(place, known, line, expected, shown),
                         _ => refused.for_pinned(place),
-                    });
+                    };
+                    return Err(Insecure { failure, short_key: pin.saw_short_key() });
                 }
             };
             // Only now, when the handshake has proved that the server has the key.
@@ -242,10 +308,15 @@ impl HandshakeRefused {
     }
 }
 
-async fn handshake(place: &Place, tcp: TcpStream, verifier: Arc<dyn ServerCertVerifier>) -> Result<Box<dyn Duplex>, HandshakeRefused> {
+async fn handshake(
+    place: &Place,
+    tcp: TcpStream,
+    verifier: Arc<dyn ServerCertVerifier>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<Box<dyn Duplex>, HandshakeRefused> {
     let general = |error: rustls::Error| HandshakeRefused::Link(io::Error::other(error));
     let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&version::TLS13])
+        .with_protocol_versions(versions)
         .map_err(general)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
@@ -294,13 +365,24 @@ async fn greet(place: &Place, link: &mut Link) -> Result<Vec<Event>, Failure> {
 
 impl Link {
     fn over(stream: Box<dyn Duplex>) -> Link {
-        Link { stream, unread: Vec::new(), taken: 0, scanned: 0, chunk: vec![0; READ_BYTES] }
+        Link { stream, unread: Vec::new(), taken: 0, scanned: 0, chunk: vec![0; READ_BYTES], visitor: None }
     }
 
     /// Closes the connection at once: a server that said goodbye does not have to wait for us. From here on the
     /// link is lost.
     pub(crate) fn hang_up(&mut self) {
-        *self = Link::over(Box::new(Cursor::new(Vec::new())));
+        let visitor = self.visitor.take();
+        *self = Link { visitor, ..Link::over(Box::new(Cursor::new(Vec::new()))) };
+        if let Some(visitor) = &mut self.visitor {
+            visitor.begin_again();
+        }
+    }
+
+    /// Goes on over `fresh`, after it was hung up: what was heard before is not heard again.
+    pub(crate) fn go_on_over(&mut self, fresh: Link) {
+        let visitor = self.visitor.take();
+        *self = fresh;
+        self.visitor = visitor.or(self.visitor.take());
     }
 
     /// Sends one line.
@@ -308,7 +390,18 @@ impl Link {
     /// # Errors
     /// The link is gone.
     pub(crate) async fn say(&mut self, line: &Line<'_>) -> Result<(), Lost> {
-        self.send(&encode_line(line)).await
+        let Some(visitor) = &mut self.visitor else { return self.send(&encode_line(line)).await };
+        let frames = visitor.say(line, now());
+        let is_leaving = visitor.is_leaving();
+        for frame in frames {
+            // One write for each: there are servers that take what they read at once for one frame.
+            self.send(&frame).await?;
+        }
+        if is_leaving {
+            // A server that is gone has ended it, too.
+            let _ = within(WRITE_PATIENCE, self.stream.close()).await;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Lost> {
@@ -329,6 +422,9 @@ impl Link {
     /// # Errors
     /// The link is gone, or the server sends a line without end.
     pub(crate) async fn next(&mut self) -> Result<Heard, Lost> {
+        if self.visitor.is_some() {
+            return self.next_of_foreign().await;
+        }
         loop {
             if let Some(line) = self.take_line() {
                 return Ok(understood(&line));
@@ -346,6 +442,31 @@ impl Link {
         }
     }
 
+    /// What a server of a foreign wire says, as ours would.
+    async fn next_of_foreign(&mut self) -> Result<Heard, Lost> {
+        loop {
+            let Some(visitor) = &mut self.visitor else { return Err(Lost("is gone".to_owned())) };
+            if let Some(line) = visitor.next_line() {
+                return Ok(Heard::Said(Box::new(line)));
+            }
+            if self.taken < self.unread.len() {
+                self.taken += visitor.hear(&self.unread[self.taken..], now()).map_err(Lost)?;
+                continue;
+            }
+            self.unread.clear();
+            self.taken = 0;
+            let read = self.stream.read(&mut self.chunk);
+            let read = if visitor.is_leaving() { within(ENDING_PATIENCE, read).await.unwrap_or(Ok(0)) } else { read.await };
+            match read {
+                Ok(count) if count > 0 => self.unread.extend_from_slice(&self.chunk[..count]),
+                // Some end it without the last word of TLS.
+                Ok(_) | Err(_) if visitor.ended() => {}
+                Ok(_) => return Err(Lost("ended the connection".to_owned())),
+                Err(error) => return Err(Lost(format!("is gone ({})", in_words(&error)))),
+            }
+        }
+    }
+
     fn take_line(&mut self) -> Option<Vec<u8>> {
         let rest = &self.unread[self.taken..];
         let Some(end) = rest[self.scanned..].iter().position(|byte| *byte == b'\n') else {
@@ -357,6 +478,12 @@ impl Link {
         self.scanned = 0;
         Some(line)
     }
+}
+
+/// The time of day.
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn understood(line: &[u8]) -> Heard {
@@ -436,7 +563,7 @@ mod tests {
     #[test]
     fn a_name_that_is_no_host_is_one_clear_sentence() {
         let place = Place { host: "no-such-host.invalid".to_owned(), port: 1 };
-        let failure = smol::block_on(open(&Server { place, security: Security::Plain })).err().expect("fails");
+        let failure = smol::block_on(open(&Server { place, security: Security::Plain, wire: None })).err().expect("fails");
         assert!(failure.message.starts_with("cannot find the host `no-such-host.invalid`"), "{failure}");
         assert!(!failure.message.contains("os error"), "{failure}");
     }

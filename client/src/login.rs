@@ -41,6 +41,8 @@ pub(crate) enum Credential {
     },
     /// From then on.
     Token(String),
+    /// A name without a password, where names have none.
+    Name(String),
 }
 
 impl Applicant {
@@ -78,6 +80,7 @@ impl Credential {
         match self {
             Credential::Password { name, password } => machinery::login(name, password),
             Credential::Token(token) => machinery::resume(token, seen),
+            Credential::Name(name) => machinery::guest(name),
         }
     }
 }
@@ -136,6 +139,9 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
     let given = applicant.source.read()?;
     let mut door = Door { server, link, knowledge };
     let mut name = applicant.name;
+    if applicant.source == Source::Nobody {
+        return visit(door, name).await;
+    }
     loop {
         let who = match name.take() {
             Some(name) => name,
@@ -176,6 +182,27 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
         say(&sentence(&refusal));
         if refusal.code == code::WRONG_PASSWORD {
             name = Some(who);
+        }
+    }
+}
+
+/// Comes in under a name that needs no password.
+async fn visit(mut door: Door<'_>, mut name: Option<String>) -> Answer<LoggedIn> {
+    loop {
+        let who = match name.take() {
+            Some(name) => name,
+            None => match ask_name()? {
+                Some(name) => name,
+                None => return Ok(None),
+            },
+        };
+        match door.knock(&machinery::guest(&who)).await? {
+            Ok((welcome, name)) => {
+                let credential = Credential::Name(name.clone());
+                return Ok(Some(LoggedIn { link: door.link, welcome, name, credential }));
+            }
+            Err(refusal) if !io::stdin().is_terminal() => return Err(Failure::login_refused(&refusal)),
+            Err(refusal) => say(&sentence(&refusal)),
         }
     }
 }

@@ -22,6 +22,11 @@ pub(crate) fn login(name: &str, password: &str) -> String {
     format!("login {name} {password}")
 }
 
+/// Comes in as a guest, for as long as the connection lasts.
+pub(crate) fn guest(name: &str) -> String {
+    format!("guest {name}")
+}
+
 /// Makes an account and logs in, with an invite code where one is needed.
 pub(crate) fn register(name: &str, password: &str, invite: Option<&str>) -> String {
     match invite {

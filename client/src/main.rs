@@ -9,6 +9,7 @@ mod address;
 mod args;
 mod audience;
 mod backoff;
+mod certificate;
 mod chat;
 mod complete;
 mod config;
@@ -115,7 +116,9 @@ fn run(args: &Args) -> Result<(), Failure> {
         }
         Some(Errand::Send(send)) => with_chat(args, &config, |chat| send::run(chat, send, args.form())),
         Some(Errand::Tail(tail)) => with_chat(args, &config, |chat| tail::run(chat, tail, args.form())),
-        Some(Errand::Trust(trust)) => trusting::run(trust, &known_hosts()?, |address| config.destination(Some(address), args.port)),
+        Some(Errand::Trust(trust)) => {
+            trusting::run(trust, &known_hosts()?, |address| config.destination(Some(address), args.port, args.wire))
+        }
         Some(Errand::Try(trial)) => try_out(trial, config, args.form(), args.color),
         Some(Errand::Config) => config::print(&config, &args.config, folder.as_deref()),
         Some(Errand::Generate(generate)) => generate::run(generate),
@@ -132,10 +135,10 @@ fn with_chat(args: &Args, config: &Config, errand: impl FnOnce(Chat) -> Result<(
 
 /// Connects and logs in as the command line says; `None` if the one at the keyboard leaves.
 fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, Failure> {
-    let Destination { user, place } = config.destination(args.address.as_ref(), args.port)?;
+    let Destination { user, place } = config.destination(args.address.as_ref(), args.port, args.wire)?;
     let applicant = Applicant::of(args, user)?;
     let history = HistoryFile::open(history_folder(), &place, config.history);
-    let server = Server { security: security(args)?, place };
+    let server = Server { security: security(args)?, place, wire: args.wire };
     let chat =
         go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0), config.ping_after.0, SharedKnowledge::default())?;
     Ok(chat.map(|chat| (chat, history)))

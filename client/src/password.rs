@@ -19,6 +19,8 @@ pub(crate) enum Source {
     Descriptor(u32),
     /// From the first line that a command prints.
     Command(String),
+    /// There is none, and none is asked for: names of a foreign wire are whoever takes them first.
+    Nobody,
     /// Made up by this program itself, for an account that nobody else needs.
     Given(String),
 }
@@ -32,6 +34,7 @@ impl Source {
         match (&args.password_fd, &args.password_command) {
             (Some(fd), _) => Ok(Source::Descriptor(*fd)),
             (None, Some(command)) => Ok(Source::Command(command.clone())),
+            (None, None) if args.wire.is_some() => Ok(Source::Nobody),
             (None, None) if io::stdin().is_terminal() => Ok(Source::Keyboard),
             (None, None) => Err(Failure::usage(
                 "input is not a terminal, so nobody can be asked for the password: say --password-fd N or --password-command COMMAND",
@@ -45,7 +48,7 @@ impl Source {
     /// The descriptor or the command gives none, or one that cannot be used.
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
         let (password, whence) = match self {
-            Source::Keyboard => return Ok(None),
+            Source::Keyboard | Source::Nobody => return Ok(None),
             Source::Given(password) => return Ok(Some(password.clone())),
             Source::Descriptor(fd) => (from_descriptor(*fd), format!("file descriptor {fd}")),
             Source::Command(command) => (from_command(command), "the password command".to_owned()),

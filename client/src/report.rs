@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use chinwag_wire::dialect::json::Json;
+use chinwag_wire::dialect::s4::client::GREETING;
 use chinwag_wire::dialect::{Dialect, text};
 use chinwag_wire::{Event, SafeText};
 
@@ -137,6 +138,7 @@ impl Report {
         match self.of {
             Of::Nothing => return None,
             Of::Talk if matches!(event, Event::Welcome { .. } | Event::Presence { .. } | Event::Goodbye) => return None,
+            Of::Talk if matches!(event, Event::Fact(fact) if fact.kind == GREETING) => return None,
             Of::Talk | Of::Everything => {}
         }
         match (self.form, event) {

@@ -192,6 +192,8 @@ pub(crate) struct Session {
     lines: u64,
     /// When to stop waiting for answers, for somebody who leaves.
     leaving: Option<Instant>,
+    /// What the server had against something, without saying against what.
+    objection: Option<Refusal>,
     /// Of the line that asked for the goodbye: whoever waits for its answer wakes when the session is gone.
     parting: Option<Settled>,
 }
@@ -256,6 +258,7 @@ impl Session {
             salt: carry.salt,
             lines: carry.lines,
             leaving: None,
+            objection: None,
             parting: None,
         })
     }
@@ -281,7 +284,11 @@ impl Session {
         };
         self.around.audience.flush().await;
         match end {
-            End::Goodbye => Ok(()),
+            End::Goodbye => match self.objection.take() {
+                // People have seen it; a program is told at the end.
+                Some(refusal) if self.around.one_by_one => Err(Failure::refused(&refusal)),
+                _ => Ok(()),
+            },
             End::Failed(failure) => Err(failure),
             End::TokenRefused(failure) => {
                 self.carry_over();
@@ -506,6 +513,9 @@ impl Session {
                 self.credential = Credential::Token(token.clone());
                 return Ok(());
             }
+            Event::Refusal(refusal) if line.tag.is_none() && asked.is_none() => {
+                self.objection.get_or_insert_with(|| refusal.clone());
+            }
             Event::Goodbye => {
                 self.parting = settled;
                 self.around.audience.event(&line.event, None).await?;
@@ -582,6 +592,7 @@ impl Session {
     async fn log_out(&mut self) -> End {
         self.around.audience.flush().await;
         let shown = self.around.audience.shown();
+        let mut objection = None;
         let farewell = async {
             if shown > self.acked && self.around.acknowledges {
                 self.machinery(&machinery::ack(shown), MACHINERY_TAG).await?;
@@ -591,16 +602,23 @@ impl Session {
                 let Heard::Said(line) = self.link.next().await? else {
                     continue;
                 };
-                if matches!(line.event, Event::Goodbye | Event::Closing(_)) {
-                    return Ok::<_, Lost>(line.event);
+                match line.event {
+                    Event::Goodbye | Event::Closing(_) => return Ok::<_, Lost>(line.event),
+                    // Where a wire has no answers, this may be about what was said last.
+                    Event::Refusal(_) if line.tag.is_none() => objection = Some(line.event),
+                    _ => {}
                 }
             }
         };
         // Whether the server answers or not: who wants to leave leaves.
-        if let Some(Ok(event)) = within(GOODBYE_PATIENCE, farewell).await
-            && let Err(Gone) = self.around.audience.event(&event, None).await
-        {
-            return Gone.into();
+        let goodbye = within(GOODBYE_PATIENCE, farewell).await.and_then(Result::ok);
+        for event in objection.iter().chain(&goodbye) {
+            if let Err(Gone) = self.around.audience.event(event, None).await {
+                return Gone.into();
+            }
+        }
+        if let Some(Event::Refusal(refusal)) = objection {
+            self.objection.get_or_insert(refusal);
         }
         self.undelivered().map_or(End::Goodbye, End::Failed)
     }
@@ -690,6 +708,8 @@ impl Session {
     }
 
     async fn resume(&mut self) -> Result<(), Setback> {
+        // Whatever is left of an attempt that took too long.
+        self.link.hang_up();
         let opened = connection::open(&self.around.server).await.map_err(|failure| match failure.exit {
             Exit::NoLink => Setback::Again(format!("is not back: {failure}")),
             _ => Setback::Final(failure),
@@ -700,22 +720,27 @@ impl Session {
             return Err(Setback::Final(started_over()));
         }
         opened.greeting.iter().for_each(|event| self.around.knowledge.lock().learn(event));
-        let mut link = opened.link;
+        self.link.go_on_over(opened.link);
         let line = self.credential.line(self.seen);
-        match attempt(&mut link, &line, &self.around.knowledge).await {
+        match attempt(&mut self.link, &line, &self.around.knowledge).await {
             Ok(Outcome::Welcome(..)) => {}
             Ok(Outcome::Refused(refusal) | Outcome::Closed(refusal)) => {
+                self.link.hang_up();
                 let why = sentence(&refusal);
-                return Err(if TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
+                // Whose name it is the server forgets when it has noticed that the link is lost.
+                let is_a_name = matches!(self.credential, Credential::Name(_));
+                return Err(if is_a_name || TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
                     Setback::Again(format!("refuses: {why}"))
                 } else {
                     let failure = Failure::login(format!("the link was lost, and the server does not take the session back: {why}"));
                     if refusal.code == code::BAD_TOKEN { Setback::TokenRefused(failure) } else { Setback::Final(failure) }
                 });
             }
-            Err(Lost(why)) => return Err(Setback::Again(why)),
+            Err(Lost(why)) => {
+                self.link.hang_up();
+                return Err(Setback::Again(why));
+            }
         }
-        self.link = link;
         if matches!(self.credential, Credential::Password { .. }) {
             self.ask_for_token().await;
         }

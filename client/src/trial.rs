@@ -107,7 +107,7 @@ impl TrialServer {
     /// How to get there.
     pub(crate) fn server(&self) -> Server {
         // It is on this machine, for this visit.
-        Server { place: self.place.clone(), security: Security::Plain }
+        Server { place: self.place.clone(), security: Security::Plain, wire: None }
     }
 
     /// Ends it, and waits for that.

@@ -7,17 +7,19 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_rustls::pki_types::pem::PemObject;
 use futures_rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use futures_rustls::rustls::client::WebPkiServerVerifier;
 use futures_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use futures_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use futures_rustls::rustls::crypto::CryptoProvider;
 use futures_rustls::rustls::{self, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 
 use crate::address::Place;
+use crate::certificate::{self, PublicKey};
 use crate::connection;
 use crate::failure::Failure;
 
@@ -189,6 +191,20 @@ pub(crate) trait Trust: fmt::Debug + Send + Sync {
 pub(crate) struct Proven<T> {
     trust: T,
     provider: Arc<CryptoProvider>,
+    /// A key was shown that only TLS 1.2 can be signed with.
+    saw_short_key: AtomicBool,
+}
+
+/// A verifier that knows whether another attempt, with TLS 1.2, may succeed.
+pub(crate) trait Verifier: ServerCertVerifier {
+    /// Whether a trusted certificate was shown whose key is too short for TLS 1.3.
+    fn saw_short_key(&self) -> bool;
+}
+
+impl<T: Trust> Verifier for Proven<T> {
+    fn saw_short_key(&self) -> bool {
+        self.saw_short_key.load(Ordering::Relaxed)
+    }
 }
 
 impl<T: Trust> ServerCertVerifier for Proven<T> {
@@ -209,7 +225,7 @@ impl<T: Trust> ServerCertVerifier for Proven<T> {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        certificate::verify_tls12(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -218,10 +234,17 @@ impl<T: Trust> ServerCertVerifier for Proven<T> {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        if PublicKey::of(cert).is_some_and(|key| key.is_short_rsa()) {
+            self.saw_short_key.store(true, Ordering::Relaxed);
+        }
+        certificate::verify_tls13(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        if self.saw_short_key() {
+            // A server would choose what a short key cannot be checked with.
+            return certificate::SHORT_KEY_SCHEMES.to_vec();
+        }
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
@@ -239,7 +262,12 @@ pub(crate) struct Expected {
 impl Pin {
     /// Expects this fingerprint; `None` takes any.
     pub(crate) fn new(expected: Option<Fingerprint>, provider: Arc<CryptoProvider>) -> Pin {
-        Proven { trust: Expected { fingerprint: expected, seen: OnceLock::new() }, provider }
+        Proven { trust: Expected { fingerprint: expected, seen: OnceLock::new() }, provider, saw_short_key: AtomicBool::new(false) }
+    }
+
+    /// It is known that the server's key is too short for TLS 1.3, if it is.
+    pub(crate) fn of_short_key(self, is_short: bool) -> Pin {
+        Proven { saw_short_key: AtomicBool::new(is_short), ..self }
     }
 
     /// The fingerprint the server showed. Only a finished handshake proves that it has the key to it.
@@ -295,7 +323,7 @@ impl Vouchers {
         // What cannot be an authority can still be the server's very certificate.
         roots.add_parsable_certificates(all.iter().cloned());
         let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().ok();
-        Ok(Proven { trust: Certificates { all, authorities }, provider })
+        Ok(Proven { trust: Certificates { all, authorities }, provider, saw_short_key: AtomicBool::new(false) })
     }
 }
 

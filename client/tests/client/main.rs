@@ -1,6 +1,7 @@
 //! The real client against a server that does what each test says.
 
 mod errands;
+mod foreign;
 mod hostile;
 mod links;
 mod piped;

@@ -108,6 +108,29 @@ impl Connection {
         self.stream.write_all(bytes).expect("the client takes it");
     }
 
+    /// The JSON of the next frame of S4.
+    pub(crate) fn frame(&mut self) -> Value {
+        let mut length = [0; 4];
+        self.reader.read_exact(&mut length).expect("a frame in time");
+        let mut json = vec![0; u32::from_be_bytes(length) as usize];
+        self.reader.read_exact(&mut json).expect("all of it");
+        serde_json::from_slice(&json).expect("JSON")
+    }
+
+    /// Says it as a frame of S4.
+    pub(crate) fn say_frame(&mut self, value: &Value) {
+        let json = value.to_string();
+        let length = u32::try_from(json.len()).expect("short").to_be_bytes();
+        self.say_raw(&[&length[..], json.as_bytes()].concat());
+    }
+
+    /// Reads up to the end of what the client sends, which is nothing, and ends the connection.
+    pub(crate) fn closes_with_the_client(mut self) {
+        let mut rest = Vec::new();
+        self.reader.read_to_end(&mut rest).expect("the end in time");
+        assert_eq!(rest, b"", "it says nothing more");
+    }
+
     /// The last answer to `line`.
     pub(crate) fn answer(&mut self, line: &Line, event: Value) {
         let mut event = self.marked(line, event);

@@ -12,7 +12,8 @@ use futures_rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use futures_rustls::rustls::crypto::ring;
 use futures_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use futures_rustls::rustls::sign::CertifiedKey;
-use futures_rustls::rustls::{ServerConfig, version};
+use futures_rustls::rustls::{ServerConfig, SupportedProtocolVersion, version};
+use serde_json::json;
 use smol::io::{copy, split};
 use smol::net::TcpStream;
 
@@ -52,9 +53,13 @@ impl Entrance {
 
     /// Lets one connection through.
     fn let_one_through(&self, shows: Shows) {
+        self.let_one_through_by(shows, &version::TLS13);
+    }
+
+    fn let_one_through_by(&self, shows: Shows, version: &'static SupportedProtocolVersion) {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[&version::TLS13])
-            .expect("TLS 1.3")
+            .with_protocol_versions(&[version])
+            .expect("a version of TLS")
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(shows));
         let (listener, inside) = (self.listener.try_clone().expect("a second handle"), self.inside);
@@ -169,5 +174,49 @@ fn certificates_from_a_file_take_the_place_of_what_is_remembered() {
     for (certificate, file) in [("server-two", &one), ("server-one", &authority)] {
         let ended = turn_away(&entrance, home.path(), Shows::certificate_and_key(certificate, certificate), &["--ca", file]);
         assert!(ended.err.contains("not vouched for") && !ended.err.contains("OtherError"), "{}", ended.err);
+    }
+}
+
+/// One visit of alice to a server of S4, whose TLS and certificate are as old as they like.
+fn visit_foreign(
+    server: &Server,
+    entrance: &Entrance,
+    home: &Path,
+    shows: Shows,
+    version: &'static SupportedProtocolVersion,
+    more: &[&str],
+) {
+    entrance.let_one_through_by(shows, version);
+    let address = format!("alice@{}", entrance.address);
+    let mut client = Client::run_at(home, &[&[address.as_str(), "--wire", "s4"], more].concat());
+    client.types_last("");
+    let mut link = server.accept_silently();
+    assert_eq!(link.frame(), json!({"USERNAME": "alice"}));
+    link.say_frame(&json!({"USERNAME_ACCEPTED": true}));
+    link.closes_with_the_client();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+}
+
+#[test]
+fn a_certificate_that_no_verifier_likes_can_be_the_one_to_trust() {
+    let home = tempfile::tempdir().expect("a home");
+    let server = Server::listen();
+    let old = || Shows::certificate_and_key("old-v1-md5", "old-v1-md5");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let file = data.join("old-v1-md5.cert.pem").display().to_string();
+    for version in [&version::TLS13, &version::TLS12] {
+        // Remembered at the first visit, and known again; or from a file.
+        let entrance = Entrance::to(&server);
+        visit_foreign(&server, &entrance, home.path(), old(), version, &[]);
+        visit_foreign(&server, &entrance, home.path(), old(), version, &[]);
+        visit_foreign(&server, &entrance, home.path(), old(), version, &["--ca", &file]);
+        // Not another one, and not without its key.
+        for shows in [Shows::certificate_and_key("server-one", "server-one"), Shows::certificate_and_key("old-v1-md5", "server-one")] {
+            entrance.let_one_through_by(shows, version);
+            let ended = Client::run_at(home.path(), &[&format!("alice@{}", entrance.address), "--wire", "s4"]).ends();
+            assert_eq!(ended.exit, Some(4), "{ended:?}");
+            assert!(ended.err.contains("nothing was sent to it"), "{}", ended.err);
+        }
     }
 }

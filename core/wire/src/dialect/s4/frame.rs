@@ -2,6 +2,8 @@
 
 use std::io;
 
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
@@ -11,10 +13,21 @@ pub const HEADER: usize = 4;
 /// The byte that one client of the field searches a frame for, from its first byte on.
 const BRACE: u8 = b'{';
 
+/// The bit of a length that says that the JSON is deflated (zlib, RFC 1950): an extension, between those who have agreed
+/// on it. The other bits are the length of what is sent. No length that is allowed has this bit.
+pub const DEFLATED: u32 = 1 << 31;
+
+/// Less JSON than this is sent as it is: a deflated chat line is hardly shorter than the line.
+const DEFLATE_FROM: usize = 200;
+
+/// How hard it is tried to make it short: the usual middle.
+const DEFLATE_LEVEL: u8 = 6;
+
 /// The beginning of a frame whose end has not come yet. Empty, and without memory of its own, between frames.
 #[derive(Debug, Default)]
 pub struct Frames {
     bytes: Vec<u8>,
+    deflates: bool,
 }
 
 /// What a decoder makes of the next bytes.
@@ -26,6 +39,8 @@ pub enum Next {
     Whole(Vec<u8>),
     /// A frame that claims this length. Where the next one begins nobody knows.
     TooLong(u32),
+    /// A deflated frame that inflates to more than the bound, or to nothing. So will the next ones.
+    NotInflatable,
 }
 
 impl Frames {
@@ -35,14 +50,21 @@ impl Frames {
         self.bytes.len()
     }
 
+    /// From here on frames may be deflated.
+    pub fn inflate(&mut self) {
+        self.deflates = true;
+    }
+
     /// Takes bytes off the front of `input`, up to and including the end of one frame; says how many. A frame may have
-    /// `limit` bytes besides its length. No memory is taken for what has not come.
+    /// `limit` bytes besides its length, as it comes and as it is. No memory is taken for what has not come.
     pub fn take(&mut self, input: &[u8], limit: usize) -> (usize, Next) {
         let missing = HEADER.saturating_sub(self.bytes.len()).min(input.len());
         self.bytes.extend_from_slice(&input[..missing]);
         let Some(header) = self.bytes.first_chunk::<HEADER>() else { return (missing, Next::Unfinished) };
         let claimed = u32::from_be_bytes(*header);
-        let length = usize::try_from(claimed).unwrap_or(usize::MAX);
+        let is_deflated = self.deflates && claimed & DEFLATED != 0;
+        let length = if is_deflated { claimed & !DEFLATED } else { claimed };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > limit {
             self.bytes = Vec::new();
             return (missing, Next::TooLong(claimed));
@@ -54,6 +76,11 @@ impl Frames {
             return (missing + taken, Next::Unfinished);
         }
         let mut whole = std::mem::take(&mut self.bytes);
+        if is_deflated {
+            // It takes as much memory as there is JSON, and no more than the bound.
+            let inflated = decompress_to_vec_zlib_with_limit(&whole[HEADER..], limit);
+            return (missing + taken, inflated.map_or(Next::NotInflatable, Next::Whole));
+        }
         whole.drain(..HEADER);
         (missing + taken, Next::Whole(whole))
     }
@@ -74,6 +101,22 @@ pub fn encode(value: &impl Serialize) -> Vec<u8> {
     }
     out[..HEADER].copy_from_slice(&length);
     out
+}
+
+/// Writes one frame for a reader who has agreed to [`Frames::inflate`]: deflated, where that makes it shorter.
+#[must_use]
+pub fn encode_deflated(value: &impl Serialize) -> Vec<u8> {
+    let plain = encode(value);
+    let json = &plain[HEADER..];
+    if json.len() < DEFLATE_FROM {
+        return plain;
+    }
+    let deflated = compress_to_vec_zlib(json, DEFLATE_LEVEL);
+    if deflated.len() >= json.len() {
+        return plain;
+    }
+    let length = u32::try_from(deflated.len()).unwrap_or(u32::MAX) | DEFLATED;
+    [&length.to_be_bytes()[..], &deflated].concat()
 }
 
 fn header(whole: usize) -> [u8; HEADER] {
@@ -109,7 +152,10 @@ mod tests {
 
     /// Feeds `chunks` and collects what comes out.
     fn decoded(chunks: &[&[u8]], limit: usize) -> Vec<Next> {
-        let mut frames = Frames::default();
+        decoded_by(Frames::default(), chunks, limit)
+    }
+
+    fn decoded_by(mut frames: Frames, chunks: &[&[u8]], limit: usize) -> Vec<Next> {
         let mut all = Vec::new();
         for chunk in chunks {
             let mut input = *chunk;
@@ -119,7 +165,7 @@ mod tests {
                 input = &input[taken..];
                 match next {
                     Next::Unfinished => assert!(input.is_empty(), "what is unfinished has everything"),
-                    Next::TooLong(_) => {
+                    Next::TooLong(_) | Next::NotInflatable => {
                         all.push(next);
                         return all;
                     }
@@ -151,12 +197,33 @@ mod tests {
         assert_eq!(frames.held(), 4);
     }
 
+    fn inflating() -> Frames {
+        let mut frames = Frames::default();
+        frames.inflate();
+        frames
+    }
+
+    #[test]
+    fn a_bomb_costs_no_more_than_the_bound() {
+        // A megabyte of blanks in a thousand bytes.
+        let deflated = compress_to_vec_zlib(&vec![b' '; 1 << 20], 9);
+        assert!(deflated.len() < 2000);
+        let bomb = [&(u32::try_from(deflated.len()).unwrap() | DEFLATED).to_be_bytes()[..], &deflated].concat();
+        assert_eq!(decoded_by(inflating(), &[&bomb], 64 * 1024), [Next::NotInflatable]);
+        assert_eq!(decoded_by(inflating(), &[b"\x80\0\0\x03abc"], 100), [Next::NotInflatable]);
+        // Who has not agreed on it reads a length, and all bits of it.
+        assert_eq!(decoded(&[&bomb], 64 * 1024), [Next::TooLong(u32::from_be_bytes(*bomb.first_chunk().unwrap()))]);
+        assert_eq!(decoded_by(inflating(), &[&[0xff; 9]], 64 * 1024), [Next::TooLong(u32::MAX)]);
+    }
+
     proptest! {
         #[test]
         fn any_split_of_any_bytes_decodes_the_same(
             bytes in prop::collection::vec(prop_oneof![3 => Just(0u8), 1 => 0u8..20, 1 => any::<u8>()], 0..400),
             cuts in prop::collection::vec(0usize..400, 0..8),
+            deflates: bool,
         ) {
+            let decoded = |chunks: &[&[u8]], limit| decoded_by(Frames { deflates, ..Frames::default() }, chunks, limit);
             let whole = decoded(&[&bytes], 40);
             let mut cuts: Vec<usize> = cuts.iter().map(|cut| *cut.min(&bytes.len())).collect();
             cuts.sort_unstable();
@@ -176,6 +243,15 @@ mod tests {
             prop_assert!(frame[HEADER..].iter().all(|b| (b' '..=b'~').contains(b)));
             prop_assert!(!frame[..HEADER].contains(&BRACE));
             let all = decoded(&[&frame], 1 << 20);
+            let [Next::Whole(json)] = &all[..] else { return Err(TestCaseError::fail("one frame")) };
+            prop_assert_eq!(serde_json::from_slice::<Vec<String>>(json).unwrap(), texts);
+        }
+
+        #[test]
+        fn what_is_deflated_is_read_back_and_never_longer(texts in prop::collection::vec("[a-e]{0,90}|.{0,90}", 0..8)) {
+            let frame = encode_deflated(&texts);
+            prop_assert!(frame.len() <= encode(&texts).len());
+            let all = decoded_by(inflating(), &[&frame], 1 << 20);
             let [Next::Whole(json)] = &all[..] else { return Err(TestCaseError::fail("one frame")) };
             prop_assert_eq!(serde_json::from_slice::<Vec<String>>(json).unwrap(), texts);
         }

@@ -1,5 +1,6 @@
 //! `s4`: a chat protocol of JSON objects, each behind its length, over TLS. The README beside this file is its reference.
 
+pub mod client;
 pub mod frame;
 
 use std::collections::{HashMap, VecDeque};
@@ -24,6 +25,10 @@ pub const ALL: &str = "ALL";
 
 /// How much JSON one frame has at most, where it can be divided: with the lengths of TLS around it, one record.
 const RECORD: usize = 16_000;
+
+/// The extensions that may be asked for with `ACCEPT`: frames that are deflated, and an answer of its own to each message.
+const DEFLATE: &str = "deflate";
+const RECEIPTS: &str = "receipts";
 
 /// The smallest bound on a frame that comes: a few messages at once.
 const FRAME_MIN: usize = 64 * 1024;
@@ -95,6 +100,22 @@ struct Object {
     /// An extension: the place of each of the messages in the order, for `SINCE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<Vec<u64>>,
+    /// Extensions that were asked for and are in force from here on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<Vec<&'static str>>,
+    /// An extension: this is the whole answer to the oldest message that has none; what became of it, if it is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Option<Receipt>>,
+}
+
+/// What became of a message that is said.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Receipt {
+    seq: u64,
+    timestamp: i64,
+    kept: bool,
+    missed: bool,
 }
 
 impl Object {
@@ -104,6 +125,26 @@ impl Object {
 
     fn send(&self, to: Peer, out: &mut Effects) {
         out.frame(to, frame::encode(self));
+    }
+}
+
+/// Which extensions somebody has asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extensions {
+    deflate: bool,
+    receipts: bool,
+}
+
+impl Extensions {
+    /// Those of a list that are known; the others are not in force.
+    fn of(list: &Value) -> Extensions {
+        let names = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let has = |name: &str| names.iter().any(|named| named.as_str() == Some(name));
+        Extensions { deflate: has(DEFLATE), receipts: has(RECEIPTS) }
+    }
+
+    fn names(self) -> Vec<&'static str> {
+        [(self.deflate, DEFLATE), (self.receipts, RECEIPTS)].into_iter().filter_map(|(on, name)| on.then_some(name)).collect()
     }
 }
 
@@ -142,6 +183,8 @@ struct Talker {
     asked: VecDeque<Asked>,
     /// It has asked for an extension: it is one of ours.
     extended: bool,
+    /// What it has asked for by name; in force when it is let in.
+    extensions: Option<Extensions>,
 }
 
 /// Everyone on one shard.
@@ -162,9 +205,10 @@ impl Protocol for Talkers {
             Next::Unfinished => {}
             Next::Whole(json) => talker.object(peer, &json, out),
             Next::TooLong(claimed) => {
-                talker.lost = true;
-                Object::error(format!("a frame of {claimed} bytes is too long: {} are the most", self.frame_bytes)).send(peer, out);
-                out.push(Effect::Close(peer));
+                talker.lose(peer, format!("a frame of {claimed} bytes is too long: {} are the most", self.frame_bytes), out);
+            }
+            Next::NotInflatable => {
+                talker.lose(peer, format!("a frame does not inflate, to {} bytes at most", self.frame_bytes), out);
             }
         }
         taken
@@ -204,12 +248,33 @@ impl Protocol for Talkers {
 }
 
 impl Talker {
+    /// Sends an object; deflated, if it has been told that it is.
+    fn send(&self, peer: Peer, object: &Object, out: &mut Effects) {
+        match self.extensions {
+            Some(Extensions { deflate: true, .. }) if self.name.is_some() && self.greeting.is_none() => {
+                out.frame(peer, frame::encode_deflated(object))
+            }
+            _ => object.send(peer, out),
+        }
+    }
+
+    fn gets_receipts(&self) -> bool {
+        self.extensions.is_some_and(|extensions| extensions.receipts)
+    }
+
+    /// What comes next nobody knows.
+    fn lose(&mut self, peer: Peer, why: String, out: &mut Effects) {
+        self.lost = true;
+        self.send(peer, &Object::error(why), out);
+        out.push(Effect::Close(peer));
+    }
+
     /// One frame has come.
     fn object(&mut self, peer: Peer, json: &[u8], out: &mut Effects) {
         let object = match serde_json::from_slice::<Value>(json) {
             Ok(Value::Object(object)) => object,
-            Ok(_) => return Object::error("not a JSON object").send(peer, out),
-            Err(error) => return Object::error(format!("not JSON in UTF-8: {error}")).send(peer, out),
+            Ok(_) => return self.send(peer, &Object::error("not a JSON object"), out),
+            Err(error) => return self.send(peer, &Object::error(format!("not JSON in UTF-8: {error}")), out),
         };
         let mut known = false;
         let messages = match object.get("MESSAGES") {
@@ -218,7 +283,7 @@ impl Talker {
                 known = true;
                 entries.clone()
             }
-            Some(_) => return Object::error("MESSAGES is a list of [SRC, DEST, TIMESTAMP, CONTENT]").send(peer, out),
+            Some(_) => return self.send(peer, &Object::error("MESSAGES is a list of [SRC, DEST, TIMESTAMP, CONTENT]"), out),
         };
         match object.get("USERNAME") {
             None => self.say_all(peer, messages, out),
@@ -226,16 +291,16 @@ impl Talker {
                 known = true;
                 self.log_in(peer, name, &object, messages, out);
             }
-            Some(_) => return Object::error("USERNAME is a text").send(peer, out),
+            Some(_) => return self.send(peer, &Object::error("USERNAME is a text"), out),
         }
         if !known {
-            Object::error("an object has USERNAME or MESSAGES").send(peer, out);
+            self.send(peer, &Object::error("an object has USERNAME or MESSAGES"), out);
         }
     }
 
     fn log_in(&mut self, peer: Peer, name: &str, object: &Map<String, Value>, messages: Vec<Value>, out: &mut Effects) {
         if let Some(mine) = &self.name {
-            Object::error(format!("you are signed in as {mine}")).send(peer, out);
+            self.send(peer, &Object::error(format!("you are signed in as {mine}")), out);
             return self.say_all(peer, messages, out);
         }
         if let Some(since) = object.get("SINCE") {
@@ -245,7 +310,8 @@ impl Talker {
                 out.order(peer, format!("since {since}"), None);
             }
         }
-        self.extended |= object.contains_key("ACCEPT");
+        self.extensions = object.get("ACCEPT").map(Extensions::of);
+        self.extended |= self.extensions.is_some();
         match object.get("PASSWORD").map(Value::as_str) {
             None => out.order(peer, "guest", Some(name.to_owned())),
             Some(Some(password)) if crate::name::check(name).is_ok() => {
@@ -261,7 +327,7 @@ impl Talker {
     fn say_all(&mut self, peer: Peer, messages: Vec<Value>, out: &mut Effects) {
         for entry in messages {
             if let Err(details) = self.say(peer, &entry, out) {
-                Object::error(details).send(peer, out);
+                self.send(peer, &Object::error(details), out);
             }
         }
     }
@@ -304,8 +370,16 @@ impl Talker {
             }
             Some(Asked::Message { to_all, text }) => {
                 for event in events {
+                    let receipts = self.gets_receipts();
                     match event {
-                        Event::Refusal(refusal) => Object::error(details(refusal)).send(peer, out),
+                        Event::Refusal(refusal) => {
+                            let refused = Object { receipt: receipts.then_some(None), ..Object::error(details(refusal)) };
+                            self.send(peer, &refused, out);
+                        }
+                        Event::Sent { seq, at, kept, missed, .. } if receipts => {
+                            let receipt = Receipt { seq: *seq, timestamp: seconds(*at), kept: *kept, missed: *missed };
+                            self.send(peer, &Object { receipt: Some(Some(receipt)), ..Object::default() }, out);
+                        }
                         // The one that sent it waits for it, too.
                         Event::Sent { at, seq, .. } if to_all => {
                             let me = self.name.clone().unwrap_or_default();
@@ -315,7 +389,12 @@ impl Talker {
                     }
                 }
             }
-            Some(Asked::Command) => self.note(peer, events, out),
+            Some(Asked::Command) => {
+                self.note(peer, events, out);
+                if self.gets_receipts() {
+                    self.send(peer, &Object { receipt: Some(None), ..Object::default() }, out);
+                }
+            }
         }
     }
 
@@ -333,6 +412,9 @@ impl Talker {
             greeting.online.push(name.clone());
             greeting.online.sort_by_key(|name| folded(name));
             self.greeting = Some(Box::new(greeting));
+            if self.extensions.is_some_and(|extensions| extensions.deflate) {
+                self.frames.inflate();
+            }
         }
     }
 
@@ -348,14 +430,16 @@ impl Talker {
             user_list: Some(listed),
             messages: Some(entries),
             seq: self.extended.then_some(numbers),
+            accepted: self.extensions.map(Extensions::names),
             ..Object::default()
         };
+        // Never deflated: only now does the other end know that it may be.
         accepted.send(peer, out);
         while online.peek().is_some() {
-            Object { users_joined: Some(fitting(&mut online, RECORD)), ..Object::default() }.send(peer, out);
+            self.send(peer, &Object { users_joined: Some(fitting(&mut online, RECORD)), ..Object::default() }, out);
         }
         for object in greeting.then {
-            object.send(peer, out);
+            self.send(peer, &object, out);
         }
     }
 
@@ -373,10 +457,10 @@ impl Talker {
                 };
                 match &mut self.greeting {
                     Some(greeting) => greeting.then.push(object),
-                    None => object.send(peer, out),
+                    None => self.send(peer, &object, out),
                 }
             }
-            Event::Closing(refusal) => Object::error(details(refusal)).send(peer, out),
+            Event::Closing(refusal) => self.send(peer, &Object::error(details(refusal)), out),
             other => self.note(peer, std::slice::from_ref(other), out),
         }
     }
@@ -406,7 +490,7 @@ impl Talker {
             self.greet(peer, out);
         }
         let object = Object { messages: Some(vec![entry]), seq: self.extended.then(|| vec![seq]), ..Object::default() };
-        object.send(peer, out);
+        self.send(peer, &object, out);
     }
 
     /// Tells what the protocol has no word for as people read it, in a message from the user itself.
@@ -418,7 +502,7 @@ impl Talker {
             let end = cut(&shown, RECORD / 2);
             let rest = shown.split_off(end);
             let entry = (me.clone(), me.clone(), seconds(out.at), shown.trim_end_matches('\n').to_owned());
-            Object { messages: Some(vec![entry]), ..Object::default() }.send(peer, out);
+            self.send(peer, &Object { messages: Some(vec![entry]), ..Object::default() }, out);
             shown = rest;
         }
     }
