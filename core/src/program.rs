@@ -401,7 +401,7 @@ fn serve(
             server: Arc::clone(&server),
             senders: shards.clone(),
             inbox,
-            tls: Arc::clone(&identity.config),
+            tls: identity.config.clone(),
             written: Arc::clone(&written),
             flood: flood.clone(),
             config: config.clone(),

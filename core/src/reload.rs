@@ -92,7 +92,7 @@ impl Host for Program {
         server.configure((self.settings)(&config));
         self.census.limit(limits(&config));
         for shard in 0..self.shards.0.len() {
-            self.shards.tell(shard, Told::Configure(shard::Limits::of(&config), Arc::clone(&identity.config)));
+            self.shards.tell(shard, Told::Configure(shard::Limits::of(&config), identity.config.clone()));
         }
         for change in &changes {
             tracing::info!(key = change.key, from = change.from, to = change.to, now = change.now, "reloaded");

@@ -529,7 +529,9 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         shard.wire_opens(connection, seat);
     }
     if connection.begins_with_tls().await? {
-        let mut tls = ServerConnection::new(Arc::clone(&shard.tls.borrow())).map_err(io::Error::other)?;
+        let encryption = shard.tls.borrow().clone();
+        let config = if connection.seat().is_some() { encryption.older } else { encryption.newest };
+        let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
         // Bounded by the outbox, like everything else that waits.
         tls.set_buffer_limit(None);
         *connection.tls.borrow_mut() = Some(Box::new(tls));
@@ -738,13 +740,14 @@ impl Shard {
 
     /// Tells a connection, in front of whatever it hears next, that it is read more slowly.
     fn told_to_slow_down(self: &Rc<Shard>, connection: &Connection) {
-        // A wire has no words for it; what it sends is delayed all the same.
+        let told = Fact::new("slow-down", "* you are fast: what you send from here on waits for its turn; nothing of it is lost");
         if connection.seat().is_some() {
-            return;
+            // A wire says it in its own words, if it has any.
+            self.server.sequencer.show(connection.id, Arc::new(Spoken::fleeting(Event::Fact(told))));
+            return self.turn_soon();
         }
         let dialect = connection.dialect.get();
         let mut bytes = Vec::new();
-        let told = Fact::new("slow-down", "* you are fast: what you send from here on waits for its turn; nothing of it is lost");
         dialect::ALL[dialect].event(&Event::Fact(told), &mut bytes);
         self.server.sequencer.reply(connection.id, dialect, bytes);
         self.turn_soon();

@@ -19,6 +19,7 @@ use smol::LocalExecutor;
 use super::census::Place;
 use super::connection::{CatchUp, Connection, PATIENCE, Standing, WIRE, serve};
 use super::flood::Flood;
+use super::tls::Encryption;
 use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
 use crate::fault::Fault;
@@ -85,7 +86,7 @@ pub(crate) enum Told {
     /// To say when there is nothing left to do, and how much has been done so far.
     Calm(async_channel::Sender<u64>),
     /// To go by other settings, and to meet those who come with this certificate.
-    Configure(Limits, Arc<rustls::ServerConfig>),
+    Configure(Limits, Encryption),
     /// To describe its connections.
     Describe(async_channel::Sender<Vec<serde_json::Value>>),
 }
@@ -113,7 +114,7 @@ pub(super) struct Shard {
     index: usize,
     pub(super) server: Arc<Server>,
     senders: ShardSenders,
-    pub(super) tls: RefCell<Arc<rustls::ServerConfig>>,
+    pub(super) tls: RefCell<Encryption>,
     written: Arc<Written>,
     /// What a reload changes.
     pub(super) limits: Cell<Limits>,
@@ -188,7 +189,7 @@ pub(crate) struct ShardParts {
     pub(crate) server: Arc<Server>,
     pub(crate) senders: ShardSenders,
     pub(crate) inbox: async_channel::Receiver<Told>,
-    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) tls: Encryption,
     pub(crate) written: Arc<Written>,
     pub(crate) flood: Option<Arc<Flood>>,
     pub(crate) config: Config,
@@ -307,7 +308,7 @@ impl Shard {
     }
 
     /// Running connections keep their keys; of the limits all are told apart from how long to wait for a login.
-    fn configure(&self, limits: Limits, tls: Arc<rustls::ServerConfig>) {
+    fn configure(&self, limits: Limits, tls: Encryption) {
         let before = self.limits.replace(limits);
         *self.tls.borrow_mut() = tls;
         if limits.timeout == Duration::ZERO || limits.timeout == before.timeout {

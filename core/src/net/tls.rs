@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chinwag_wire::Millis;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use sha2::{Digest, Sha256};
 
 use crate::chance::hex;
@@ -19,9 +21,18 @@ pub(crate) const CERTIFICATE: &str = "certificate.pem";
 /// The file of its key.
 pub(crate) const KEY: &str = "key.pem";
 
+/// How connections are encrypted.
+#[derive(Clone)]
+pub(crate) struct Encryption {
+    /// TLS 1.3.
+    pub(crate) newest: Arc<ServerConfig>,
+    /// TLS 1.2 as well: for wires, whose programs may be older than 1.3.
+    pub(crate) older: Arc<ServerConfig>,
+}
+
 /// What connections are encrypted with.
 pub(crate) struct Identity {
-    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) config: Encryption,
     /// `SHA256:` and the hash of the certificate, as clients pin it.
     pub(crate) fingerprint: String,
     /// When the certificate ends, if it can be read from it.
@@ -63,15 +74,22 @@ pub(crate) fn load(folder: &Path, given: Option<(&Path, &Path)>, host: &str) -> 
     let expires = x509_parser::parse_x509_certificate(first).ok();
     let expires = expires.map(|(_, read)| Millis(read.validity().not_after.timestamp().saturating_mul(1000)));
     let key_der = PrivateKeyDer::from_pem_file(&key).map_err(|error| format!("cannot read the key {}: {error}", key.display()))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth()
-        .with_single_cert(chain, key_der)
-        .map_err(|error| format!("the certificate {} and the key {} cannot be used: {error}", certificate.display(), key.display()))?;
-    // A ticket costs memory in every connection and saves a millisecond at most.
-    config.send_tls13_tickets = 0;
-    Ok(Identity { config: Arc::new(config), fingerprint, expires })
+    let config = |versions: &[&'static SupportedProtocolVersion]| {
+        let unusable = |error| format!("the certificate {} and the key {} cannot be used: {error}", certificate.display(), key.display());
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(versions)
+            .map_err(|error| error.to_string())?
+            .with_no_client_auth()
+            .with_single_cert(chain.clone(), key_der.clone_key())
+            .map_err(unusable)?;
+        // A ticket, or a session that is kept, costs memory for every connection and saves a millisecond at most.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok::<_, String>(Arc::new(config))
+    };
+    let newest = config(&[&TLS13])?;
+    let config = Encryption { newest, older: config(&[&TLS13, &TLS12])? };
+    Ok(Identity { config, fingerprint, expires })
 }
 
 /// The names and addresses that the certificate is for: this machine's, and where the server listens if that is one place.
