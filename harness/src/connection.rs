@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::Context;
 
@@ -13,6 +14,7 @@ use smol::Async;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::link::{Arrived, Link};
+use crate::tls::Tls;
 use crate::wire::{self, Wire};
 
 /// One thing that a connection received.
@@ -71,6 +73,8 @@ pub struct Connection {
     stream: Option<Arc<Async<TcpStream>>>,
     /// The way to the server.
     pub link: Link,
+    /// What is in front of it, where it is encrypted.
+    tls: Option<Box<Tls>>,
     /// Half a line.
     partial: Vec<u8>,
     /// What no step has looked at yet.
@@ -111,6 +115,7 @@ impl Connection {
             speaks,
             stream: Some(Arc::new(stream)),
             link: Link::new(seed),
+            tls: None,
             partial: Vec::new(),
             unread: VecDeque::new(),
             fresh: Vec::new(),
@@ -151,10 +156,25 @@ impl Connection {
         }
     }
 
+    /// Encrypts the connection, before anything is said on it; the server has to show the certificate in this file.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn encrypt(&mut self, certificate: &Path) -> io::Result<()> {
+        if let Some(stream) = &self.stream {
+            self.tls = Some(Box::new(Tls::shake(stream, certificate).await?));
+        }
+        Ok(())
+    }
+
     /// Takes bytes to be sent, when the way to the server lets them through.
     pub fn post(&mut self, bytes: Vec<u8>) {
+        let sealed = match &mut self.tls {
+            Some(tls) => tls.sealed(&bytes).unwrap_or_default(),
+            None => bytes,
+        };
         if self.is_open() {
-            self.link.post(bytes);
+            self.link.post(sealed);
         }
     }
 
@@ -246,11 +266,16 @@ impl Connection {
                 self.post(acknowledgement);
                 self.has_acknowledged = true;
             }
-            self.hear(Heard::Line(wire::shown(&frame)));
+            self.hear(Heard::Line(wire::shown_frame(wire, &frame)));
         }
     }
 
     fn take(&mut self, bytes: &[u8]) {
+        if let Some(tls) = &mut self.tls {
+            // What is no TLS must not be overlooked: it is shown as it came.
+            let records = tls.opened(bytes).unwrap_or_else(|error| vec![error.to_string().into_bytes(), bytes.to_vec()]);
+            return records.into_iter().for_each(|record| self.hear(Heard::Line(wire::shown(&record))));
+        }
         self.partial.extend_from_slice(bytes);
         if let Speaks::Wire(wire) = self.speaks {
             return self.take_frames(wire);

@@ -40,6 +40,7 @@ pub mod source;
 pub mod storm;
 pub mod stress;
 pub mod suite;
+pub mod tls;
 pub mod transcript;
 pub mod wire;
 

@@ -3,17 +3,22 @@
 use std::fmt::Write;
 
 use chinwag_wire::dialect::s1::frame::ENDINGS;
-use chinwag_wire::dialect::s4::frame;
+use chinwag_wire::dialect::s4::frame::{self, Frames, Next};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// The longest frame that is inflated, to be shown: longer than any in a scenario.
+const FRAME_MAX: usize = 1 << 20;
 
 /// A wire, as scenarios name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Wire {
     /// Two sockets for each user.
     S1,
-    /// Length and JSON.
+    /// Length and JSON, without TLS.
     S4,
+    /// The same over TLS: what comes in one record is taken for one frame.
+    S4Tls,
 }
 
 impl Wire {
@@ -22,7 +27,7 @@ impl Wire {
     pub fn name(self) -> &'static str {
         match self {
             Wire::S1 => "s1",
-            Wire::S4 => "s4",
+            Wire::S4 | Wire::S4Tls => "s4",
         }
     }
 
@@ -31,7 +36,7 @@ impl Wire {
     pub fn hello(self, me: &str) -> Vec<u8> {
         match self {
             Wire::S1 => format!("REGISTER TOSEND {me}\n\n").into_bytes(),
-            Wire::S4 => frame::encode(&json!({ "USERNAME": me })),
+            Wire::S4 | Wire::S4Tls => frame::encode(&json!({ "USERNAME": me })),
         }
     }
 
@@ -50,8 +55,8 @@ impl Wire {
         match (self, addressed) {
             (Wire::S1, Some((to, text))) => format!("SEND {to}\nContent-length: {}\n\n{text}", text.len()).into_bytes(),
             (Wire::S1, None) => format!("{line}\n\n").into_bytes(),
-            (Wire::S4, Some((to, text))) => frame::encode(&json!({ "MESSAGES": [[me, to, 0, text]] })),
-            (Wire::S4, None) => match serde_json::from_str::<Value>(line) {
+            (Wire::S4 | Wire::S4Tls, Some((to, text))) => frame::encode(&json!({ "MESSAGES": [[me, to, 0, text]] })),
+            (Wire::S4 | Wire::S4Tls, None) => match serde_json::from_str::<Value>(line) {
                 Ok(object) => frame::encode(&object),
                 Err(_) => frame::encode(&json!({ "MESSAGES": [[me, me, 0, format!("/{}", line.trim_start_matches('/'))]] })),
             },
@@ -71,7 +76,11 @@ impl Wire {
     /// How long the first frame is, as soon as that is known.
     fn frame_length(self, bytes: &[u8]) -> Option<usize> {
         match self {
-            Wire::S4 => Some(frame::HEADER + usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?),
+            Wire::S4 | Wire::S4Tls => {
+                // One bit is a mark.
+                let length = u32::from_be_bytes(*bytes.first_chunk()?) & !frame::DEFLATED;
+                Some(frame::HEADER + usize::try_from(length).ok()?)
+            }
             Wire::S1 => {
                 let find = |ending: &&str| Some(bytes.windows(ending.len()).position(|part| part == ending.as_bytes())? + ending.len());
                 let header = ENDINGS.iter().filter_map(find).min()?;
@@ -96,8 +105,21 @@ impl Wire {
     pub fn lets_in(self, shown: &str) -> bool {
         match self {
             Wire::S1 => shown.starts_with("REGISTERED "),
-            Wire::S4 => shown.contains(r#"{"USERNAME_ACCEPTED":true"#),
+            Wire::S4 | Wire::S4Tls => shown.contains(r#"{"USERNAME_ACCEPTED":true"#),
         }
+    }
+}
+
+/// A frame as a transcript has it: its bytes; or, if it is deflated, its length and what it inflates to.
+#[must_use]
+pub fn shown_frame(wire: Wire, bytes: &[u8]) -> String {
+    let mut frames = Frames::default();
+    frames.inflate();
+    match frames.take(bytes, FRAME_MAX) {
+        (_, Next::Whole(json)) if wire != Wire::S1 && bytes[0] & 0x80 != 0 => {
+            format!("{} deflated {}", shown(&bytes[..frame::HEADER]), shown(&json))
+        }
+        _ => shown(bytes),
     }
 }
 
@@ -128,5 +150,11 @@ mod tests {
         let mut bytes = [Wire::S4.said("a", "whoami"), vec![0, 0, 0, 2, b'{']].concat();
         let frames: Vec<String> = Wire::S4.frames(&mut bytes).iter().map(|frame| shown(frame)).collect();
         assert_eq!(frames, [r#"\x00\x00\x00${"MESSAGES":[["a","a",0,"/whoami"]]}"#]);
+        let text = "la".repeat(200);
+        let mut bytes = [frame::encode_deflated(&text), vec![0]].concat();
+        let length = bytes[3];
+        let frames: Vec<String> = Wire::S4.frames(&mut bytes).iter().map(|frame| shown_frame(Wire::S4, frame)).collect();
+        assert_eq!(frames, [format!(r#"\x80\x00\x00{} deflated "{text}""#, shown(&[length]))]);
+        assert_eq!(bytes, [0]);
     }
 }

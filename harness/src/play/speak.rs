@@ -199,7 +199,11 @@ impl Player<'_> {
         let seed = self.random.u64(..);
         let before = self.sessions().await?;
         let opened = self.cast.during(Connection::open(&name.value, address, Speaks::Wire(wire), None, seed)).await?;
-        let connection = opened.map_err(|error| wrong(error.to_string()))?;
+        let mut connection = opened.map_err(|error| wrong(error.to_string()))?;
+        if wire == Wire::S4Tls {
+            let certificate = self.data.path().join("certificate.pem");
+            self.cast.during(connection.encrypt(&certificate)).await?.map_err(|error| wrong(error.to_string()))?;
+        }
         // Nobody is greeted on a wire: only the server can say when it has taken the connection.
         while self.sessions().await?.iter().all(|session| before.contains(session)) {}
         Ok(connection)

@@ -134,8 +134,10 @@ pub enum Step {
     /// `ConnectFrom(x: "127.0.0.2")`
     ConnectFrom(By<IpAddr>),
     /// Opens connections to where the server speaks a wire. What they receive is shown as bytes, a frame at a time, and
-    /// nothing is answered for them; `Send` makes a frame of a line.
+    /// nothing is answered for them; `Send` makes a frame of a line. The wires are `S1`, `S4` without TLS, and `S4Tls`: over TLS, where
+    /// what one record has is shown as one frame.
     /// `Dial(x: S1)`
+    /// `Dial(x: S4Tls)`
     Dial(By<Wire>),
     /// Opens connections that stay in the text dialect, as from nc.
     /// `Telnet("x")`
