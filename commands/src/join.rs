@@ -49,6 +49,8 @@ impl Command for Join {
             alice> /join attic
             alice | error[already-in-room]: you are in `den` already; leave first
         ",
+        // What was missed is read.
+        cost: 5,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -24,6 +24,8 @@ pub mod dialect;
 pub mod disconnect;
 pub mod edit;
 pub mod endcode;
+pub mod export;
+pub mod forget;
 pub mod guest;
 pub mod help;
 pub mod history;
@@ -93,7 +95,9 @@ pub fn stock() -> Registry {
         .with(guest::Guest)
         .with(token::Token)
         .with(passwd::Passwd)
+        .with(export::Export)
         .with(unregister::Unregister)
+        .with(forget::Forget)
         .with(message::Message)
         .with(broadcast::Broadcast)
         .with(reply::Reply)

@@ -26,6 +26,7 @@ impl Command for Stats {
             carol | * the log stage is at 7; 0 messages since the start
             carol | * the store works; 8 commits since the start; waiting: 0 rows, 0 events, 0 passwords
             carol | * ended by the server since the start: nobody
+            carol | * too fast since the start: 0 lines had to wait, 0 connections were cut off
             carol | * 0 bans, 0 invite codes
             carol | * certificate SHA256:5d41402abc4b2a76, until 2026-04-01 00:00:00Z
 
@@ -41,7 +42,7 @@ impl Command for Stats {
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
         let (numbers, now) = (ctx.stats(), ctx.now());
         let people = ctx.view(|view| people(view, numbers.connections));
-        for fact in [up(&numbers, now), people.0, talk(&numbers, people.1), store(&numbers), ended(&numbers), people.2] {
+        for fact in [up(&numbers, now), people.0, talk(&numbers, people.1), store(&numbers), ended(&numbers), flood(&numbers), people.2] {
             ctx.reply(Event::Fact(fact));
         }
         if let Some((fingerprint, expires)) = numbers.certificate {
@@ -95,6 +96,13 @@ fn ended(numbers: &Numbers) -> Fact {
     let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
     let told = Fact::new("stats.ended", format!("* ended by the server since the start: {list}"));
     numbers.ended.iter().fold(told, |told, (why, count)| told.with(why.to_string(), *count))
+}
+
+fn flood(numbers: &Numbers) -> Fact {
+    let (lines, connections) = (counted(numbers.delayed, "line"), counted(numbers.flooders, "connection"));
+    let were = if numbers.flooders == 1 { "was" } else { "were" };
+    let told = format!("* too fast since the start: {lines} had to wait, {connections} {were} cut off");
+    Fact::new("stats.flood", told).with("delayed", numbers.delayed).with("cut_off", numbers.flooders)
 }
 
 fn counted(count: u64, what: &str) -> String {

@@ -15,7 +15,7 @@ args! {
 impl Command for Unregister {
     const SPEC: Spec = Spec {
         name: "unregister",
-        summary: "Delete your account and log out; the name is free again.",
+        summary: "Delete your account and log out; the name is free again, what you said stays (`forget` takes that too).",
         needs: &[Need::Account],
         examples: "
             alice> unregister secret
@@ -35,6 +35,6 @@ impl Command for Unregister {
     type Args = Args;
 
     async fn run(&self, ctx: &mut Ctx, Args { password }: Args) -> Outcome {
-        ctx.delete_account(&password.0).await
+        ctx.delete_account(&password.0, false).await
     }
 }

@@ -1,4 +1,5 @@
-//! How long a page of the past takes: of history and of search, over a store of a million messages.
+//! How long a page of the past takes: of history and of search, over a store of a million messages; and for how long the store's thread
+//! is held by one slice of what lets messages go.
 //!
 //! `cargo bench -p chinwag-core --bench past` builds the store in a temporary folder (a minute or so), opens it as a server does, and
 //! asks. `-- 100000` has so many messages, for a first look. It prints; nothing is asserted about time.
@@ -11,7 +12,7 @@ use chinwag_core::hall::{RoomId, RoomRow, Row, SaidRow, UserId};
 use chinwag_core::spoken::Spoken;
 use chinwag_core::store::sqlite::{self, SqliteReader};
 use chinwag_core::store::words::Wanted;
-use chinwag_core::store::{PastOf, Question, Reader, Search, Writer};
+use chinwag_core::store::{Limits, PastOf, Question, Reader, Search, Writer};
 use chinwag_core::wire::{Addressee, Millis, RoomAccess, Said};
 
 const MESSAGES: u64 = 1_000_000;
@@ -86,6 +87,38 @@ fn run(messages: u64) -> Result<(), Box<dyn std::error::Error>> {
     ] {
         ask(&mut reader, name, &question?)?;
     }
+    drop(reader);
+    let_go(opened.writer, messages)
+}
+
+/// Lets a tenth go because of its age, then all that the busiest said, and prints how long the slices took.
+fn let_go(mut writer: sqlite::SqliteWriter, messages: u64) -> Result<(), Box<dyn std::error::Error>> {
+    println!("\n{:44} {:>9} {:>9} {:>9} {:>9} {:>9}", "", "slices", "p50", "p99", "longest", "in all");
+    let now = said_at(messages);
+    writer.limit(Limits { age: Some(Duration::from_secs(messages * 9 / 10)), ..Limits::default() });
+    tend(&mut writer, "a tenth of it is too old, and the index merged", now)?;
+    writer.limit(Limits::default());
+    writer.commit(&[Row::AccountGone { user: BUSY }, Row::Forgotten { user: BUSY }], messages, true)?;
+    tend(&mut writer, "who has said a tenth of it is forgotten", now)?;
+    Ok(())
+}
+
+/// Has the store do all that there is to do, as its thread does when nobody says anything.
+fn tend(writer: &mut sqlite::SqliteWriter, name: &str, now: Millis) -> Result<(), Box<dyn std::error::Error>> {
+    let mut took = Vec::new();
+    loop {
+        let began = Instant::now();
+        let is_more = writer.tend(now)?;
+        took.push(began.elapsed());
+        if !is_more {
+            break;
+        }
+    }
+    let all: Duration = took.iter().sum();
+    took.sort_unstable();
+    let at = |share: usize| shown(took[(took.len() * share / 100).min(took.len() - 1)]);
+    let longest = shown(took[took.len() - 1]);
+    println!("{name:44} {:>9} {:>9} {:>9} {longest:>9} {:>8.1}s", took.len(), at(50), at(99), all.as_secs_f64());
     Ok(())
 }
 
@@ -139,10 +172,15 @@ fn build(folder: &std::path::Path, messages: u64) -> Result<(), Box<dyn std::err
         if first == 1 {
             writer.commit(&[Row::BelongsNoMore { room: RoomId(1), user: UserId(9), until: 1000 }], last, false)?;
         }
-        while writer.tend()? {}
+        while writer.tend(Millis(0))? {}
     }
     writer.finish();
     Ok(())
+}
+
+/// A second after the one before.
+fn said_at(seq: u64) -> Millis {
+    Millis(i64::try_from(seq).unwrap_or(0) * 1000)
 }
 
 fn said(seq: u64, chance: &mut u64) -> Row {
@@ -172,6 +210,6 @@ fn said(seq: u64, chance: &mut u64) -> Row {
         text += " tenth";
     }
     text += &format!(" of number{seq}, filled up with what people say");
-    let said = Said { seq, at: Millis(i64::try_from(seq).unwrap_or(0) * 1000), from: format!("u{}", from.0), to, text, ..Said::default() };
+    let said = Said { seq, at: said_at(seq), from: format!("u{}", from.0), to, text, ..Said::default() };
     Row::Said(SaidRow { spoken: Arc::new(Spoken::kept(said)), from, audience, hidden_from: Vec::new(), key: None })
 }

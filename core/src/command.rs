@@ -78,7 +78,7 @@ pub struct Spec {
     /// be seen.
     pub examples: &'static str,
     /// How many ordinary commands it counts as against `commands_per_second`. 0 for what programs say by themselves to
-    /// stay in step: ten of them count as one.
+    /// stay in step: ten of them count as one. With a password that might be left out, it is [`PASSWORD_COST`] at least.
     pub cost: u32,
     /// Whether giving it counts against the idle timeout; programs give some by themselves.
     pub activity: bool,
@@ -90,6 +90,9 @@ pub struct Spec {
     #[doc(hidden)]
     pub _more: (),
 }
+
+/// How many ordinary commands it counts as to have a password hashed or checked: a few milliseconds of a core, and 20 MB.
+pub const PASSWORD_COST: u32 = 20;
 
 /// How long a command may take. Hashing a password behind a full queue takes a second; nothing ordinary takes longer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -144,6 +147,8 @@ pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>
 pub(crate) trait AnyCommand: Send + Sync {
     fn spec(&self) -> &'static Spec;
     fn card(&self) -> Card;
+    /// How many ordinary commands a line counts as.
+    fn cost(&self, rest: &str) -> u32;
     fn type_name(&self) -> &'static str;
     fn read(&self, rest: &str, body: Option<&str>, view: &View<'_>) -> Result<Ready, Refusal>;
     /// The line as the audit log has it.
@@ -169,6 +174,15 @@ impl<C: Command> AnyCommand for C {
             summary: Cow::Borrowed(C::SPEC.summary),
             args: C::Args::SPECS.iter().map(ArgSpec::card).collect(),
             examples: Cow::Borrowed(""),
+        }
+    }
+
+    fn cost(&self, rest: &str) -> u32 {
+        let optional = C::Args::SPECS.iter().position(|arg| arg.kind.secret && arg.optional);
+        match optional {
+            // Where none is given, there is no work with it.
+            Some(place) if rest.split_whitespace().nth(place).is_some() => C::SPEC.cost.max(PASSWORD_COST),
+            _ => C::SPEC.cost,
         }
     }
 

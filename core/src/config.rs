@@ -9,6 +9,8 @@ use chinwag_settings::{Value, plain_values, settings};
 use chinwag_wire::dialect::{self, wire};
 use serde::{Deserialize, Serialize};
 
+use crate::store::Limits;
+
 pub use chinwag_settings::{Seconds, Setting, Settings};
 
 settings! {
@@ -80,6 +82,12 @@ settings! {
     /// Whether the limits on connections of one address and on commands a second hold for this machine's own
     /// addresses too: what runs here is the operator's, or came through the operator's proxy.
     limit_loopback: bool = false;
+    /// For how long what is said is kept; what is older goes for good. 0: for ever.
+    keep_for: Seconds = Seconds(Duration::ZERO);
+    /// How many bytes of messages are kept, each counted as its text and 200 bytes; above that the oldest go for good. 0: any number.
+    keep_bytes: usize = 0;
+    /// Whether what was said to one user stays beyond these limits until they have seen it.
+    keep_unread: bool = true;
     /// How many threads serve connections. 0: one for each core.
     shards: usize = 0;
     /// How many threads hash passwords: each takes 20 MB and, in a rush of logins, a core.
@@ -225,6 +233,16 @@ pub fn parse(source: &str, origin: &str) -> Result<Config, String> {
 }
 
 impl Config {
+    /// What is kept of what is said.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            age: Some(self.keep_for.0).filter(|age| !age.is_zero()),
+            bytes: Some(self.keep_bytes as u64).filter(|bytes| *bytes > 0),
+            unread_stays: self.keep_unread,
+        }
+    }
+
     /// What does not fit together, each as one sentence.
     #[must_use]
     pub fn contradictions(&self) -> Vec<String> {
@@ -242,6 +260,9 @@ impl Config {
         refuse(self.text_bytes == 0 || self.text_bytes > self.line_bytes, "`text_bytes` is at least 1 and at most `line_bytes`");
         refuse(self.outbox_bytes < 64 * 1024, "`outbox_bytes` is at least 65536: a page of kept mail has to fit");
         refuse(self.shards > crate::written::SLOTS - 1, "`shards` is at most 255");
+        let briefly = |kept: Duration| kept > Duration::ZERO && kept < Duration::from_secs(60);
+        refuse(briefly(self.keep_for.0), "`keep_for` is at least a minute, or 0: for ever");
+        refuse(self.keep_bytes > 0 && self.keep_bytes < 64 * 1024, "`keep_bytes` is at least 65536, or 0: any number");
         refuse(self.password_threads == 0, "`password_threads` is at least 1");
         refuse(self.commands_per_second > 0 && self.command_burst == 0, "`command_burst` is at least 1");
         refuse(self.log.parse::<tracing::Level>().is_err(), "`log` is error, warn, info, debug or trace");

@@ -127,8 +127,8 @@ fn metrics(running: &Running) -> Value {
         "commits": running.server.sequencer.commits(),
         "said": running.server.tally.said(),
         "ended": running.server.tally.ended().iter().map(|(why, count)| (why.to_string(), *count)).collect::<BTreeMap<_, _>>(),
-        "lines_delayed": running.flood.as_ref().map_or(0, |flood| flood.delayed()),
-        "flooders_cut_off": running.flood.as_ref().map_or(0, |flood| flood.cut_off()),
+        "lines_delayed": running.server.tally.delayed(),
+        "flooders_cut_off": running.server.tally.flooders(),
         "store_failing": u64::from(running.server.sequencer.is_failing()),
     })
 }

@@ -22,7 +22,7 @@ use crate::passwords::PASSWORD_MAX;
 use crate::server::{Change, Registration, Server};
 use crate::spoken::Spoken;
 use crate::store::words::Wanted;
-use crate::store::{Bound, DeedLine, Found, Page, PastOf, Question, Search, Which};
+use crate::store::{Bound, DeedLine, Found, PAGE_MAX, Page, PastOf, Question, Search, Which};
 use crate::view::View;
 
 /// How many names a roster lists at most. Enough for completion where people know each other; a full list for
@@ -91,6 +91,10 @@ pub struct Stats {
     pub said: u64,
     /// Connections that the server has ended since the start, by the code they were told.
     pub ended: Vec<(Code, u64)>,
+    /// Lines that had to wait, because there were too many of them.
+    pub delayed: u64,
+    /// Connections that were cut off because they never stopped sending too much.
+    pub flooders: u64,
     /// Commits since the start.
     pub commits: u64,
     /// The store fails at the moment.
@@ -236,6 +240,7 @@ impl Ctx {
             (of, view.hall().user(user).map_or(u64::MAX, |user| user.joined))
         });
         let page = self.server.library.read(Question::Find { user, after: joined, of, which }).await?;
+        let gone = page.gone;
         let (Some(said), Some(found)) = (page.said.into_iter().next(), page.found) else {
             let text = match which {
                 Which::Numbered(seq) => format!("there is no message #{seq} for you"),
@@ -244,7 +249,7 @@ impl Ctx {
                 Which::OwnBack(1) => "you have said nothing here".to_owned(),
                 Which::OwnBack(count) => format!("you have said fewer than {count} things here"),
             };
-            return Err(Refusal::new(code::NO_SUCH_MESSAGE, text).hint("`history` shows what there is; 1 is the last"));
+            return Err(Refusal::new(code::NO_SUCH_MESSAGE, text + &not_kept(gone)).hint("`history` shows what there is; 1 is the last"));
         };
         if deed == Deed::Unreact && !found.reacted {
             return Err(Refusal::new(code::NO_SUCH_MESSAGE, "you have not reacted to this").hint("react N WITH does"));
@@ -299,6 +304,19 @@ impl Ctx {
         self.server.library.read(Question::Search(Search { user, after, of, from, before, since, wanted, count })).await
     }
 
+    /// Reads what whoever typed the line said or was entitled to after a number, the oldest first, a page of it.
+    ///
+    /// # Errors
+    /// `guests` for guests; `store-failing`.
+    pub async fn onward(&self, after: u64) -> Result<Page, Refusal> {
+        let user = self.user()?;
+        if user.is_guest() {
+            return Err(Need::Account.refusal());
+        }
+        let joined = self.view(|view| view.hall().user(user).map_or(u64::MAX, |user| user.joined));
+        self.server.library.read(Question::Onward { user, after: after.max(joined), count: PAGE_MAX }).await
+    }
+
     async fn read_past(&self, of: PastOf, after: u64, before: Option<u64>, count: usize) -> Result<Page, Refusal> {
         let user = self.user()?;
         let of = self.entitled(of)?;
@@ -322,7 +340,10 @@ impl Ctx {
     }
 
     /// Replies with a page of the past, and with how to ask for what is before it.
+    ///
+    /// Where it might go on before what is kept, it says so first.
     pub fn reply_past(&mut self, page: Page) {
+        self.replies.extend(page.gone.map(|gone| Event::Fact(gone_up_to(gone))));
         let next = page.said.first().map(|oldest| oldest.seq).filter(|_| page.more);
         let end = Event::PastEnd { count: page.said.len(), more: page.more, next };
         self.replies.extend(page.said.into_iter().map(Event::Past));
@@ -394,6 +415,7 @@ impl Ctx {
             self.reply_past(page);
             return Ok(through);
         }
+        self.replies.extend(page.gone.map(|gone| Event::Fact(gone_up_to(gone))));
         Ok(page.through.max(after))
     }
 
@@ -419,13 +441,14 @@ impl Ctx {
             return Err(Refusal::new(code::GUESTS, "nothing is kept for guests").hint("register NAME PASSWORD to have a history"));
         }
         let page = self.server.library.read(Question::Find { user, after: 0, of: PastOf::All, which }).await?;
+        let gone = page.gone;
         let found = page.said.into_iter().next().zip(page.found).filter(|(_, found)| found.from == user);
         let Some((said, Found { audience, hidden_from, .. })) = found else {
             let text = match which {
                 Which::Back(_) | Which::OwnBack(_) => "you have not said that many messages".to_owned(),
                 Which::Numbered(seq) => format!("number {seq} is no message of yours"),
             };
-            return Err(Refusal::new(code::NO_SUCH_MESSAGE, text).hint("`history` shows what you said"));
+            return Err(Refusal::new(code::NO_SUCH_MESSAGE, text + &not_kept(gone)).hint("`history` shows what you said"));
         };
         let kept = Kept { seq: said.seq, at: said.at, audience, hidden_from: &hidden_from };
         let whereabouts = self.view(|view| view.hall().whereabouts(user, kept));
@@ -623,13 +646,13 @@ impl Ctx {
         Ok(())
     }
 
-    /// Deletes the account and ends the connection.
+    /// Deletes the account and ends the connection; with `forget`, everything that was said by it or to it alone goes too.
     ///
     /// # Errors
-    /// Wrong password (counted like one at login), `busy`.
-    pub async fn delete_account(&mut self, password: &str) -> Outcome {
+    /// Wrong password (counted like one at login), `last-owner`, `busy`.
+    pub async fn delete_account(&mut self, password: &str, forget: bool) -> Outcome {
         self.check_own_password(password).await?;
-        self.submit(Act::DeleteAccount)?;
+        self.submit(Act::DeleteAccount { forget })?;
         self.caller.leaving = Some(Departure::LoggedOut);
         self.reply(Event::Goodbye);
         Ok(())
@@ -752,6 +775,8 @@ impl Ctx {
             connections: tally.connections(),
             said: tally.said(),
             ended: tally.ended().into_iter().collect(),
+            delayed: tally.delayed(),
+            flooders: tally.flooders(),
             commits: sequencer.commits(),
             store_failing: sequencer.is_failing(),
             rows_waiting,
@@ -892,6 +917,17 @@ impl Need {
             Need::LoggedOut => Refusal::new(code::ALREADY_LOGGED_IN, "you are logged in already").hint("logout first"),
         }
     }
+}
+
+/// What was said up to this moment is not kept any more, and what is asked for may have begun there.
+#[must_use]
+pub fn gone_up_to(gone: Millis) -> Fact {
+    Fact::new("gone", format!("* what was said up to {gone} is not kept any more; since then:")).with("until", gone.0)
+}
+
+/// The end of a sentence about something that is not there.
+fn not_kept(gone: Option<Millis>) -> String {
+    gone.map_or(String::new(), |gone| format!(": what was said up to {gone} is not kept any more"))
 }
 
 /// How long the secret of an invite is: 80 bits, not to be guessed through a login prompt or from its hash.

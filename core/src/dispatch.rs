@@ -34,7 +34,7 @@ pub async fn dispatch(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>
 /// How many commands a line counts as (see [`crate::command::Spec::cost`]).
 pub(crate) fn cost(server: &Server, line: &str) -> u32 {
     match split::line(line) {
-        Asked::Command { name, .. } => server.registry.known(name).map_or(1, |command| command.spec().cost),
+        Asked::Command { name, rest } => server.registry.known(name).map_or(1, |command| command.cost(&rest)),
         Asked::Nothing | Asked::Say(_) => 1,
     }
 }

@@ -42,6 +42,8 @@ faults! {
     CursorTooFar = "cursor-too-far",
     /// The third message of a page of kept mail is lost.
     DropThirdMail = "drop-third-mail",
+    /// What somebody has had forgotten stays in the index of words and in the write-ahead log.
+    ForgetKeepsWords = "forget-keeps-words",
     /// A resend is taken for a new message.
     ForgetKeys = "forget-keys",
     /// Wrong passwords are counted, and nothing comes of it.
@@ -88,6 +90,8 @@ faults! {
     TextTooShort = "text-too-short",
     /// Tokens are good for ever.
     TokenForEver = "token-for-ever",
+    /// Mail goes when it is old, though nobody has read it.
+    UnreadExpires = "unread-expires",
 }
 
 impl Fault {

@@ -46,8 +46,8 @@ pub mod prelude {
     pub use crate::args;
     pub use crate::arguments::{Arg, NoArgs};
     pub use crate::command::{Command, Need, Outcome, Spec};
-    pub use crate::ctx::Ctx;
-    pub use crate::hall::{Act, Recipient, RoomChange, RoomId, UserId};
+    pub use crate::ctx::{Ctx, gone_up_to};
+    pub use crate::hall::{Act, Recipient, Room, RoomChange, RoomId, UserId};
     pub use crate::registry::Registry;
     pub use crate::store::Which;
     pub use crate::view::View;

@@ -39,7 +39,7 @@ use crate::reload;
 use crate::sequencer::Sequencer;
 use crate::server::{Library, Parts, Server, Settings, unreadable};
 use crate::store::sqlite::{self, SqliteReader};
-use crate::store::{DeedLine, Page, Question, Reader, StoreError};
+use crate::store::{DeedLine, Page, Question, Reader, StoreError, Writer};
 use crate::tally::Tally;
 use crate::written::Written;
 
@@ -286,7 +286,6 @@ pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
     pub(crate) shards: ShardSenders,
     pub(crate) census: Arc<Census>,
-    pub(crate) flood: Option<Arc<Flood>>,
     pub(crate) log: String,
     ending: AtomicBool,
     data: PathBuf,
@@ -369,13 +368,14 @@ fn serve(
     }));
 
     let mut writer = opened.writer;
+    writer.limit(config.limits());
     let commits = Arc::clone(&sequencer);
     let store_thread = start_thread("store".to_owned(), move || {
         commits.commit_until_end(&mut writer);
         writer.finish();
     })?;
-    let census = Arc::new(Census::new(reload::limits(&config), tally));
-    let flood = Flood::new(config.commands_per_second, config.command_burst, config.command_delay_max.0).map(Arc::new);
+    let census = Arc::new(Census::new(reload::limits(&config), Arc::clone(&tally)));
+    let flood = Flood::new(config.commands_per_second, config.command_burst, config.command_delay_max.0, tally).map(Arc::new);
     let written = Arc::new(written);
     // Those of one wire that have to do with one another are on one shard: each entry has its turn of the shards.
     let door_of = |index: usize| {
@@ -411,6 +411,7 @@ fn serve(
         let ctl = ctl.take().map(|listener| ctl::serve(listener, Arc::clone(&server)));
         let (census, shards, asked_to_end) = (Arc::clone(&census), shards.clone(), asked_to_end.clone());
         let (signals, server) = (signals.take(), Arc::clone(&server));
+        let store = (index == 0).then(|| Arc::clone(&sequencer));
         start_thread(format!("shard-{index}"), move || {
             let accept = async move {
                 if let Some(signals) = signals {
@@ -418,6 +419,9 @@ fn serve(
                 }
                 if let Some(ctl) = ctl {
                     shard::spawn(ctl);
+                }
+                if let Some(store) = store {
+                    shard::spawn(async move { store.look_after_the_store().await });
                 }
                 for (listener, door) in here {
                     shard::spawn(listener::accept_all(listener, door, Arc::clone(&census), shards.clone()));
@@ -438,8 +442,7 @@ fn serve(
         policy,
         settings,
     }));
-    let running =
-        Arc::new(Running { server, shards, census, flood, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
+    let running = Arc::new(Running { server, shards, census, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
     tracing::info!(?addresses, accounts, head, shards = shard_count, durable = durable_enough, "serving");
     if !durable_enough {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");

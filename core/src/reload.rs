@@ -38,6 +38,9 @@ pub const LIVE: &[&str] = &[
     "login_deadline",
     "outbox_bytes",
     "limit_loopback",
+    "keep_for",
+    "keep_bytes",
+    "keep_unread",
 ];
 
 /// Settings whose values are not shown: what is in them lets somebody in, or is a wire's own affair.
@@ -90,6 +93,7 @@ impl Host for Program {
         let act = Act::Configure { policy: Box::new((self.policy)(&config)) };
         server.submit(Intent { origin, act }).map_err(|refusal| vec![format!("error: {refusal}")])?;
         server.configure((self.settings)(&config));
+        server.sequencer.limit(config.limits());
         self.census.limit(limits(&config));
         for shard in 0..self.shards.0.len() {
             self.shards.tell(shard, Told::Configure(shard::Limits::of(&config), identity.config.clone()));

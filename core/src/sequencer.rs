@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chinwag_wire::{Event, Refusal, code};
+use chinwag_wire::{Event, Millis, Refusal, code};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, RoomId, Row, SessionId, UserId};
 use crate::spoken::Spoken;
-use crate::store::{StoreError, Writer};
+use crate::store::{Limits, StoreError, Writer};
 
 /// How many rows may wait for a commit. Above it new intents are refused as `busy`: the store is slower than the
 /// talk, and memory is not a place to keep what has not been promised.
@@ -31,6 +31,16 @@ const LAZY_COMMIT: Duration = Duration::from_millis(20);
 
 /// How long a store that failed is left alone before the same batch is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// After so many commits without a pause the store does a little of what can wait all the same: where there is always something
+/// to commit, what is too old goes too.
+const TENDED_EVERY: u32 = 64;
+
+/// How often at most the store is asked to do what is due at some time: what is to go at ten goes at ten and a bit.
+const TEND_EVERY: Duration = Duration::from_secs(60);
+
+/// How long is slept for at most until something is due: clocks are set, and laptops sleep too.
+const SLEEP_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What a shard is to do, in this order.
 #[derive(Debug)]
@@ -152,6 +162,8 @@ pub struct Sequencer {
     shards: Box<dyn Shards>,
     /// Commits since the start, for measurements.
     commits: AtomicU64,
+    /// What is due at some time has changed.
+    due_changed: (async_channel::Sender<()>, async_channel::Receiver<()>),
 }
 
 struct State {
@@ -179,12 +191,28 @@ struct State {
     idle: bool,
     /// Or until the first row has waited long enough.
     alarmed: bool,
+    /// Limits that the store does not know yet.
+    limits: Option<Limits>,
+    /// The store has nothing to do that can wait, or could not do it.
+    tended: bool,
+    /// When it will have something to do, though nothing is committed until then.
+    due: Option<Millis>,
     /// The last commit failed.
     failing: bool,
     /// The server ends: commit what there is, then stop.
     ending: bool,
     /// The store's thread has stopped.
     ended: bool,
+}
+
+/// What the store's thread is to do.
+enum Work {
+    /// To commit this.
+    Commit(Batch),
+    /// To do what can wait.
+    Tend,
+    /// Nothing any more.
+    End,
 }
 
 /// One commit's worth.
@@ -212,11 +240,15 @@ impl Sequencer {
             committing: false,
             idle: false,
             alarmed: false,
+            limits: None,
+            tended: true,
+            due: None,
             failing: false,
             ending: false,
             ended: false,
         };
-        Sequencer { state: Mutex::new(state), work: Condvar::new(), clock, shards, commits: AtomicU64::new(0) }
+        let due_changed = async_channel::bounded(1);
+        Sequencer { state: Mutex::new(state), work: Condvar::new(), clock, shards, commits: AtomicU64::new(0), due_changed }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -352,22 +384,92 @@ impl Sequencer {
         self.work.notify_one();
     }
 
+    /// Has the store keep no more than this from here on.
+    pub fn limit(&self, limits: Limits) {
+        let mut state = self.lock();
+        state.limits = Some(limits);
+        self.ask_to_tend(&mut state);
+    }
+
+    fn ask_to_tend(&self, state: &mut State) {
+        state.tended = false;
+        self.work.notify_one();
+    }
+
+    /// Calls the store's thread when it has something to do that is due at some time. Never ends.
+    pub async fn look_after_the_store(&self) {
+        loop {
+            let due = self.lock().due;
+            let changed = async {
+                // Closed only when the process ends.
+                let _ = self.due_changed.1.recv().await;
+                false
+            };
+            let is_time = match due {
+                None => changed.await,
+                Some(due) => {
+                    let until = self.clock.elapsed() + due.since(self.clock.now()).min(SLEEP_MAX);
+                    let slept = async {
+                        self.clock.sleep_until(until).await;
+                        true
+                    };
+                    smol::future::or(changed, slept).await
+                }
+            };
+            if is_time && due.is_some_and(|due| due <= self.clock.now()) {
+                let mut state = self.lock();
+                state.due = None;
+                self.ask_to_tend(&mut state);
+            }
+        }
+    }
+
     /// The life of the store's thread: commits until [`Sequencer::end`].
     pub fn commit_until_end(&self, writer: &mut dyn Writer) {
+        let mut neglected = 0;
         loop {
-            while self.has_nothing_to_commit() && tend(writer) {}
-            let Some(batch) = self.next_batch() else { break };
+            if let Some(limits) = self.lock().limits.take() {
+                writer.limit(limits);
+            }
+            while self.may_tend(neglected) {
+                neglected = 0;
+                if !tend(writer, self.clock.now()) {
+                    self.has_tended(writer.due());
+                    break;
+                }
+            }
+            let batch = match self.next_work() {
+                Work::Commit(batch) => batch,
+                Work::Tend => continue,
+                Work::End => break,
+            };
             self.commit(writer, batch);
+            neglected += 1;
         }
         let mut state = self.lock();
         state.ended = true;
         self.work.notify_all();
     }
 
-    /// Whether the store's thread has time for what can wait.
-    fn has_nothing_to_commit(&self) -> bool {
+    /// Whether the store's thread has time for what can wait, or has not had any for too long.
+    fn may_tend(&self, neglected: u32) -> bool {
         let state = self.lock();
-        !state.awaited && !state.ending && !state.failing && (!state.hurry || state.rows.is_empty())
+        let is_free = !state.awaited && (!state.hurry || state.rows.is_empty());
+        !state.ending && !state.failing && (is_free || neglected >= TENDED_EVERY)
+    }
+
+    /// Nothing can wait that is not done; when something will be due.
+    fn has_tended(&self, due: Option<Millis>) {
+        let soon = self.clock.now().plus(TEND_EVERY);
+        let due = due.map(|due| due.max(soon));
+        let mut state = self.lock();
+        state.tended = state.limits.is_none();
+        // It moves with each message that goes: whoever sleeps until then need not be told that it is later.
+        let is_sooner = due.is_some_and(|due| state.due.is_none_or(|known| due < known));
+        if is_sooner {
+            state.due = due;
+            let _ = self.due_changed.0.try_send(());
+        }
     }
 
     /// Commits what there is, now and here: for the stage, which has no threads.
@@ -376,19 +478,23 @@ impl Sequencer {
         self.commit(writer, batch);
     }
 
-    /// Waits until there is something to commit; `None` when the server ends and there is not.
-    fn next_batch(&self) -> Option<Batch> {
+    /// Waits until there is something to do.
+    fn next_work(&self) -> Work {
         let mut state = self.lock();
         loop {
             if state.awaited || (state.hurry && !state.rows.is_empty()) {
-                return Some(state.take_batch());
+                return Work::Commit(state.take_batch());
             }
             if state.ending {
-                return (!state.rows.is_empty() || state.outputs.iter().any(|outputs| !outputs.is_empty())).then(|| state.take_batch());
+                let is_left = !state.rows.is_empty() || state.outputs.iter().any(|outputs| !outputs.is_empty());
+                return if is_left { Work::Commit(state.take_batch()) } else { Work::End };
             }
             let waited = state.first_row_at.map(|at| at.elapsed());
             if waited.is_some_and(|waited| waited >= LAZY_COMMIT) {
-                return Some(state.take_batch());
+                return Work::Commit(state.take_batch());
+            }
+            if !state.tended && !state.failing {
+                return Work::Tend;
             }
             (state.idle, state.alarmed) = (true, waited.is_some());
             state = match waited {
@@ -438,11 +544,11 @@ impl Sequencer {
         }
     }
 
-    /// Whether everything accepted has been committed and released.
+    /// Whether everything accepted has been committed and released, and everything else that was to be done has been.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let state = self.lock();
-        state.rows.is_empty() && !state.committing && state.outputs.iter().all(Vec::is_empty)
+        state.rows.is_empty() && !state.committing && state.outputs.iter().all(Vec::is_empty) && state.tended
     }
 
     /// Whether the store failed last time.
@@ -466,11 +572,11 @@ impl Sequencer {
 }
 
 /// Has the store do a little of what can wait, and says whether there is more.
-fn tend(writer: &mut dyn Writer) -> bool {
+fn tend(writer: &mut dyn Writer, now: Millis) -> bool {
     if Fault::StoreFull.is_on() {
         return false;
     }
-    writer.tend().unwrap_or_else(|error| {
+    writer.tend(now).unwrap_or_else(|error| {
         tracing::warn!(%error, "the store could not do what can wait: later");
         false
     })
@@ -491,7 +597,7 @@ fn try_commit(writer: &mut dyn Writer, batch: &Batch) -> Result<(), StoreError> 
 fn asks_to_keep(act: &Act) -> bool {
     match act {
         Act::Register { .. } | Act::Say { .. } | Act::Amend { .. } | Act::EndRoom { .. } | Act::Block { .. } | Act::Unblock { .. } => true,
-        Act::ChangePassword { .. } | Act::DeleteAccount | Act::IssueToken { .. } | Act::SetOperator { .. } => true,
+        Act::ChangePassword { .. } | Act::DeleteAccount { .. } | Act::IssueToken { .. } | Act::SetOperator { .. } => true,
         Act::CreateRoom { .. } | Act::JoinRoom { .. } | Act::LeaveRoom { .. } | Act::Resign { .. } | Act::ChangeRoom { .. } => true,
         Act::Login { .. } | Act::Guest { .. } => true,
         Act::LoginFailed { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
@@ -522,6 +628,7 @@ impl State {
         self.hurry = false;
         self.first_row_at = None;
         self.committing = true;
+        self.tended = false;
         self.idle = false;
         batch
     }
@@ -620,6 +727,16 @@ mod tests {
                 Ok(_) => Err(StoreError("disk full".to_owned())),
                 Err(_) => Ok(()),
             }
+        }
+
+        fn tend(&mut self, _: Millis) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        fn limit(&mut self, _: Limits) {}
+
+        fn due(&self) -> Option<Millis> {
+            None
         }
     }
 

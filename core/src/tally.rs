@@ -16,6 +16,10 @@ pub struct Tally {
     pub(crate) connections: AtomicUsize,
     /// Messages that were said.
     pub(crate) said: AtomicU64,
+    /// Lines that had to wait for their turn.
+    pub(crate) delayed: AtomicU64,
+    /// Connections that were cut off because they never stopped saying too much.
+    pub(crate) flooders: AtomicU64,
 }
 
 impl Tally {
@@ -38,6 +42,18 @@ impl Tally {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many lines have had to wait for their turn, because there were too many.
+    #[must_use]
+    pub fn delayed(&self) -> u64 {
+        self.delayed.load(Ordering::Relaxed)
+    }
+
+    /// How many connections have been cut off because they never stopped saying too much.
+    #[must_use]
+    pub fn flooders(&self) -> u64 {
+        self.flooders.load(Ordering::Relaxed)
     }
 
     /// How many messages have been said.

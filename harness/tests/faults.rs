@@ -23,6 +23,7 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("broadcast-to-self", &["broadcast"]),
     ("cursor-too-far", &["dm", "sessions"]),
     ("drop-third-mail", &["dm", "sessions"]),
+    ("forget-keeps-words", &["forget"]),
     ("forget-keys", &["dm"]),
     ("forget-lock-out", &["login"]),
     ("guest-stays", &["guests"]),
@@ -45,6 +46,7 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("swap-senders", &["storm"]),
     ("text-too-short", &["dm"]),
     ("token-for-ever", &["sessions"]),
+    ("unread-expires", &["retention"]),
 ];
 
 /// Circumstances, not mistakes: scenarios switch them on and say what the server does about it.

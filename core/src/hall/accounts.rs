@@ -26,7 +26,7 @@ impl Hall {
         let invited = invite.map(|code| self.use_invite(seq, now, &wanted, code)).transpose()?.unwrap_or_default();
         let id = UserId(self.next_account);
         self.next_account += 1;
-        let user = User { joined: seq, cursor: seq, ..User::new(&wanted, Some(password.clone().into())) };
+        let user = User { joined: seq, created: now, cursor: seq, ..User::new(&wanted, Some(password.clone().into())) };
         self.names.take(&wanted, Holder::User(id));
         self.users.insert(id, user);
         let row = Row::Account { user: id, name: wanted, password, joined: seq, at: now };
@@ -46,8 +46,9 @@ impl Hall {
         Ok(Applied { durable: true, rows: vec![Row::Password { user: id, password }, Row::TokensGone { user: id }], ..Applied::default() })
     }
 
-    pub(super) fn delete_account(&mut self, now: Millis, origin: SessionId) -> Result<Applied, Refusal> {
+    pub(super) fn delete_account(&mut self, now: Millis, origin: SessionId, forget: bool) -> Result<Applied, Refusal> {
         let id = self.account(origin)?;
+        self.check_leaves_owners(id)?;
         let mut applied = Applied { durable: true, rows: vec![Row::AccountGone { user: id }], ..Applied::default() };
         self.rooms_at_deletion(now, id, &mut applied);
         let sessions = self.users.get(&id).map(|user| user.sessions.clone()).unwrap_or_default();
@@ -72,6 +73,10 @@ impl Hall {
                     other.blocked_by.remove(&id);
                 }
             }
+        }
+        if forget {
+            // The last: the rows before it still belong to the account.
+            applied.rows.push(Row::Forgotten { user: id });
         }
         Ok(applied)
     }

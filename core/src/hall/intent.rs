@@ -176,7 +176,10 @@ pub enum Act {
         password: String,
     },
     /// Delete the account; its name is free again.
-    DeleteAccount,
+    DeleteAccount {
+        /// And everything that was said by it, or to it alone.
+        forget: bool,
+    },
     /// Accept a token as a login of this user.
     IssueToken {
         /// The hash of the token.
@@ -439,6 +442,11 @@ pub enum Row {
     /// An account that is no more. Its number is not used again.
     AccountGone {
         /// Which.
+        user: UserId,
+    },
+    /// Everything that a user said who is no more, and everything that was said to them alone, is no more.
+    Forgotten {
+        /// Who.
         user: UserId,
     },
     /// A block.

@@ -149,6 +149,8 @@ pub struct User {
     pub seen_this_run: bool,
     /// The order's head at registration: what was said before was not for this user.
     pub joined: u64,
+    /// When the account was made.
+    pub created: Millis,
     /// Everything up to here has been seen.
     pub cursor: u64,
     /// Nothing after this number was addressed to this user alone (it may be too high, never too low).
@@ -235,6 +237,8 @@ pub struct AccountRow {
     pub last_seen: Option<Millis>,
     /// Whether it was made an operator.
     pub operator: bool,
+    /// When it was made.
+    pub created: Millis,
 }
 
 /// Everything that the store knows and the hall needs.
@@ -284,6 +288,7 @@ impl Hall {
             let user = User {
                 cursor: row.cursor,
                 joined: row.joined,
+                created: row.created,
                 last_seen: row.last_seen,
                 operator: row.operator,
                 // Not known without reading the log: assume the worst, and the first login looks.
@@ -346,7 +351,7 @@ impl Hall {
             Act::Block { whom } => self.block(intent.origin, whom),
             Act::Unblock { whom } => self.unblock(intent.origin, whom),
             Act::ChangePassword { password } => self.change_password(intent.origin, password),
-            Act::DeleteAccount => self.delete_account(now, intent.origin),
+            Act::DeleteAccount { forget } => self.delete_account(now, intent.origin, forget),
             Act::IssueToken { hash, expires } => self.issue_token(intent.origin, hash, expires),
             Act::SetOperator { user, operator } => self.set_operator(intent.origin, user, operator),
             Act::Configure { policy } => self.configure(intent.origin, *policy),
@@ -456,6 +461,15 @@ impl Hall {
         self.tokens.get(hash).filter(|token| token.expires > now || Fault::TokenForEver.is_on()).map(|token| token.user)
     }
 
+    /// Until when tokens are good that log this user in, the first to end first.
+    #[must_use]
+    pub fn tokens_of(&self, user: UserId, now: Millis) -> Vec<Millis> {
+        let tokens = self.tokens.values().filter(|token| token.user == user && token.expires > now);
+        let mut ends: Vec<Millis> = tokens.map(|token| token.expires).collect();
+        ends.sort_unstable();
+        ends
+    }
+
     /// Who is logged in on `origin`.
     fn speaker(&self, origin: SessionId) -> Result<UserId, Refusal> {
         self.sessions.get(&origin).map(|session| session.user).ok_or_else(not_logged_in)
@@ -493,6 +507,7 @@ impl User {
             cut_off: None,
             seen_this_run: false,
             joined: 0,
+            created: Millis(0),
             cursor: 0,
             newest: 0,
             rooms: Vec::new(),

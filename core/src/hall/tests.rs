@@ -110,7 +110,11 @@ fn a_key_is_said_once_and_the_oldest_is_forgotten_first() {
 #[test]
 fn a_stranger_can_say_nothing() {
     let mut hall = hall();
-    for act in [Act::Say { to: Recipient::Everyone, text: String::new(), key: None }, Act::DeleteAccount, Act::Acknowledge { seq: 0 }] {
+    for act in [
+        Act::Say { to: Recipient::Everyone, text: String::new(), key: None },
+        Act::DeleteAccount { forget: false },
+        Act::Acknowledge { seq: 0 },
+    ] {
         assert_eq!(code_of(apply(&mut hall, 99, act)), "not-logged-in");
     }
 }
@@ -121,7 +125,7 @@ fn a_deleted_account_leaves_no_trace_and_its_name_is_free() {
     apply(&mut hall, 1, Act::Block { whom: UserId(2) }).unwrap();
     apply(&mut hall, 2, Act::Block { whom: UserId(1) }).unwrap();
     apply(&mut hall, 1, Act::IssueToken { hash: [1; 32], expires: Millis(i64::MAX) }).unwrap();
-    apply(&mut hall, 1, Act::DeleteAccount).unwrap();
+    apply(&mut hall, 1, Act::DeleteAccount { forget: false }).unwrap();
     assert!(hall.user(UserId(2)).is_some_and(|user| user.blocks.is_empty() && user.blocked_by.is_empty()));
     assert_eq!(hall.token_owner(&[1; 32], Millis(0)), None);
     assert_eq!(code_of(apply(&mut hall, 9, login(1))), "no-such-user");
@@ -147,7 +151,7 @@ fn act() -> impl Strategy<Value = (u64, Act)> {
         2 => Just(Act::Leave { how: Departure::LoggedOut, seen: None }),
         3 => whom.clone().prop_map(|whom| login(whom.0)),
         1 => Just(Act::Leave { how: Departure::Disconnected, seen: None }),
-        1 => Just(Act::DeleteAccount),
+        1 => Just(Act::DeleteAccount { forget: false }),
         3 => prop::sample::select(vec!["den", "attic", "Den"]).prop_map(|name| Act::CreateRoom { name: name.to_owned(), nick: None }),
         5 => (room(), prop::option::of(Just("Nick".to_owned()))).prop_map(|(room, nick)| Act::JoinRoom { room, nick, password: None }),
         2 => room().prop_map(|room| Act::LeaveRoom { room }),
@@ -293,9 +297,12 @@ fn only_operators_and_the_console_make_operators() {
 #[test]
 fn the_console_is_nobody() {
     let mut hall = hall();
-    for act in
-        [login(1), Act::Say { to: Recipient::Everyone, text: String::new(), key: None }, Act::DeleteAccount, Act::Block { whom: UserId(1) }]
-    {
+    for act in [
+        login(1),
+        Act::Say { to: Recipient::Everyone, text: String::new(), key: None },
+        Act::DeleteAccount { forget: false },
+        Act::Block { whom: UserId(1) },
+    ] {
         let seq = hall.head() + 1;
         let result = hall.apply(seq, Millis(0), Intent { origin: SessionId::CONSOLE, act });
         assert!(["not-permitted", "not-logged-in"].contains(&code_of(result).as_str()));

@@ -202,7 +202,7 @@ mod tests {
                 match end {
                     0 => apply(&mut hall, 2, 3000, Act::Block { whom: UserId(1) }),
                     1 => apply(&mut hall, 1, 3000, Act::Block { whom: UserId(2) }),
-                    _ => apply(&mut hall, 2, 3000, Act::DeleteAccount),
+                    _ => apply(&mut hall, 2, 3000, Act::DeleteAccount { forget: false }),
                 };
                 assert_eq!(of(&hall, seq, 2, &[]), Whereabouts::Untold, "{before} {end}");
                 if end < 2 {
@@ -229,7 +229,7 @@ mod tests {
         apply(&mut hall, 2, 3000, Act::Block { whom: UserId(1) });
         let blocked = of(&hall, seq, 0, &[UserId(2)]);
         assert_eq!(blocked, Whereabouts::Many { reached: 0, of: 1 });
-        apply(&mut hall, 2, 3000, Act::DeleteAccount);
+        apply(&mut hall, 2, 3000, Act::DeleteAccount { forget: false });
         assert_eq!(of(&hall, seq, 0, &[UserId(2)]), blocked);
         assert_eq!(of(&hall, seq, UserId::PRESENT.0, &[]), Whereabouts::Present);
     }

@@ -48,6 +48,8 @@ pub(super) struct CatchUp {
     pub(super) greeted: bool,
     /// There is something in the store to begin with.
     pub(super) owed: bool,
+    /// It has been told that older mail is not kept any more.
+    pub(super) told_of_gone: bool,
     /// Everything up to here has been written.
     pub(super) through: u64,
     /// Everything up to here has been appended, and will have been written when the outbox is empty.

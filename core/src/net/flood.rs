@@ -7,11 +7,12 @@
 //! is served, however slowly; a program that answers each answer at once is never behind by more than a line.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::hall::UserId;
+use crate::tally::Tally;
 
 /// What a line takes that costs nothing, as a part of a command: nothing that can be sent for ever is for nothing.
 const FREE_PARTS: u32 = 10;
@@ -30,32 +31,15 @@ pub(crate) struct Flood {
     delay_max: Duration,
     /// When the bucket of each user is full. A bucket that is not kept is full.
     users: Mutex<HashMap<UserId, Duration>>,
-    delayed: AtomicU64,
-    cut_off: AtomicU64,
+    /// Counts what had to wait, and who was cut off.
+    tally: Arc<Tally>,
 }
 
 impl Flood {
     /// No limits at all where `per_second` is zero.
-    pub(crate) fn new(per_second: u32, burst: u32, delay_max: Duration) -> Option<Flood> {
+    pub(crate) fn new(per_second: u32, burst: u32, delay_max: Duration, tally: Arc<Tally>) -> Option<Flood> {
         let each = Duration::from_secs(1).checked_div(per_second)?;
-        Some(Flood {
-            each,
-            burst: burst.max(1),
-            delay_max,
-            users: Mutex::default(),
-            delayed: AtomicU64::new(0),
-            cut_off: AtomicU64::new(0),
-        })
-    }
-
-    /// How many lines have had to wait.
-    pub(crate) fn delayed(&self) -> u64 {
-        self.delayed.load(Ordering::Relaxed)
-    }
-
-    /// How many connections have been cut off.
-    pub(crate) fn cut_off(&self) -> u64 {
-        self.cut_off.load(Ordering::Relaxed)
+        Some(Flood { each, burst: burst.max(1), delay_max, users: Mutex::default(), tally })
     }
 
     /// Takes what `cost` commands cost from a bucket that is full at `full_at`, and says when they have their turn.
@@ -123,10 +107,10 @@ impl Allowance {
         }
         let since = *self.behind_since.get_or_insert(now);
         if !flood.delay_max.is_zero() && then - since > flood.delay_max {
-            flood.cut_off.fetch_add(1, Ordering::Relaxed);
+            flood.tally.flooders.fetch_add(1, Ordering::Relaxed);
             return Turn::Never;
         }
-        flood.delayed.fetch_add(1, Ordering::Relaxed);
+        flood.tally.delayed.fetch_add(1, Ordering::Relaxed);
         Turn::At { then, tell: !std::mem::replace(&mut self.told, true) }
     }
 
@@ -150,7 +134,7 @@ mod tests {
     const S: Duration = Duration::from_secs(1);
 
     fn flood(per_second: u32, burst: u32, delay_max: Duration) -> Arc<Flood> {
-        Arc::new(Flood::new(per_second, burst, delay_max).expect("limits"))
+        Arc::new(Flood::new(per_second, burst, delay_max, Arc::default()).expect("limits"))
     }
 
     #[test]
@@ -162,7 +146,7 @@ mod tests {
         }
         assert_eq!(allowance.take(None, 1, 10 * S), Turn::At { then: 10 * S + S / 2, tell: true });
         assert_eq!(allowance.take(None, 1, 10 * S + S / 2), Turn::At { then: 11 * S, tell: false }, "told once");
-        assert_eq!(flood.delayed(), 2);
+        assert_eq!(flood.tally.delayed(), 2);
         // Full again, it is told again.
         for _ in 0..3 {
             assert_eq!(allowance.take(None, 1, 100 * S), Turn::Now);
@@ -208,7 +192,7 @@ mod tests {
             assert_eq!(allowance.take(None, 1, second * S), Turn::At { then: (second + 1) * S, tell: second == 1 });
         }
         assert_eq!(allowance.take(None, 1, 6 * S), Turn::Never);
-        assert_eq!((flood.delayed(), flood.cut_off()), (5, 1));
+        assert_eq!((flood.tally.delayed(), flood.tally.flooders()), (5, 1));
 
         // The same lines, each after the answer to the one before it.
         let mut patient = Allowance::new(&flood);
@@ -219,7 +203,7 @@ mod tests {
             }
             patient.caught_up();
         }
-        assert_eq!(flood.cut_off(), 1);
+        assert_eq!(flood.tally.flooders(), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chinwag_wire::{Event, Refusal, code, dialect};
+use chinwag_wire::{Event, Millis, Refusal, code, dialect};
 use smol::LocalExecutor;
 
 use super::census::Place;
@@ -22,6 +22,7 @@ use super::flood::Flood;
 use super::tls::Encryption;
 use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
+use crate::ctx::gone_up_to;
 use crate::fault::Fault;
 use crate::hall::{Act, Departure, Intent, RoomId, SessionId, UserId};
 use crate::network;
@@ -648,6 +649,10 @@ impl Shard {
                 return;
             }
             let mut bytes = Vec::new();
+            // Told once: on later pages there is nothing before.
+            if let Some(gone) = page.gone {
+                self.tell_of_what_is_gone(&connection, gone, &mut bytes);
+            }
             for (place, said) in page.said.into_iter().enumerate() {
                 if place == 2 && Fault::DropThirdMail.is_on() {
                     continue;
@@ -683,6 +688,16 @@ impl Shard {
             }
             return self.has_caught_up(&connection, user, Some(page.through));
         }
+    }
+
+    /// Whoever was away for longer than is kept hears that there was more.
+    fn tell_of_what_is_gone(&self, connection: &Connection, gone: Millis, bytes: &mut Vec<u8>) {
+        let mut catch_up = connection.catch_up.borrow_mut();
+        // Wires have no words for it.
+        if connection.seat().is_some() || catch_up.as_mut().is_none_or(|state| std::mem::replace(&mut state.told_of_gone, true)) {
+            return;
+        }
+        dialect::ALL[connection.dialect.get()].event(&Event::Fact(gone_up_to(gone)), bytes);
     }
 
     /// Waits until no kept mail is on its way to this connection: not before its login has come back.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chinwag_wire::{Deed, Said};
+use chinwag_wire::{Deed, Millis, Said};
 
-use super::{Bound, DeedLine, Found, PAGE_MAX, Page, PastOf, Question, Reader, Search, StoreError, Which, Writer, shortened};
+use super::{
+    AROUND, Bound, DeedLine, Found, Limits, PAGE_MAX, Page, PastOf, Question, Reader, Search, StoreError, Which, Writer, shortened, size,
+};
 use crate::hall::{RoomId, Row, SaidRow, UserId};
 use crate::spoken::Spoken;
 
@@ -22,6 +24,16 @@ struct Kept {
     deleted: BTreeSet<u64>,
     head: u64,
     deeds: Vec<DeedLine>,
+    /// Up to where accounts have seen what was said to them.
+    cursors: BTreeMap<UserId, u64>,
+    limits: Limits,
+    /// Up to here everything has gone, or is held; and when that was said.
+    expired: (u64, Option<Millis>),
+    /// Held mail.
+    held: BTreeSet<(UserId, u64)>,
+    sweep_at: Millis,
+    /// Up to where what was said to whom has gone.
+    gone_to: BTreeMap<UserId, u64>,
 }
 
 impl Kept {
@@ -56,6 +68,92 @@ impl Kept {
         }
     }
 
+    fn has(&self, seq: u64) -> bool {
+        self.said.iter().any(|row| row.spoken.seq() == Some(seq))
+    }
+
+    /// Nobody sees any more of these messages, not even where they were quoted.
+    fn erase(&mut self, is_going: impl Fn(&SaidRow) -> bool) {
+        let going: BTreeSet<u64> = self.said.iter().filter(|row| is_going(row)).filter_map(|row| row.spoken.seq()).collect();
+        self.said.retain(|row| row.spoken.seq().is_none_or(|seq| !going.contains(&seq)));
+        self.reactions.retain(|(seq, _), _| !going.contains(seq));
+        self.held.retain(|(_, seq)| !going.contains(seq));
+        for row in &mut self.said {
+            let Some(said) = row.spoken.said().filter(|said| said.about.as_ref().is_some_and(|about| going.contains(&about.seq))) else {
+                continue;
+            };
+            row.spoken = Arc::new(Spoken::kept(about_nothing(said.clone())));
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        let text = |row: &SaidRow| if self.is_deleted(row) { AROUND } else { row.spoken.said().map_or(0, |said| size(&said.text)) };
+        self.said.iter().map(text).sum()
+    }
+
+    fn is_unread(&self, row: &SaidRow) -> bool {
+        self.cursors.get(&row.audience).is_some_and(|cursor| row.spoken.seq() > Some(*cursor))
+    }
+
+    /// Lets a message go, because of its age or its size.
+    fn expire(&mut self, seq: u64) {
+        let Some(audience) = self.said.iter().find(|row| row.spoken.seq() == Some(seq)).map(|row| row.audience) else { return };
+        self.erase(|row| row.spoken.seq() == Some(seq));
+        let gone = self.gone_to.entry(audience).or_default();
+        *gone = (*gone).max(seq);
+    }
+
+    fn tend(&mut self, now: Millis) {
+        let is_over = |kept: &Kept, row: &SaidRow| {
+            let at = row.spoken.said().map(|said| said.at);
+            at.is_some_and(|at| kept.limits.are_over(at, kept.bytes(), now))
+        };
+        loop {
+            if !self.limits.are_any() {
+                return;
+            }
+            if !self.held.is_empty() && now >= self.sweep_at {
+                for (_, seq) in self.held.clone() {
+                    let Some(row) = self.said.iter().find(|row| row.spoken.seq() == Some(seq)) else { continue };
+                    if is_over(self, row) && !self.limits.holds(self.is_unread(row)) {
+                        self.expire(seq);
+                    }
+                }
+                self.sweep_at = now.plus(std::time::Duration::from_secs(24 * 3600));
+                continue;
+            }
+            let Some(oldest) = self.said.iter().find(|row| row.spoken.seq() > Some(self.expired.0)) else { return };
+            let Some(said) = oldest.spoken.said().filter(|_| is_over(self, oldest)) else { return };
+            let (seq, audience) = (said.seq, oldest.audience);
+            self.expired = (seq, Some(said.at));
+            if self.limits.holds(self.is_unread(oldest)) {
+                self.held.insert((audience, seq));
+            } else {
+                self.expire(seq);
+            }
+        }
+    }
+
+    /// Up to when is gone what an answer about the past would begin with.
+    fn gone(&self, user: UserId, after: u64, of: PastOf) -> Option<Millis> {
+        let (expired, at) = self.expired;
+        let is_older = match of {
+            PastOf::All | PastOf::With(_) => true,
+            PastOf::RoomSince(_, since) => since < expired,
+            PastOf::Room(room) => self.belonged.iter().any(|stay| stay.user == user && stay.room == room && stay.since < expired),
+        };
+        at.filter(|_| after < expired && is_older)
+    }
+
+    /// Up to when is gone what somebody was to see who has seen everything up to `after`.
+    fn missed(&self, user: UserId, after: u64) -> Option<Millis> {
+        let gone = |audience: UserId| self.gone_to.get(&audience).copied().unwrap_or_default();
+        let mut heard = self.heard.iter().filter(|stay| stay.user == user && stay.until.is_none_or(|until| until > after));
+        let is_missed =
+            gone(user) > after || gone(UserId::EVERYONE) > after || heard.any(|stay| gone(stay.room.audience()) > stay.since.max(after));
+        self.expired.1.filter(|_| self.expired.0 > after && is_missed)
+    }
+
     /// As it has become.
     fn said(&self, row: &SaidRow) -> Option<Said> {
         let mut said = row.spoken.said()?.clone();
@@ -69,8 +167,13 @@ impl Kept {
         row.spoken.seq().is_some_and(|seq| self.deleted.contains(&seq))
     }
 
-    /// What is `of` a user.
+    /// What is `of` a user and is shown.
     fn is_of(&self, row: &SaidRow, user: UserId, after: u64, of: PastOf) -> bool {
+        self.is_entitled(row, user, after, of) && !amends(row)
+    }
+
+    /// What is `of` a user.
+    fn is_entitled(&self, row: &SaidRow, user: UserId, after: u64, of: PastOf) -> bool {
         let in_time = |row: &SaidRow| row.spoken.seq() > Some(after);
         let in_room = |row: &SaidRow| in_time(row) && self.belonged.iter().any(|stay| stay.holds(user, row));
         let is_mine = match of {
@@ -79,9 +182,7 @@ impl Kept {
             PastOf::Room(room) => row.audience == room.audience() && in_room(row),
             PastOf::RoomSince(room, since) => row.audience == room.audience() && in_time(row) && row.spoken.seq() > Some(since),
         };
-        let amends =
-            row.spoken.said().and_then(|said| said.about.as_ref()).is_some_and(|about| !matches!(about.deed, Deed::Reply | Deed::Unknown));
-        is_mine && !amends && !self.is_deleted(row) && (row.from == user || !row.hidden_from.contains(&user))
+        is_mine && !self.is_deleted(row) && (row.from == user || !row.hidden_from.contains(&user))
     }
 }
 
@@ -114,8 +215,25 @@ impl Writer for Memory {
         for row in rows {
             match *row {
                 Row::Said(ref row) => {
-                    kept.said.push(row.clone());
-                    kept.amend(row);
+                    let mut row = row.clone();
+                    let about = row.spoken.said().and_then(|said| said.about.as_ref()).map(|about| about.seq);
+                    if about.is_none_or(|earlier| kept.has(earlier)) {
+                        kept.said.push(row.clone());
+                        kept.amend(&row);
+                    } else if let Some(said) = row.spoken.said() {
+                        row.spoken = Arc::new(Spoken::kept(about_nothing(said.clone())));
+                        kept.said.push(row);
+                    }
+                }
+                Row::Account { user, joined, .. } => drop(kept.cursors.insert(user, joined)),
+                Row::Cursor { user, seen } => drop(kept.cursors.insert(user, seen)),
+                Row::AccountGone { user } => drop(kept.cursors.remove(&user)),
+                Row::Forgotten { user } => {
+                    kept.erase(|row| row.from == user || row.audience == user);
+                    kept.reactions.retain(|(_, by), _| *by != user);
+                    kept.belonged.retain(|stay| stay.user != user);
+                    kept.heard.retain(|stay| stay.user != user);
+                    kept.gone_to.remove(&user);
                 }
                 Row::Belongs { room, user, since } => kept.belonged.push(Stay { room, user, since, until: None }),
                 Row::BelongsNoMore { room, user, until } => end(&mut kept.belonged, room, Some(user), until),
@@ -139,6 +257,34 @@ impl Writer for Memory {
         kept.head = head;
         Ok(())
     }
+
+    fn tend(&mut self, now: Millis) -> Result<bool, StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).tend(now);
+        Ok(false)
+    }
+
+    fn limit(&mut self, limits: Limits) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.limits, kept.sweep_at) = (limits, Millis(0));
+    }
+
+    fn due(&self) -> Option<Millis> {
+        None
+    }
+}
+
+/// Whether it only changes an earlier message, which shows it.
+fn amends(row: &SaidRow) -> bool {
+    row.spoken.said().and_then(|said| said.about.as_ref()).is_some_and(|about| !matches!(about.deed, Deed::Reply | Deed::Unknown))
+}
+
+/// Said about something that has gone.
+fn about_nothing(mut said: Said) -> Said {
+    if let Some(about) = &mut said.about {
+        about.text.clear();
+        about.from.clear();
+    }
+    said
 }
 
 impl Reader for Memory {
@@ -155,7 +301,7 @@ impl Reader for Memory {
                 let comes = |row: &SaidRow| for_user(row, user) || kept.heard.iter().any(|stay| stay.holds(user, row));
                 let is_done_already = |row: &SaidRow| {
                     let about = row.spoken.said().and_then(|said| said.about.as_ref());
-                    about.is_some_and(|about| about.deed != Deed::Reply && about.seq > after)
+                    about.is_some_and(|about| about.deed != Deed::Reply && (about.seq > after || (amends(row) && about.from.is_empty())))
                 };
                 let mut owed = kept.said.iter().filter(|row| {
                     let is_new = row.spoken.seq() > Some(after) && row.from != user && !kept.is_deleted(row);
@@ -165,7 +311,17 @@ impl Reader for Memory {
                 let said: Vec<Said> = said.map(|said| Said { offline: true, ..said }).collect();
                 let more = owed.next().is_some();
                 let through = if more { said.last().map_or(after, |last| last.seq) } else { kept.head };
-                Page { said, through, more, found: None }
+                Page { said, through, more, found: None, gone: kept.missed(user, after) }
+            }
+            Question::Onward { user, after, count } => {
+                let mut onward = kept.said.iter().filter(|row| {
+                    let is_shown = row.from == user || !amends(row);
+                    row.spoken.seq() > Some(after) && is_shown && kept.is_entitled(row, user, after, PastOf::All)
+                });
+                let said: Vec<Said> = onward.by_ref().take(count.min(PAGE_MAX)).filter_map(|row| kept.said(row)).collect();
+                let more = onward.next().is_some();
+                let through = if more { said.last().map_or(after, |last| last.seq) } else { kept.head };
+                Page { said, through, more, found: None, gone: kept.gone(user, after, PastOf::All) }
             }
             Question::Past { user, after, before, of, count } => {
                 let mut past = kept
@@ -176,7 +332,9 @@ impl Reader for Memory {
                     .filter(|row| kept.is_of(row, user, after, of));
                 let mut said: Vec<Said> = past.by_ref().take(count.min(PAGE_MAX)).filter_map(|row| kept.said(row)).collect();
                 said.reverse();
-                Page { said, through: kept.head, more: past.next().is_some(), found: None }
+                let more = past.next().is_some();
+                let gone = kept.gone(user, after, of).filter(|_| !more);
+                Page { said, through: kept.head, more, found: None, gone }
             }
             Question::Find { user, after, of, which } => {
                 let mut past = kept.said.iter().rev().filter(|row| kept.is_of(row, user, after, of));
@@ -193,7 +351,9 @@ impl Reader for Memory {
                     hidden_from: row.hidden_from.clone(),
                     reacted: reacted(row),
                 });
-                Page { said: row.and_then(|row| kept.said(row)).into_iter().collect(), through: kept.head, more: false, found }
+                let is_older = !matches!(which, Which::Numbered(seq) if seq > kept.expired.0);
+                let gone = kept.gone(user, after, of).filter(|_| row.is_none() && is_older);
+                Page { said: row.and_then(|row| kept.said(row)).into_iter().collect(), through: kept.head, more: false, found, gone }
             }
             Question::Search(ref search) => {
                 let Search { user, after, of, before, since, .. } = *search;
@@ -213,7 +373,9 @@ impl Reader for Memory {
                 let mut past = kept.said.iter().rev().filter(|row| kept.is_of(row, user, after, of) && is_looked_for(row));
                 let mut said: Vec<Said> = past.by_ref().take(search.count.min(PAGE_MAX)).filter_map(|row| kept.said(row)).collect();
                 said.reverse();
-                Page { said, through: kept.head, more: past.next().is_some(), ..Page::default() }
+                let more = past.next().is_some();
+                let gone = kept.gone(user, after, of).filter(|_| !more);
+                Page { said, through: kept.head, more, gone, ..Page::default() }
             }
         })
     }

@@ -4,16 +4,19 @@
 //! of the stage, and the reference that a property test compares the other with.
 
 pub mod memory;
+mod retention;
 mod search;
 pub mod sqlite;
 pub mod words;
 
 use std::fmt;
+use std::time::Duration;
 
 use chinwag_wire::name::folded;
 use chinwag_wire::{Millis, Said};
 
 use self::words::Wanted;
+use crate::fault::Fault;
 use crate::hall::{RoomId, Row, UserId};
 
 /// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
@@ -29,9 +32,55 @@ pub trait Writer: Send {
     ///
     /// # Errors
     /// When nothing of it was kept; it is tried again some time.
-    fn tend(&mut self) -> Result<bool, StoreError> {
-        Ok(false)
+    fn tend(&mut self, now: Millis) -> Result<bool, StoreError>;
+
+    /// Keeps no more than this from here on: [`Writer::tend`] sees to it.
+    fn limit(&mut self, limits: Limits);
+
+    /// When there will be something to tend, though nothing is committed until then.
+    fn due(&self) -> Option<Millis>;
+}
+
+/// For how long what is said is kept, and how much of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// What is as old as this goes.
+    pub age: Option<Duration>,
+    /// While there is more than this, the oldest goes: see [`size`].
+    pub bytes: Option<u64>,
+    /// But what was said to one user stays until they have seen it, or their account is gone.
+    pub unread_stays: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { age: None, bytes: None, unread_stays: true }
     }
+}
+
+impl Limits {
+    fn are_any(&self) -> bool {
+        self.age.is_some() || self.bytes.is_some()
+    }
+
+    /// Whether what was `said` then is to go `now`, when there are so many bytes in all.
+    fn are_over(&self, said: Millis, bytes: u64, now: Millis) -> bool {
+        self.age.is_some_and(|age| said.plus(age) <= now) || self.bytes.is_some_and(|most| bytes > most)
+    }
+
+    /// Whether a message stays all the same, which its only reader has not seen.
+    fn holds(&self, is_unread: bool) -> bool {
+        is_unread && self.unread_stays && !Fault::UnreadExpires.is_on()
+    }
+}
+
+/// What a message takes besides its text, in bytes, about: who, when, to whom, and its places in the indexes.
+pub const AROUND: u64 = 200;
+
+/// What a message counts as against a limit on all of them, in bytes.
+#[must_use]
+pub fn size(text: &str) -> u64 {
+    text.len() as u64 + AROUND
 }
 
 /// One line of the audit log.
@@ -87,6 +136,15 @@ pub enum Question {
         before: Option<u64>,
         /// Which of them.
         of: PastOf,
+        /// At most so many; at most [`PAGE_MAX`].
+        count: usize,
+    },
+    /// What `user` said or was entitled to after a number, oldest first: to take it along.
+    Onward {
+        /// Who asks.
+        user: UserId,
+        /// After this number: not before the account was made.
+        after: u64,
         /// At most so many; at most [`PAGE_MAX`].
         count: usize,
     },
@@ -185,12 +243,14 @@ pub enum PastOf {
 pub struct Page {
     /// What was said, oldest first.
     pub said: Vec<Said>,
-    /// The order's head when the store was read, or, if there is `more`, the last number on the page.
+    /// The order's head when the store was read, or, for what comes oldest first if there is `more`, up to where this page goes.
     pub through: u64,
     /// Whether the page ends before the answer does.
     pub more: bool,
     /// For [`Question::Find`]: more about the one message that is on the page.
     pub found: Option<Found>,
+    /// What was said up to this moment is not kept any more, and the answer might have had it.
+    pub gone: Option<Millis>,
 }
 
 /// How a message begins, to quote it by: a few words.

@@ -6,7 +6,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::sqlite::{NO_END, Run, amends, belonged, merged, number};
+use super::sqlite::{NO_END, Run, amends, belonged, gone, merged, number};
 use super::words::words;
 use super::{Bound, PAGE_MAX, Page, PastOf, Search, StoreError};
 use crate::hall::UserId;
@@ -143,6 +143,9 @@ pub(super) fn search(transaction: &Transaction<'_>, head: u64, search: &Search) 
         }
     }
     page.said.reverse();
+    if !page.more {
+        page.gone = gone(transaction, user, search.after, of)?;
+    }
     Ok(page)
 }
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 use chinwag_wire::{About, Addressee, Deed, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
-use super::{DeedLine, Found, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Which, Writer, shortened};
+use super::retention::{Purge, Retention};
+use super::{AROUND, DeedLine, Found, Limits, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Which, Writer, shortened, size};
 use crate::fault::Fault;
 use crate::hall::rooms::LoadedRooms;
 use crate::hall::{
@@ -190,7 +191,31 @@ const MIGRATIONS: &[&str] = &[
         words, content = '', contentless_delete = 1, tokenize = \"ascii tokenchars '_'\", prefix = '3'
     );
 ",
+    // What goes for good; see `retention.rs`. What there is is counted up to `indexed`; 200 is `AROUND`.
+    "
+    ALTER TABLE progress ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE progress ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE progress ADD COLUMN expired_at INTEGER;
+    ALTER TABLE progress ADD COLUMN purge INTEGER NOT NULL DEFAULT 0;
+    UPDATE progress SET bytes = (SELECT coalesce(sum(octet_length(text) + 200), 0) FROM said WHERE seq <= progress.indexed);
+    CREATE TABLE held (
+        audience INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (audience, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE gone_to (
+        audience INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE forgetting (
+        user INTEGER PRIMARY KEY
+    ) STRICT;
+    ",
 ];
+
+/// From this version on what is deleted is overwritten in the file; what was deleted before is overwritten when a store
+/// is migrated to it.
+const OVERWRITES: usize = 6;
 
 /// After how many numbers the indexes follow. So many rows a reader may have to look through, a millisecond's work;
 /// and for a few milliseconds each time the store does nothing else.
@@ -211,6 +236,9 @@ const KEYS_WITHIN: u64 = 100_000;
 /// The page cache of each connection, in KiB: the hot ends of three indexes, whatever the size of the file.
 const CACHE_KIB: i64 = 16 * 1024;
 
+/// How long a connection waits for another's lock.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// WAL pages before they are moved into the file: 16 MB, so that a checkpoint's own sync is rare.
 const CHECKPOINT_PAGES: i64 = 4000;
 
@@ -230,19 +258,21 @@ pub struct Opened {
 /// The one connection that writes.
 #[derive(Debug)]
 pub struct SqliteWriter {
-    connection: Connection,
+    pub(super) connection: Connection,
     /// Whether `PRAGMA synchronous` is FULL at the moment.
     syncing: bool,
     /// The head at the last commit.
-    head: u64,
+    pub(super) head: u64,
     /// The indexes have everything up to here.
-    indexed: u64,
+    pub(super) indexed: u64,
     /// See [`INDEX_EVERY`].
     index_every: u64,
     /// Everything up to here is found by its words.
     searchable: u64,
     /// See [`SEARCHABLE_EVERY`].
     searchable_every: u64,
+    /// What goes.
+    pub(super) retention: Retention,
 }
 
 /// A connection that reads.
@@ -272,8 +302,17 @@ pub fn open(folder: &Path, new_log: &str, written: &[u64]) -> Result<Opened, Sto
     let indexed = connection.query_row("SELECT indexed FROM progress", [], |row| unsigned(row.get(0)?))?;
     let searchable = connection.query_row("SELECT searchable FROM progress", [], |row| unsigned(row.get(0)?))?;
     let log = connection.query_row("SELECT log FROM progress", [], |row| row.get(0))?;
-    let writer =
-        SqliteWriter { connection, syncing: true, head, indexed, index_every: INDEX_EVERY, searchable, searchable_every: SEARCHABLE_EVERY };
+    let retention = load_retention(&connection)?;
+    let writer = SqliteWriter {
+        connection,
+        syncing: true,
+        head,
+        indexed,
+        index_every: INDEX_EVERY,
+        searchable,
+        searchable_every: SEARCHABLE_EVERY,
+        retention,
+    };
     Ok(Opened { loaded, log, writer, file })
 }
 
@@ -297,7 +336,7 @@ impl SqliteWriter {
     }
 
     /// Has the indexes follow up to the head. Nobody waits for it, so it is not synced.
-    fn index(&mut self) -> Result<(), StoreError> {
+    pub(super) fn index(&mut self) -> Result<(), StoreError> {
         self.sync(false)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for sql in [
@@ -306,14 +345,16 @@ impl SqliteWriter {
         ] {
             transaction.prepare_cached(sql)?.execute([number(self.indexed)])?;
         }
-        transaction.prepare_cached("UPDATE progress SET indexed = ?1")?.execute([number(self.head)])?;
+        transaction
+            .prepare_cached("UPDATE progress SET indexed = ?1, bytes = ?2")?
+            .execute([number(self.head), number(self.retention.bytes)])?;
         transaction.commit()?;
         self.indexed = self.head;
         Ok(())
     }
 
     /// Has commits wait for the disk, or not.
-    fn sync(&mut self, durable: bool) -> Result<(), StoreError> {
+    pub(super) fn sync(&mut self, durable: bool) -> Result<(), StoreError> {
         if durable != self.syncing {
             self.connection.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
             self.syncing = durable;
@@ -342,11 +383,13 @@ impl SqliteReader {
 }
 
 fn configure(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     if !connection.is_readonly("main")? {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // What is deleted is nowhere in the file.
+        connection.pragma_update(None, "secure_delete", "ON")?;
     }
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // Indexing a batch keeps what it would need to undo one statement: in memory, not in a file of its own.
@@ -380,6 +423,9 @@ fn migrate(connection: &mut Connection, file: &Path, new_log: &str) -> Result<()
     }
     transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
     transaction.commit()?;
+    if (1..OVERWRITES).contains(&version) {
+        connection.execute_batch("VACUUM")?;
+    }
     Ok(())
 }
 
@@ -412,7 +458,8 @@ const HEAD: &str = "SELECT max(head, (SELECT coalesce(max(seq), 0) FROM said)) F
 fn load(connection: &Connection) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded { head: connection.query_row(HEAD, [], |row| unsigned(row.get(0)?))?, ..Loaded::default() };
     loaded.last_account = connection.query_row("SELECT coalesce(max(id), 0) FROM accounts", [], |row| row.get(0))?;
-    let mut accounts = connection.prepare("SELECT id, name, password, joined, cursor, last_seen, operator FROM accounts WHERE gone = 0")?;
+    let mut accounts =
+        connection.prepare("SELECT id, name, password, joined, cursor, last_seen, operator, created_at FROM accounts WHERE gone = 0")?;
     loaded.accounts = accounts
         .query_map([], |row| {
             Ok(AccountRow {
@@ -423,6 +470,7 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
                 cursor: unsigned(row.get(4)?)?,
                 last_seen: row.get::<_, Option<i64>>(5)?.map(Millis),
                 operator: row.get(6)?,
+                created: Millis(row.get(7)?),
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -459,6 +507,21 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
         .collect::<Result<_, _>>()?;
     debug_assert!(KEYS_REMEMBERED < usize::try_from(KEYS_WITHIN).unwrap_or(usize::MAX));
     Ok(loaded)
+}
+
+fn load_retention(connection: &Connection) -> Result<Retention, StoreError> {
+    let (expired, bytes, purge) = connection.query_row(
+        "SELECT expired, bytes + (SELECT coalesce(sum(octet_length(text) + ?1), 0) FROM said WHERE seq > progress.indexed), purge FROM progress",
+        [number(AROUND)],
+        |row| Ok((unsigned(row.get(0)?)?, unsigned(row.get(1)?)?, Purge::from_number(row.get(2)?))),
+    )?;
+    let oldest = connection.query_row("SELECT (SELECT at FROM said WHERE seq > ?1 ORDER BY seq LIMIT 1)", [number(expired)], |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.map(Millis))
+    })?;
+    let holds = connection.query_row("SELECT EXISTS (SELECT 1 FROM held)", [], |row| row.get(0))?;
+    let mut forgetting = connection.prepare("SELECT user FROM forgetting")?;
+    let forgetting = forgetting.query_map([], |row| Ok(UserId(row.get(0)?)))?.collect::<Result<_, _>>()?;
+    Ok(Retention { expired, oldest, bytes, holds, forgetting, purge, ..Retention::default() })
 }
 
 fn load_rooms(connection: &Connection) -> Result<LoadedRooms, StoreError> {
@@ -509,7 +572,7 @@ fn load_rooms(connection: &Connection) -> Result<LoadedRooms, StoreError> {
 }
 
 /// A word that stands for one of a few things on the wire and here.
-fn word(thing: impl serde::Serialize) -> String {
+pub(super) fn word(thing: impl serde::Serialize) -> String {
     serde_json::to_value(thing).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
@@ -530,18 +593,29 @@ impl Writer for SqliteWriter {
         self.sync(durable)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut last_said = 0;
+        let (mut change, mut forgetting, mut oldest) = (Change::default(), Vec::new(), self.retention.oldest);
         {
             // Nearly all rows of a busy server are of this kind.
             let mut keep_said = transaction.prepare_cached(KEEP_SAID)?;
             for row in rows {
-                if let Row::Said(said) = row {
-                    last_said = said.spoken.seq().unwrap_or(last_said);
-                    insert(&mut keep_said, said)?;
-                    amend(&transaction, said)?;
+                if let Row::Said(row) = row {
+                    insert(&mut keep_said, row)?;
+                    change += amend(&transaction, row, self.indexed)?;
+                    if let Some(said) = row.spoken.said() {
+                        last_said = said.seq;
+                        oldest = oldest.or(Some(said.at));
+                        change.bytes += size(&said.text).cast_signed();
+                    }
                 } else {
                     keep(&transaction, row)?;
                 }
+                if let Row::Forgotten { user } = row {
+                    forgetting.push(*user);
+                }
             }
+        }
+        if change.is_stale {
+            transaction.prepare_cached("UPDATE progress SET bytes = bytes + ?1, purge = 1")?.execute([change.indexed])?;
         }
         // What is said says itself how far the order has come: a page less to write.
         if last_said < head && self.head < head {
@@ -549,26 +623,56 @@ impl Writer for SqliteWriter {
         }
         transaction.commit()?;
         self.head = head;
+        self.retention.oldest = oldest;
+        self.retention.bytes = self.retention.bytes.saturating_add_signed(change.bytes);
+        if change.is_stale || !forgetting.is_empty() {
+            self.retention.wants_purge(!forgetting.is_empty());
+        }
+        self.retention.forgetting.extend(forgetting);
         Ok(())
     }
 
-    fn tend(&mut self) -> Result<bool, StoreError> {
-        if self.head - self.searchable < self.searchable_every {
-            return Ok(false);
+    fn tend(&mut self, now: Millis) -> Result<bool, StoreError> {
+        if self.head - self.searchable >= self.searchable_every {
+            self.make_searchable()?;
+            return Ok(true);
         }
-        self.make_searchable()?;
-        Ok(true)
+        self.tend_what_goes(now)
+    }
+
+    fn limit(&mut self, limits: Limits) {
+        self.retention.limit(limits);
+    }
+
+    fn due(&self) -> Option<Millis> {
+        self.retention.due()
+    }
+}
+
+/// What a commit does to how much there is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    /// In all, in bytes.
+    bytes: i64,
+    /// Of this, what the store has counted already: up to `indexed`.
+    indexed: i64,
+    /// Words have become others, or none.
+    is_stale: bool,
+}
+
+impl std::ops::AddAssign for Change {
+    fn add_assign(&mut self, other: Change) {
+        self.bytes += other.bytes;
+        self.indexed += other.indexed;
+        self.is_stale |= other.is_stale;
     }
 }
 
 fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
     match row {
-        Row::Said(said) => {
-            insert(&mut *transaction.prepare_cached(KEEP_SAID)?, said)?;
-            amend(transaction, said)?;
-            1
-        }
+        // Kept by the commit itself.
+        Row::Said(_) => 0,
         Row::Account { user, name, password, joined, at } => run(
             "INSERT INTO accounts (id, name, password, joined, cursor, created_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             params![user.0, name, password, number(*joined), at.0],
@@ -579,7 +683,17 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
             run("UPDATE accounts SET gone = 1, password = NULL, operator = 0 WHERE id = ?1", params![user.0])?;
             run("DELETE FROM live WHERE user = ?1", params![user.0])?;
             run("DELETE FROM tokens WHERE user = ?1", params![user.0])?;
+            run("DELETE FROM invited WHERE user = ?1", params![user.0])?;
             run("DELETE FROM blocks WHERE by = ?1 OR whom = ?1", params![user.0])?
+        }
+        Row::Forgotten { user } => {
+            // The number stays, so that it is not given out again.
+            run("UPDATE accounts SET name = '', last_seen = NULL, created_at = 0 WHERE id = ?1", params![user.0])?;
+            run("DELETE FROM belonged WHERE user = ?1", params![user.0])?;
+            run("DELETE FROM heard WHERE user = ?1", params![user.0])?;
+            run("UPDATE progress SET purge = 1", params![])?;
+            // From here on nobody is shown what they said, or what was said to them; it goes when there is time.
+            run("INSERT OR IGNORE INTO forgetting (user) VALUES (?1)", params![user.0])?
         }
         Row::Block { by, whom } => run("INSERT OR IGNORE INTO blocks (by, whom) VALUES (?1, ?2)", params![by.0, whom.0])?,
         Row::Unblock { by, whom } => run("DELETE FROM blocks WHERE by = ?1 AND whom = ?2", params![by.0, whom.0])?,
@@ -725,17 +839,38 @@ fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlit
 }
 
 /// Does to an earlier message what is said about it.
-fn amend(transaction: &Transaction<'_>, row: &SaidRow) -> Result<(), StoreError> {
-    let Some((said, about)) = row.spoken.said().and_then(|said| Some((said, said.about.as_ref()?))) else { return Ok(()) };
+fn amend(transaction: &Transaction<'_>, row: &SaidRow, indexed: u64) -> Result<Change, StoreError> {
+    let mut change = Change::default();
+    let Some((said, about)) = row.spoken.said().and_then(|said| Some((said, said.about.as_ref()?))) else { return Ok(change) };
     let earlier = number(about.seq);
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
+    let is_there = format!("SELECT EXISTS (SELECT 1 FROM said AS s WHERE s.seq = ?1 AND {STANDS})");
+    if !transaction.prepare_cached(&is_there)?.query_row([earlier], |row| row.get(0))? {
+        // It has gone since it was looked up.
+        run("UPDATE said SET quoted = '' WHERE seq = ?1 AND quoted <> ''", params![number(said.seq)])?;
+        return Ok(change);
+    }
+    // What a text that is replaced was counted for, and by what.
+    let mut replaced = |which: &str, bytes: i64| {
+        let mut texts = transaction.prepare_cached(&format!("SELECT seq, octet_length(text) FROM said WHERE {which}"))?;
+        let mut rows = texts.query([earlier])?;
+        while let Some(row) = rows.next()? {
+            let by = bytes - row.get::<_, i64>(1)?;
+            let is_counted = row.get::<_, i64>(0)? <= number(indexed);
+            change += Change { bytes: by, indexed: if is_counted { by } else { 0 }, is_stale: true };
+        }
+        Ok::<_, rusqlite::Error>(())
+    };
     match about.deed {
         Deed::Edit => {
+            replaced("seq = ?1", number(said.text.len() as u64))?;
             run("UPDATE said SET text = ?2, mentions = NULL, edited = 1 WHERE seq = ?1", params![earlier, said.text])?;
             run("UPDATE said SET quoted = ?2 WHERE about = ?1", params![earlier, shortened(&said.text)])?;
             super::search::index_anew(transaction, earlier)?;
         }
         Deed::Delete => {
+            replaced("seq = ?1", 0)?;
+            replaced("about = ?1 AND deed = 'edit'", 0)?;
             // What was taken back is nowhere, not even where it was quoted.
             run("UPDATE said SET text = '', mentions = NULL, deleted = 1 WHERE seq = ?1", params![earlier])?;
             run("UPDATE said SET quoted = '' WHERE about = ?1", params![earlier])?;
@@ -751,8 +886,14 @@ fn amend(transaction: &Transaction<'_>, row: &SaidRow) -> Result<(), StoreError>
         }
         Deed::Reply | Deed::Unknown => {}
     }
-    Ok(())
+    Ok(change)
 }
+
+/// Whether `s` is not of somebody who is being forgotten, nor to them.
+const STANDS: &str = "NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (s.sender, s.audience))";
+
+/// Whether `s` is shown.
+const SHOWN: &str = "s.deleted IS NULL AND NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (s.sender, s.audience))";
 
 /// How far the indexes go.
 const INDEXED: &str = "SELECT indexed FROM progress";
@@ -765,9 +906,10 @@ const SAID: &str = "s.seq, s.at, s.sender, s.audience, s.text, s.hidden_from,
         ELSE (SELECT name FROM accounts WHERE id = s.audience) END, '?'),
     s.nick, s.whisper, s.mentions, s.about, s.deed, s.quoted,
     CASE WHEN s.about IS NOT NULL THEN
-        (SELECT coalesce(o.from_guest, (SELECT name FROM accounts WHERE id = o.sender), '?') FROM said AS o WHERE o.seq = s.about) END,
+        (SELECT coalesce(o.from_guest, (SELECT name FROM accounts WHERE id = o.sender), '?') FROM said AS o WHERE o.seq = s.about
+            AND NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (o.sender, o.audience))) END,
     s.edited,
-    (SELECT group_concat(reaction, ' ') FROM reactions WHERE seq = s.seq)";
+    (SELECT group_concat(reaction, ' ') FROM reactions WHERE seq = s.seq AND user NOT IN (SELECT user FROM forgetting))";
 
 /// How many rows are looked at for one page of what is owed. What is hidden from the asker is skipped, and somebody
 /// blocked by everyone must not turn a page into a scan.
@@ -795,6 +937,7 @@ impl Reader for SqliteReader {
         let head: u64 = transaction.prepare_cached(HEAD)?.query_row([], |row| unsigned(row.get(0)?))?;
         match *question {
             Question::Owed { user, after } => owed(&transaction, head, user, after),
+            Question::Onward { user, after, count } => onward(&transaction, head, user, after, count.min(PAGE_MAX)),
             Question::Find { user, after, of, which } => find(&transaction, head, user, after, of, which),
             Question::Search(ref search) => super::search::search(&transaction, head, search),
             Question::Past { user, after, before, of, count } => past(&transaction, head, user, after, before, of, count.min(PAGE_MAX)),
@@ -859,23 +1002,23 @@ impl Run {
         match &self.way {
             Way::Index(index) => format!(
                 "SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq
-                 WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 AND s.deleted IS NULL ORDER BY i.seq {order}"
+                 WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 AND {SHOWN} ORDER BY i.seq {order}"
             ),
             Way::Tail => format!(
                 "SELECT {SAID} FROM said AS s
-                 WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
+                 WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND {SHOWN} ORDER BY s.seq {order}"
             ),
             Way::Words(_) => format!(
                 "SELECT {SAID} FROM said_words CROSS JOIN said AS s ON s.seq = said_words.rowid
-                 WHERE said_words MATCH ?5 AND said_words.rowid > ?3 AND said_words.rowid <= ?4 AND s.deleted IS NULL ORDER BY said_words.rowid {order}"
+                 WHERE said_words MATCH ?5 AND said_words.rowid > ?3 AND said_words.rowid <= ?4 AND {SHOWN} ORDER BY said_words.rowid {order}"
             ),
             Way::Table(_) => format!(
-                "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > ?3 AND s.seq <= ?4 AND s.deleted IS NULL ORDER BY s.seq {order}"
+                "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > ?3 AND s.seq <= ?4 AND {SHOWN} ORDER BY s.seq {order}"
             ),
             Way::Among(..) => format!(
                 "SELECT {SAID} FROM (SELECT rowid FROM said_words WHERE said_words MATCH ?5 AND rowid > ?3 AND rowid <= ?4
                   ORDER BY rowid DESC LIMIT ?7) AS i CROSS JOIN said AS s ON s.seq = i.rowid
-                 WHERE {what} AND s.deleted IS NULL ORDER BY s.seq {order}"
+                 WHERE {what} AND {SHOWN} ORDER BY s.seq {order}"
             ),
         }
     }
@@ -926,15 +1069,7 @@ pub(super) fn merged(
 
 fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> Result<Page, StoreError> {
     let from = number(after);
-    let mut heard = transaction.prepare_cached(
-        "SELECT room, since, coalesce(until, ?3) FROM heard WHERE user = ?1 AND coalesce(until, ?3) > ?2 ORDER BY since LIMIT ?4",
-    )?;
-    let heard = heard.query_map(params![user.0, from, NO_END, number(SPANS_MAX as u64 + 1)], |row| {
-        Ok((RoomId(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-    })?;
-    let mut heard: Vec<(RoomId, i64, i64)> = heard.collect::<Result<_, _>>()?;
-    // Who came and went that often gets it in several parts. (They are in fewer rooms at a time: this one came later.)
-    let horizon = if heard.len() > SPANS_MAX { heard.pop().map_or(NO_END, |(_, since, _)| since) } else { NO_END };
+    let (heard, horizon) = stays(transaction, "heard", user, from)?;
     let mut runs = vec![
         Run::indexed("said_to", "i.audience = ?1", [user.0, 0], from, horizon),
         Run::indexed("said_to", "i.audience = 0", [0, 0], from, horizon),
@@ -950,8 +1085,9 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
         }
         looked_at += 1;
         page.through = said.seq;
-        // Who gets the earlier one only now gets it as it has become.
-        let is_done_already = said.about.as_ref().is_some_and(|about| about.deed != Deed::Reply && about.seq > after);
+        // Who gets the earlier one only now gets it as it has become. What was done to one that has gone is nothing any more.
+        let is_done_already = said.about.as_ref().is_some_and(|about| about.deed != Deed::Reply && about.seq > after)
+            || (amends(&said) && said.about.as_ref().is_some_and(|about| about.from.is_empty()));
         if from != user && !hidden.contains(&user.0) && !is_done_already {
             page.said.push(Said { offline: !Fault::MailNotMarked.is_on(), ..said });
         }
@@ -961,7 +1097,38 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
         page.more = horizon != NO_END;
         page.through = if page.more { u64::try_from(horizon).unwrap_or(head) } else { head };
     }
+    page.gone = missed(transaction, user, from)?;
     Ok(page)
+}
+
+/// Up to when is gone what somebody who has seen everything up to `after` was to see, if something is.
+fn missed(transaction: &Transaction<'_>, user: UserId, after: i64) -> Result<Option<Millis>, StoreError> {
+    let sql = "SELECT expired_at FROM progress WHERE expired > ?2 AND (
+        EXISTS (SELECT 1 FROM gone_to AS g WHERE g.audience IN (?1, 0) AND g.seq > ?2)
+        OR EXISTS (SELECT 1 FROM heard AS h CROSS JOIN gone_to AS g ON g.audience = h.room + 1099511627776
+            WHERE h.user = ?1 AND (h.until IS NULL OR h.until > ?2) AND g.seq > max(h.since, ?2)))";
+    moment(transaction, sql, params![user.0, after])
+}
+
+/// Up to when is gone what the answer to a question about the past would begin with, if it is.
+pub(super) fn gone(transaction: &Transaction<'_>, user: UserId, after: u64, of: PastOf) -> Result<Option<Millis>, StoreError> {
+    match of {
+        PastOf::All | PastOf::With(_) => moment(transaction, "SELECT expired_at FROM progress WHERE expired > ?1", params![number(after)]),
+        PastOf::RoomSince(_, since) => {
+            moment(transaction, "SELECT expired_at FROM progress WHERE expired > ?1", params![number(after.max(since))])
+        }
+        PastOf::Room(room) => {
+            let sql = "SELECT expired_at FROM progress WHERE expired > ?1
+                AND EXISTS (SELECT 1 FROM belonged AS b WHERE b.user = ?2 AND b.room = ?3 AND b.since < expired)";
+            moment(transaction, sql, params![number(after), user.0, room.0])
+        }
+    }
+}
+
+fn moment(transaction: &Transaction<'_>, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Option<Millis>, StoreError> {
+    let mut found = transaction.prepare_cached(sql)?;
+    let mut rows = found.query(values)?;
+    Ok(rows.next()?.map(|row| row.get::<_, Option<i64>>(0)).transpose()?.flatten().map(Millis))
 }
 
 fn past(
@@ -988,7 +1155,64 @@ fn past(
         true
     })?;
     page.said.reverse();
+    if !page.more {
+        page.gone = gone(transaction, user, after, of)?;
+    }
     Ok(page)
+}
+
+fn onward(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, count: usize) -> Result<Page, StoreError> {
+    let from = number(after);
+    let (stays, horizon) = stays(transaction, "belonged", user, from)?;
+    let mut runs = vec![
+        Run::indexed("said_to", "i.audience = ?1", [user.0, 0], from, horizon),
+        Run::indexed("said_to", "i.audience = 0", [0, 0], from, horizon),
+        Run::indexed("said_by", "i.sender = ?1", [user.0, 0], from, horizon),
+        Run::tail("s.audience IN (?1, 0)", [user.0, 0], from, horizon),
+        Run::tail("s.sender = ?1", [user.0, 0], from, horizon),
+    ];
+    runs.extend(stays.into_iter().flat_map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
+    let mut page = Page { through: after, ..Page::default() };
+    let (mut looked_at, mut last) = (0, after);
+    merged(transaction, &runs, false, |said, from, hidden| {
+        // Of what was done to a message, what they did themselves is theirs.
+        let is_shown = from == user || (!hidden.contains(&user.0) && !amends(&said));
+        looked_at += 1;
+        page.more = looked_at > LOOKED_AT_MAX || (is_shown && page.said.len() == count);
+        if page.more {
+            page.through = if looked_at > LOOKED_AT_MAX { last } else { page.through };
+            return false;
+        }
+        last = said.seq;
+        if is_shown {
+            page.through = said.seq;
+            page.said.push(said);
+        }
+        true
+    })?;
+    if !page.more {
+        page.more = horizon != NO_END;
+        page.through = if page.more { u64::try_from(horizon).unwrap_or(head) } else { head };
+    }
+    page.gone = gone(transaction, user, after, PastOf::All)?;
+    Ok(page)
+}
+
+/// A room, and behind which number and up to which somebody belonged to it or heard it.
+type Stay = (RoomId, i64, i64);
+
+/// From where to where `user` belonged to rooms, or heard them, behind a number, the oldest first; and up to where that is all of them.
+fn stays(transaction: &Transaction<'_>, table: &str, user: UserId, after: i64) -> Result<(Vec<Stay>, i64), StoreError> {
+    let mut stays = transaction.prepare_cached(&format!(
+        "SELECT room, since, coalesce(until, ?3) FROM {table} WHERE user = ?1 AND coalesce(until, ?3) > ?2 ORDER BY since LIMIT ?4"
+    ))?;
+    let stays = stays.query_map(params![user.0, after, NO_END, number(SPANS_MAX as u64 + 1)], |row| {
+        Ok((RoomId(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let mut stays: Vec<Stay> = stays.collect::<Result<_, _>>()?;
+    // Who came and went that often gets it in several parts. (They are in fewer rooms at a time: this one came later.)
+    let horizon = if stays.len() > SPANS_MAX { stays.pop().map_or(NO_END, |(_, since, _)| since) } else { NO_END };
+    Ok((stays, horizon))
 }
 
 /// Whether it only changes an earlier message, which shows it.
@@ -1030,6 +1254,11 @@ fn find(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, of: 
             Ok(Found { from: UserId(row.get(0)?), audience: UserId(row.get(1)?), hidden_from, reacted: row.get(2)? })
         };
         page.found = Some(transaction.prepare_cached(FOUND)?.query_row([number(said.seq), user.0], found)?);
+    } else {
+        let far: u64 = transaction.prepare_cached("SELECT expired FROM progress")?.query_row([], |row| unsigned(row.get(0)?))?;
+        if !matches!(which, Which::Numbered(seq) if seq > far) {
+            page.gone = gone(transaction, user, after, of)?;
+        }
     }
     Ok(page)
 }
@@ -1111,7 +1340,8 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
         Some(seq) => Some(About {
             seq: unsigned(seq)?,
             deed: read_word::<Option<Deed>>(&row.get::<_, String>(12)?).unwrap_or(Deed::Unknown),
-            text: row.get(13)?,
+            // Where the earlier one has gone, nothing is said of it.
+            text: if row.get_ref(14)? == rusqlite::types::ValueRef::Null { String::new() } else { row.get(13)? },
             from: row.get::<_, Option<String>>(14)?.unwrap_or_default(),
         }),
         None => None,

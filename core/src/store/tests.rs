@@ -1,7 +1,9 @@
 //! The store of a server answers like the store that keeps everything in a list.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chinwag_wire::{self as wire, Addressee, Millis, RoomAccess, RoomRole, Said};
 use proptest::prelude::*;
@@ -9,7 +11,7 @@ use proptest::prelude::*;
 use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
 use super::words::Wanted;
-use super::{Bound, PastOf, Question, Reader, Search, Which, Writer};
+use super::{AROUND, Bound, Limits, PAGE_MAX, PastOf, Question, Reader, Search, Which, Writer};
 use crate::hall::{MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
 use crate::spoken::Spoken;
 
@@ -68,6 +70,10 @@ enum Deed {
     HearNoMore(i64, i64),
     Go(i64, i64),
     End(i64),
+    /// Who has read everything but the last so many.
+    Read(i64, u64),
+    /// Who has an account no more; whether all of theirs is forgotten.
+    Leave(i64, bool),
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
@@ -89,6 +95,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::HearNoMore(user, room)),
         1 => (user(), 1..3i64).prop_map(|(user, room)| Deed::Go(user, room)),
         1 => (1..3i64).prop_map(Deed::End),
+        2 => (user(), 0..10u64).prop_map(|(user, back)| Deed::Read(user, back)),
+        1 => (user(), prop::bool::weighted(0.8)).prop_map(|(user, forget)| Deed::Leave(user, forget)),
     ];
     prop::collection::vec(deed, 0..80)
 }
@@ -98,8 +106,12 @@ fn rows_of(deeds: &[Deed]) -> Vec<Row> {
     let mut rows: Vec<Row> = (1..5).map(account).chain((1..3).map(a_room)).collect();
     let (mut head, mut belongs, mut hears) = (0, BTreeSet::new(), BTreeSet::new());
     let mut all: Vec<(i64, i64, Vec<i64>)> = Vec::new();
+    let mut gone = BTreeSet::new();
     for deed in deeds {
         match *deed {
+            // Who has no account does nothing, and nothing is said to them.
+            Deed::Say(by, to, _) if gone.contains(&by) || gone.contains(&to) => {}
+            Deed::Amend(by, ..) | Deed::Come(by, _) | Deed::Hear(by, _) | Deed::Read(by, _) | Deed::Leave(by, _) if gone.contains(&by) => {}
             Deed::Say(from, to, ref hidden) => {
                 head += 1;
                 let audience = if to > 4 { RoomId(to - 4).audience().0 } else { to };
@@ -111,7 +123,7 @@ fn rows_of(deeds: &[Deed]) -> Vec<Row> {
                 let (by, audience, hidden) = all[usize::try_from(earlier).unwrap() - 1].clone();
                 let from = if matches!(deed, wire::Deed::Edit | wire::Deed::Delete) { by } else { from };
                 let audience = if audience == from { by } else { audience };
-                if audience == from {
+                if audience == from || gone.contains(&audience) || gone.contains(&from) {
                     continue;
                 }
                 head += 1;
@@ -135,6 +147,20 @@ fn rows_of(deeds: &[Deed]) -> Vec<Row> {
                 belongs.remove(&(user, room));
                 rows.push(Row::BelongsNoMore { room: RoomId(room), user: UserId(user), until: head });
             }
+            Deed::Read(user, back) => rows.push(Row::Cursor { user: UserId(user), seen: head.saturating_sub(back) }),
+            Deed::Leave(user, forget) => {
+                gone.insert(user);
+                belongs.retain(|(other, _)| *other != user);
+                hears.retain(|(other, _)| *other != user);
+                rows.push(Row::AccountGone { user: UserId(user) });
+                for room in 1..3 {
+                    let (room, user) = (RoomId(room), UserId(user));
+                    rows.extend([Row::HearsNoMore { room, user, until: head }, Row::BelongsNoMore { room, user, until: head }]);
+                }
+                if forget {
+                    rows.push(Row::Forgotten { user: UserId(user) });
+                }
+            }
             Deed::End(room) => {
                 belongs.retain(|(_, other)| *other != room);
                 hears.retain(|(_, other)| *other != room);
@@ -151,7 +177,8 @@ proptest! {
     #[test]
     fn both_stores_give_the_same_answers(
         deeds in deeds(), after in 0..60u64, before in prop::option::of(0..70u64), count in 0..30usize, index_every in 1..40u64, back in 1..20u64,
-        is_tended: bool, since in prop::option::of(0..70i64), from in prop::option::of(1..5i64), looked_for in 0..6usize
+        is_tended: bool, since in prop::option::of(0..70i64), from in prop::option::of(1..5i64), looked_for in 0..6usize,
+        (age, bytes, unread_stays) in (prop::option::of(1..40u64), prop::option::of(0..40u64), any::<bool>()), reopened in 0..12usize
     ) {
         let folder = tempfile::tempdir().unwrap();
         let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
@@ -159,12 +186,29 @@ proptest! {
         let mut memory = Memory::default();
         let rows = rows_of(&deeds);
         let mut head = 0;
-        for batch in rows.chunks(7) {
+        let limits = Limits { age: age.map(Duration::from_millis), bytes: bytes.map(|many| many * (AROUND + 20)), unread_stays };
+        opened.writer.limit(limits);
+        memory.limit(limits);
+        for (place, batch) in rows.chunks(7).enumerate() {
+            if place == reopened {
+                // In the middle of it: a slice may have been done, and another not.
+                if is_tended {
+                    opened.writer.tend(Millis(i64::try_from(head).unwrap())).unwrap();
+                }
+                drop(opened);
+                opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+                opened.writer.index_every(index_every);
+                opened.writer.limit(limits);
+                memory.limit(limits);
+            }
             head = batch.iter().fold(head, |head, row| if let Row::Said(said) = row { said.spoken.seq().unwrap_or(head) } else { head });
             opened.writer.commit(batch, head, false).unwrap();
             memory.commit(batch, head, false).unwrap();
             if is_tended {
-                while opened.writer.tend().unwrap() {}
+                // Where what is held is looked through once a day, a day passes with each batch.
+                let now = Millis(i64::try_from(head).unwrap() + if place % 3 == 2 { 24 * 3600 * 1000 } else { 0 });
+                while opened.writer.tend(now).unwrap() {}
+                memory.tend(now).unwrap();
             }
         }
         let mut sqlite = SqliteReader::open(&opened.file).unwrap();
@@ -183,7 +227,8 @@ proptest! {
             let (before, since) = (before.map(Bound::Number), since.map(|at| Bound::Moment(Millis(at))));
             let parts = [PastOf::All, PastOf::Room(RoomId(1)), PastOf::RoomSince(RoomId(1), 5), PastOf::With(UserId(user.0 % 4 + 1))];
             let searches = parts.map(|of| Question::Search(Search { user, after, of, from: from.clone(), before, since, wanted: wanted.clone(), count }));
-            for question in questions.chain(found).chain([Question::Owed { user, after }]).chain(searches) {
+            let onward = Question::Onward { user, after, count };
+            for question in questions.chain(found).chain([Question::Owed { user, after }, onward]).chain(searches) {
                 prop_assert_eq!(sqlite.read(&question).unwrap(), memory.read(&question).unwrap(), "{:?}", question);
             }
         }
@@ -318,4 +363,143 @@ fn a_store_of_a_newer_server_is_left_alone() {
     drop(connection);
     let told = sqlite::open(folder.path(), "log", &[]).unwrap_err().to_string();
     assert!(told.contains("newer server"), "{told}");
+}
+
+/// All that is in the files of a store.
+fn bytes_of(folder: &Path) -> Vec<u8> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    files.collect::<Vec<_>>().concat()
+}
+
+/// The words in them that [`word_of`] makes.
+fn words_in(folder: &Path) -> BTreeSet<String> {
+    let bytes = bytes_of(folder);
+    let words = bytes.windows(17).filter(|window| window[0] == b'w' && window[1..].iter().all(u8::is_ascii_hexdigit));
+    words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+/// Something said with a word of its own in it: without a letter in common with the next, since an index shares beginnings.
+fn said_with(seq: u64, from: i64, audience: i64, word: &str) -> Row {
+    let Row::Said(mut row) = said(seq, from, audience, Vec::new()) else { unreachable!("something is said") };
+    let said = Said { text: format!("this is {word} and nothing else"), ..row.spoken.said().unwrap().clone() };
+    row.spoken = Arc::new(Spoken::kept(said));
+    Row::Said(row)
+}
+
+fn word_of(seq: u64) -> String {
+    // Scattered, so that words that were said together are in different places of the index.
+    let scattered = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("w{scattered:016x}")
+}
+
+/// A thousand words by two users to each other, to a third and to a room, in small commits that are made searchable as they come.
+fn talk(writer: &mut sqlite::SqliteWriter, from: u64) -> u64 {
+    let head = from + 1000;
+    let rows: Vec<Row> = (from + 1..=head)
+        .map(|seq| {
+            let (by, to) =
+                [(1, 2), (2, 1), (1, 3), (3, RoomId(1).audience().0), (1, RoomId(1).audience().0)][usize::try_from(seq % 5).unwrap()];
+            said_with(seq, by, to, &word_of(seq))
+        })
+        .collect();
+    for batch in rows.chunks(23) {
+        let Some(Row::Said(last)) = batch.last() else { unreachable!("something is said") };
+        writer.commit(batch, last.spoken.seq().unwrap(), true).unwrap();
+        while writer.tend(Millis(0)).unwrap() {}
+    }
+    head
+}
+
+#[test]
+fn what_is_forgotten_is_nowhere_in_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+    opened.writer.index_every(40);
+    opened.writer.commit(&[account(1), account(2), account(3), a_room(1)], 0, true).unwrap();
+    let head = talk(&mut opened.writer, 0);
+    let reply = |seq, earlier: u64| {
+        let Row::Said(mut row) = said(seq, 3, RoomId(1).audience().0, Vec::new()) else { unreachable!("something is said") };
+        let text = format!("this is {} and", word_of(earlier));
+        let about = wire::About { seq: earlier, from: "u1".to_owned(), text, deed: wire::Deed::Reply };
+        row.spoken = Arc::new(Spoken::kept(Said { about: Some(about), text: "indeed".to_owned(), ..row.spoken.said().unwrap().clone() }));
+        Row::Said(row)
+    };
+    // 999 is said to the room by user 1.
+    opened.writer.commit(&[reply(head + 1, head - 1)], head + 1, true).unwrap();
+    let before = words_in(folder.path());
+    for seq in 1..=head {
+        assert!(before.contains(&word_of(seq)), "{seq} is looked for in the right way");
+    }
+    let rows = [Row::AccountGone { user: UserId(1) }, Row::Forgotten { user: UserId(1) }];
+    opened.writer.commit(&rows, head + 2, true).unwrap();
+    // In the middle of it the server ends, and starts again.
+    for _ in 0..5 {
+        assert!(opened.writer.tend(Millis(0)).unwrap());
+    }
+    drop(opened);
+    let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+    while opened.writer.tend(Millis(0)).unwrap() {}
+    let after = words_in(folder.path());
+    for seq in 1..=head {
+        let is_theirs = seq % 5 != 3;
+        assert_eq!(after.contains(&word_of(seq)), !is_theirs, "{seq}");
+    }
+    assert!(!bytes_of(folder.path()).windows(2).any(|window| window == b"u1"), "the name");
+    // What others said is found as before.
+    let mut reader = SqliteReader::open(&opened.file).unwrap();
+    let mut wanted = Wanted::default();
+    wanted.add(&word_of(998)).unwrap();
+    let search = Search { user: UserId(3), after: 0, of: PastOf::All, from: None, before: None, since: None, wanted, count: 5 };
+    assert_eq!(reader.read(&Question::Search(search)).unwrap().said.len(), 1);
+    let past = Question::Past { user: UserId(3), after: 0, before: None, of: PastOf::All, count: 1 };
+    let about = reader.read(&past).unwrap().said[0].about.clone().unwrap();
+    assert_eq!((about.from, about.text), (String::new(), String::new()));
+    assert_eq!(opened.writer.head, head + 2);
+}
+
+#[test]
+fn what_is_too_old_leaves_the_files_too_and_no_number_is_given_out_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+    opened.writer.index_every(40);
+    opened.writer.commit(&[account(1), account(2), account(3), a_room(1)], 0, true).unwrap();
+    let head = talk(&mut opened.writer, 0);
+    opened.writer.limit(Limits { age: Some(Duration::from_millis(1)), bytes: None, unread_stays: true });
+    let later = Millis(i64::try_from(head).unwrap() + 1);
+    while opened.writer.tend(later).unwrap() {}
+    let after = words_in(folder.path());
+    for seq in 1..=head {
+        // Nobody has read what was said to one of them.
+        let is_mail = seq % 5 < 3;
+        assert_eq!(after.contains(&word_of(seq)), is_mail, "{seq}");
+    }
+    opened.writer.commit(&[1, 2, 3].map(|id| Row::Cursor { user: UserId(id), seen: head }), head, true).unwrap();
+    assert!(!opened.writer.tend(later).unwrap(), "what is held is looked through once a day");
+    let tomorrow = opened.writer.due().unwrap();
+    assert_eq!(tomorrow, later.plus(Duration::from_secs(24 * 3600)));
+    while opened.writer.tend(tomorrow).unwrap() {}
+    let after = words_in(folder.path());
+    for seq in 1..=head {
+        assert!(!after.contains(&word_of(seq)), "{seq}");
+    }
+    assert_eq!(opened.writer.due(), None);
+    drop(opened);
+    let opened = sqlite::open(folder.path(), "log", &[]).unwrap();
+    assert_eq!((opened.loaded.head, opened.writer.retention.bytes), (head, 0));
+}
+
+#[test]
+fn no_limit_by_size_takes_more_than_it_has_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = sqlite::open(folder.path(), "log", &[]).unwrap().writer;
+    let rows: Vec<Row> = (1..=300).map(|seq| said_with(seq, 1, 0, "x")).collect();
+    writer.commit(&[account(1), account(2)], 0, true).unwrap();
+    writer.commit(&rows, 300, true).unwrap();
+    let one = writer.retention.bytes / 300;
+    writer.limit(Limits { bytes: Some(100 * one), ..Limits::default() });
+    while writer.tend(Millis(0)).unwrap() {}
+    assert_eq!(writer.retention.bytes, 100 * one);
+    let past = Question::Past { user: UserId(2), after: 0, before: None, of: PastOf::All, count: PAGE_MAX };
+    let page = SqliteReader::open(&folder.path().join(sqlite::FILE)).unwrap().read(&past).unwrap();
+    assert_eq!((page.said.len(), page.said[0].seq, page.gone), (100, 201, Some(Millis(200))));
 }

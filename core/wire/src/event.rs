@@ -285,7 +285,7 @@ pub struct Said {
 pub struct About {
     /// The place of the earlier one.
     pub seq: u64,
-    /// Who said that.
+    /// Who said that; empty if it is not kept any more.
     pub from: String,
     /// How it began, for those who cannot look it up; empty if it is deleted.
     pub text: String,

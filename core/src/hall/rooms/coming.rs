@@ -356,6 +356,18 @@ impl Hall {
         }
     }
 
+    /// Whether no room that stays would be left without an owner of its members' choice if `who` were no more.
+    pub(in crate::hall) fn check_leaves_owners(&self, who: UserId) -> Result<(), Refusal> {
+        let is_only_owner = |room: &&Room| {
+            let owners = || room.members.values().filter(|member| member.role == RoomRole::Owner);
+            room.row.kept && room.members.len() > 1 && owners().any(|owner| owner.user == who) && owners().nth(1).is_none()
+        };
+        // By name: of several always the same is told.
+        let Some(room) = self.rooms.all.values().filter(is_only_owner).min_by_key(|room| &room.row.name) else { return Ok(()) };
+        let text = format!("you are the only owner of `{}`, where others are members", room.row.name);
+        Err(Refusal::new(code::LAST_OWNER, text).hint("there, transfer NICK hands it over; close ends it"))
+    }
+
     /// The account is no more.
     pub(in crate::hall) fn rooms_at_deletion(&mut self, now: Millis, who: UserId, applied: &mut Applied) {
         let mut belongs: Vec<RoomId> =

@@ -152,7 +152,14 @@ fn about(said: &Said, from: &str) -> (String, bool) {
     };
     let whose = if about.from == said.from { "their own".to_owned() } else { format!("{}'s", SafeText::new(&about.from).as_str()) };
     let quoted = SafeText::new(&about.text);
-    let what = if about.text.is_empty() { format!("{whose} message") } else { format!("{whose} \"{}\"", quoted.as_str()) };
+    // Kept no longer, or forgotten: nobody knows whose it was.
+    let what = if about.from.is_empty() {
+        "a message that is gone".to_owned()
+    } else if about.text.is_empty() {
+        format!("{whose} message")
+    } else {
+        format!("{whose} \"{}\"", quoted.as_str())
+    };
     match about.deed {
         Deed::Reply => (format!("{from} (on {what})"), false),
         Deed::Edit => (format!("{from} (edited)"), false),
