@@ -91,6 +91,8 @@ pub struct Connection {
     pub paused: bool,
     /// What was sent last has no line end: a ping would be taken for the rest of it.
     pub mid_line: bool,
+    /// What is sent on it is passed on to somebody: a ping would be too.
+    pub carries: bool,
     /// The socket that it receives on, where a wire has two for each user.
     pub receiver: Option<Box<Connection>>,
     /// It acknowledges what wants to be.
@@ -124,6 +126,7 @@ impl Connection {
             dirty: false,
             paused: false,
             mid_line: false,
+            carries: false,
             receiver: None,
             acknowledges: false,
             has_acknowledged: false,
@@ -140,7 +143,7 @@ impl Connection {
     #[must_use]
     pub fn can_ping(&self) -> bool {
         let has_pings = !matches!(self.speaks, Speaks::Wire(_));
-        has_pings && self.is_open() && !self.paused && !self.mid_line && !self.link.cut
+        has_pings && self.is_open() && !self.carries && !self.paused && !self.mid_line && !self.link.cut
     }
 
     /// How it is, in a few words.

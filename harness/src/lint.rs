@@ -185,6 +185,7 @@ fn users(step: &Step) -> Vec<&str> {
         Step::Net(by) => keys(by),
         Step::ConnectFrom(by) => keys(by),
         Step::Dial(by) => keys(by),
+        Step::Carry(by) => keys(by),
         Step::ConnectAs(by) => keys(by).into_iter().chain(by.0.iter().map(|(_, account)| account.value.as_str())).collect(),
         Step::Let(by) => by.0.iter().map(|(_, capture)| capture.value.from.value.as_str()).collect(),
         Step::Connect(names) | Step::Telnet(names) | Step::Hush(names) | Step::Drop(names) | Step::HalfOpen(names) => {
@@ -214,6 +215,7 @@ fn texts(step: &Step) -> Vec<&str> {
             let parts = by.0.iter().flat_map(|(_, capture)| [&capture.value.re, &capture.value.after]);
             parts.flatten().map(|text| text.value.as_str()).collect()
         }
+        Step::Carry(by) => by.0.iter().map(|(_, ticket)| ticket.value.as_str()).collect(),
         Step::Each { of, .. } => of.0.iter().map(|text| text.value.as_str()).collect(),
         Step::Included { vars, .. } => vars.0.iter().map(|(_, text)| text.value.as_str()).collect(),
         Step::File { has, lacks, .. } | Step::Log { has, lacks, .. } => all(has).chain(all(lacks)).collect(),

@@ -209,7 +209,7 @@ fn connected(steps: &Items<Step>, names: &mut Vec<String>) {
     for step in &steps.0 {
         match &step.value {
             Step::Connect(new) | Step::Telnet(new) => new.0.iter().for_each(|name| add(&name.value)),
-            Step::ConnectAs(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
+            Step::ConnectAs(by) | Step::Carry(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
             Step::Dial(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
             Step::ConnectFrom(by) => by.0.iter().for_each(|(name, _)| add(&name.value)),
             _ => {}

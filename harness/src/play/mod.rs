@@ -366,6 +366,13 @@ impl<'s> Player<'s> {
                 }
                 Ok(())
             }
+            Step::Carry(by) => {
+                for (name, ticket) in &by.0 {
+                    let ticket = self.filled(&ticket.value);
+                    self.carry(name, &ticket).await?;
+                }
+                Ok(())
+            }
             Step::ConnectFrom(by) => {
                 for (name, from) in &by.0 {
                     self.open(name, Speaks::Json, Some(from.value)).await?;

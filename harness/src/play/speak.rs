@@ -177,6 +177,16 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// Opens a connection that is to carry what others send.
+    pub(super) async fn carry(&mut self, name: &Name, ticket: &str) -> Result<(), Stop> {
+        self.open(name, Speaks::Text, None).await?;
+        if let Some(connection) = self.cast.get_mut(&name.value) {
+            connection.carries = true;
+        }
+        self.say(name, &format!("carry {ticket}")).await?;
+        self.settle(false).await
+    }
+
     /// Opens a connection to where a wire is spoken, as a step of its own.
     pub(super) async fn dial(&mut self, name: &Name, wire: Wire) -> Result<(), Stop> {
         if self.cast.get(&name.value).is_some_and(Connection::is_open) {

@@ -145,6 +145,12 @@ impl Walk {
             Step::Telnet(names) => names.0.iter().for_each(|name| self.connect(name, State::Text)),
             Step::ConnectAs(by) => self.connect_as(by),
             Step::Dial(by) => by.0.iter().for_each(|(name, _)| self.connect(name, State::Text)),
+            Step::Carry(by) => {
+                for (name, ticket) in &by.0 {
+                    self.connect(name, State::Text);
+                    self.text(&ticket.value, &ticket.span);
+                }
+            }
             Step::ConnectFrom(by) => {
                 for (user, from) in &by.0 {
                     self.connect(user, State::Json);

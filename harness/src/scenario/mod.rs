@@ -139,6 +139,10 @@ pub enum Step {
     /// `Dial(x: S1)`
     /// `Dial(x: S4Tls)`
     Dial(By<Wire>),
+    /// Opens connections that present a ticket for the relay. Behind the server's `ok` they carry what others send: what comes
+    /// is shown a line at a time, and what they `Send` is passed on as it is.
+    /// `Carry(x: "{ticket}")`
+    Carry(By<String>),
     /// Opens connections that stay in the text dialect, as from nc.
     /// `Telnet("x")`
     Telnet(OneOrMany<String>),

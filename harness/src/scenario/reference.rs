@@ -112,6 +112,7 @@ mod tests {
         }
         let before = |name: &str| match name {
             "Connect" | "ConnectFrom" | "Dial" | "Telnet" => "Drop([\"x\"]),",
+            "Carry" => "Drop([\"x\"]), Let(ticket: (from: \"alice\", field: \"ticket\")),",
             "Resume" => "Pause(\"bob\"),",
             "Heal" => "Partition(\"bob\"),",
             "Start" | "Wipe" => "Crash,",
