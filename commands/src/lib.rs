@@ -4,8 +4,10 @@
 //! a test follow from it. The files that are no commands are `listing`, which those that list something share, `switch`,
 //! for those that take `on` or `off`, and `reason`, for those that operators give reasons with.
 
+pub mod accept;
 pub mod access;
 pub mod ack;
+pub mod active;
 pub mod announce;
 pub mod archive;
 pub mod audit;
@@ -15,9 +17,11 @@ pub mod bans;
 pub mod block;
 pub mod blocked;
 pub mod broadcast;
+pub mod carry;
 pub mod close;
 pub mod codes;
 pub mod create;
+pub mod decline;
 pub mod delete;
 pub mod describe;
 pub mod dialect;
@@ -49,6 +53,7 @@ pub mod ping;
 pub mod react;
 mod reason;
 pub mod register;
+pub mod relay;
 pub mod reload;
 pub mod reply;
 pub mod resign;
@@ -60,7 +65,9 @@ pub mod rooms;
 pub mod say;
 pub mod search;
 pub mod since;
+pub mod startprivate;
 pub mod stats;
+pub mod stopprivate;
 mod switch;
 pub mod token;
 pub mod topic;
@@ -138,6 +145,11 @@ pub fn stock() -> Registry {
         .with(history::History)
         .with(search::Search)
         .with(why::Why)
+        .with(startprivate::Startprivate)
+        .with(accept::Accept)
+        .with(decline::Decline)
+        .with(stopprivate::Stopprivate)
+        .with(relay::Relay)
         .with(operators::Operators)
         .with(kill::Kill)
         .with(operator::Operator)
@@ -158,6 +170,8 @@ pub fn stock() -> Registry {
         .with(logout::Logout)
         .with(ping::Ping)
         .with(ack::Ack)
+        .with(active::Active)
+        .with(carry::Carry)
         .with(dialect::Dialect)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chinwag_core::ctx::Stats as Numbers;
+use chinwag_core::hall::PrivateCount;
 use chinwag_core::prelude::*;
 use chinwag_core::wire::Millis;
 use chinwag_core::wire::time::show_duration;
@@ -28,6 +29,7 @@ impl Command for Stats {
             carol | * ended by the server since the start: nobody
             carol | * too fast since the start: 0 lines had to wait, 0 connections were cut off
             carol | * 0 bans, 0 invite codes
+            carol | * private chats: 0 offered, 0 open, 0 through the server (0 bytes since the start)
             carol | * certificate SHA256:5d41402abc4b2a76, until 2026-04-01 00:00:00Z
 
             alice> stats
@@ -42,7 +44,10 @@ impl Command for Stats {
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
         let (numbers, now) = (ctx.stats(), ctx.now());
         let people = ctx.view(|view| people(view, numbers.connections));
-        for fact in [up(&numbers, now), people.0, talk(&numbers, people.1), store(&numbers), ended(&numbers), flood(&numbers), people.2] {
+        let private = private(ctx.view(|view| view.hall().private_count()), numbers.relayed_bytes);
+        for fact in
+            [up(&numbers, now), people.0, talk(&numbers, people.1), store(&numbers), ended(&numbers), flood(&numbers), people.2, private]
+        {
             ctx.reply(Event::Fact(fact));
         }
         if let Some((fingerprint, expires)) = numbers.certificate {
@@ -103,6 +108,13 @@ fn flood(numbers: &Numbers) -> Fact {
     let were = if numbers.flooders == 1 { "was" } else { "were" };
     let told = format!("* too fast since the start: {lines} had to wait, {connections} {were} cut off");
     Fact::new("stats.flood", told).with("delayed", numbers.delayed).with("cut_off", numbers.flooders)
+}
+
+fn private(count: PrivateCount, bytes: u64) -> Fact {
+    let PrivateCount { offers, open, relayed } = count;
+    let told = format!("* private chats: {offers} offered, {open} open, {relayed} through the server ({bytes} bytes since the start)");
+    let told = Fact::new("stats.private", told).with("offers", offers).with("open", open);
+    told.with("relayed", relayed).with("relayed_bytes", bytes)
 }
 
 fn counted(count: u64, what: &str) -> String {

@@ -96,6 +96,8 @@ fn in_words(need: Need) -> &'static str {
         Need::LoggedOut => "Before login",
         Need::GuestsAllowed => "Where guests are allowed",
         Need::RegistrationOpen => "Where registration is not closed",
+        Need::PrivateAllowed => "Where private chats are not switched off",
+        Need::RelayAllowed => "Where private chats can go through the server",
         Need::LoggedInOrConsole => "When logged in, or at the server's console",
         Need::Operator => "For operators, and at the server's console",
         Need::Console => "At the server's console (`chinwagd ctl`) only",

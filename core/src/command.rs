@@ -133,6 +133,10 @@ pub enum Need {
     GuestsAllowed,
     /// The operator has not closed registration.
     RegistrationOpen,
+    /// The operator has not switched private chats off.
+    PrivateAllowed,
+    /// The operator lets private chats go through the server.
+    RelayAllowed,
     /// Logged in, or at the server's console: for what one looks at.
     LoggedInOrConsole,
     /// An operator, or the server's console.

@@ -63,6 +63,17 @@ settings! {
     text_bytes: usize = 4096;
     /// In how many rooms a user can be at a time. In more than one, what is typed goes to the last that was joined.
     rooms_at_once: usize = 1;
+    /// Whether there can be private chats: the server carries the invitations, and nothing of what is said.
+    private: bool = true;
+    /// How many private chats, and offers of them, a user can have at a time: more than anybody talks to at once.
+    private_at_once: usize = 16;
+    /// Whether a private chat can go through the server if both want it: as bytes that mean nothing to it.
+    relay: bool = true;
+    /// How many bytes a second the server carries for one private chat, both ways together: a picture in a few seconds. 0:
+    /// any number.
+    relay_rate: u32 = 1024 * 1024;
+    /// How many private chats it carries at a time. Each costs two connections and up to a quarter of a megabyte.
+    relays: usize = 64;
     /// How many connections there can be at all. More cost memory (one to two kilobytes each) and file handles.
     connections: usize = 65_536;
     /// How many connections one address (of IPv6, one /64) can have: a household or an office behind one router.
@@ -257,6 +268,8 @@ impl Config {
         refuse(matches!(self.sessions, Sessions::Several(0)), "`sessions` is at least Several(1)");
         refuse(self.line_bytes < 512, "`line_bytes` is at least 512: a login has to fit");
         refuse(self.rooms_at_once == 0 || self.rooms_at_once > 100, "`rooms_at_once` is at least 1 and at most 100");
+        refuse(self.private_at_once == 0 || self.private_at_once > 1000, "`private_at_once` is at least 1 and at most 1000");
+        refuse(self.relay_rate > 0 && self.relay_rate < 4096, "`relay_rate` is 0 or at least 4096: a chat has to get through");
         refuse(self.text_bytes == 0 || self.text_bytes > self.line_bytes, "`text_bytes` is at least 1 and at most `line_bytes`");
         refuse(self.outbox_bytes < 64 * 1024, "`outbox_bytes` is at least 65536: a page of kept mail has to fit");
         refuse(self.shards > crate::written::SLOTS - 1, "`shards` is at most 255");

@@ -75,6 +75,7 @@ fn quiesce(running: &Running) {
                 running.shards.tell(shard, Told::Calm(waiter));
                 calm.recv_blocking().unwrap_or(0)
             })
+            .chain(std::iter::once_with(|| running.relays.calm()))
             .collect();
         // Calm twice in a row with nothing done in between but being asked: nothing is under way.
         let asked_only = before.as_ref().is_some_and(|before: &Vec<u64>| before.iter().zip(&deeds).all(|(before, now)| now - before <= 1));
@@ -112,6 +113,7 @@ fn connections(running: &Running) -> Vec<Value> {
 fn metrics(running: &Running) -> Value {
     let connections = connections(running);
     let count = |field: &str, value: &str| connections.iter().filter(|connection| connection[field] == value).count();
+    let private = running.server.sequencer.view(Hall::private_count);
     let (head, sessions, users, online) =
         running.server.sequencer.view(|hall| (hall.head(), hall.session_count(), hall.users().count(), hall.online().count()));
     json!({
@@ -129,6 +131,10 @@ fn metrics(running: &Running) -> Value {
         "ended": running.server.tally.ended().iter().map(|(why, count)| (why.to_string(), *count)).collect::<BTreeMap<_, _>>(),
         "lines_delayed": running.server.tally.delayed(),
         "flooders_cut_off": running.server.tally.flooders(),
+        "private_offers": private.offers,
+        "private_open": private.open,
+        "relays": private.relayed,
+        "relayed_bytes": running.server.tally.relayed_bytes(),
         "store_failing": u64::from(running.server.sequencer.is_failing()),
     })
 }

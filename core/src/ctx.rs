@@ -9,14 +9,14 @@ use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
 use chinwag_wire::name::folded;
 use chinwag_wire::refusal::Code;
-use chinwag_wire::{Addressee, Card, Deed, Event, Fact, Millis, Refusal, Said, code};
+use chinwag_wire::{Addressee, Card, Deed, Event, Fact, Millis, Offer, Refusal, Said, Token, code};
 use sha2::{Digest, Sha256};
 
 use crate::command::{Need, Outcome};
 use crate::fault::Fault;
 use crate::hall::{
-    Act, Amend, CONSOLE_NAME, Departure, Intent, InviteCode, Kept, NameOf, Receipt, Recipient, RoomId, SessionId, ShowTo, TokenHash,
-    UserId, Whereabouts,
+    Act, Amend, CONSOLE_NAME, Departure, Intent, InviteCode, Kept, NameOf, OFFER_LIFE, Receipt, Recipient, RoomId, SessionId, ShowTo,
+    TokenHash, UserId, Whereabouts,
 };
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Change, Registration, Server};
@@ -63,6 +63,17 @@ pub struct Caller {
     pub after: Option<u64>,
     /// The connection ends after this line, in this way.
     pub leaving: Option<Departure>,
+    /// The connection is an end of a relay after this line, and no lines are read from it any more.
+    pub carries: Option<RelayEnd>,
+}
+
+/// One end of a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayEnd {
+    /// Which relay.
+    pub relay: u64,
+    /// Which of its two ends: 0 or 1.
+    pub side: usize,
 }
 
 impl Caller {
@@ -74,7 +85,15 @@ impl Caller {
     /// The server's console, speaking this dialect.
     #[must_use]
     pub fn console(dialect: usize) -> Caller {
-        Caller { session: SessionId::CONSOLE, address: IpAddr::V4(Ipv4Addr::LOCALHOST), dialect, wire: None, after: None, leaving: None }
+        Caller {
+            session: SessionId::CONSOLE,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            dialect,
+            wire: None,
+            after: None,
+            leaving: None,
+            carries: None,
+        }
     }
 }
 
@@ -105,6 +124,8 @@ pub struct Stats {
     pub outputs_waiting: usize,
     /// Passwords that wait to be hashed.
     pub passwords_waiting: usize,
+    /// Bytes of private chats that went through the server since the start.
+    pub relayed_bytes: u64,
     /// The certificate's fingerprint, and when it ends.
     pub certificate: Option<(String, Option<Millis>)>,
 }
@@ -361,6 +382,46 @@ impl Ctx {
         }
     }
 
+    /// Asks somebody for a private chat; or agrees, if they have asked.
+    ///
+    /// # Errors
+    /// As the hall decides: blocked, not online, asked or open already, too many; `needs-client` without an offer.
+    pub fn ask_private(&mut self, whom: UserId, name: &str, offer: Option<Box<Offer>>) -> Outcome {
+        let user = self.user()?;
+        let receipt = self.submit(Act::AskPrivate { whom, offer })?;
+        // Whoever has agreed by it has been told what there is to know.
+        if !self.view(|view| view.hall().is_private_between(user, whom)) {
+            let expires = receipt.at.plus(OFFER_LIFE);
+            let told = Fact::new("private-offered", format!("* {name} is asked for a private chat, and has until {expires}"));
+            self.reply(Event::Fact(told.with("name", name).with("expires", expires.0)));
+        }
+        Ok(())
+    }
+
+    /// Wants a private chat to go through the server.
+    ///
+    /// # Errors
+    /// As the hall decides: no private chat, blocked, not online, too many.
+    pub fn relay_private(&self, whom: UserId) -> Outcome {
+        let mut ticket = [0; 32];
+        self.server.chance.fill(&mut ticket);
+        self.submit(Act::RelayPrivate { whom, ticket: Token(ticket) }).map(drop)
+    }
+
+    /// Presents a ticket: behind the answer, this connection is one end of a relay.
+    ///
+    /// # Errors
+    /// `bad-ticket`; `not-permitted` on a wire and at the console, which are what they are.
+    pub fn carry(&mut self, ticket: Token) -> Outcome {
+        if self.caller.wire.is_some() || self.caller.session == SessionId::CONSOLE {
+            return Err(Refusal::new(code::NOT_PERMITTED, "this connection cannot be an end of a relay")
+                .hint("connect to the port of the line-mode dialects"));
+        }
+        let Receipt { seq, .. } = self.submit(Act::TakeTicket { ticket })?;
+        self.caller.carries = Some(RelayEnd { relay: seq / 2, side: usize::from(seq % 2 == 1) });
+        Ok(())
+    }
+
     /// Makes a room and comes in.
     ///
     /// # Errors
@@ -519,8 +580,8 @@ impl Ctx {
         self.check_may_take(name)?;
         self.view(|view| view.hall().check_free(name, NameOf::Account))?;
         let password = self.server.passwords.hash(password.to_owned()).await?;
-        let (address, acknowledges) = (self.caller.address, self.acknowledges());
-        let receipt = self.come_in(Act::Register { name: name.to_owned(), password, invite, address, acknowledges })?;
+        let (address, acknowledges, private) = (self.caller.address, self.acknowledges(), self.hears_private());
+        let receipt = self.come_in(Act::Register { name: name.to_owned(), password, invite, address, acknowledges, private })?;
         self.greet(receipt.seq, true);
         Ok(())
     }
@@ -572,6 +633,7 @@ impl Ctx {
             address: self.caller.address,
             after,
             acknowledges: self.acknowledges(),
+            private: self.hears_private(),
         })?;
         self.greet(receipt.seq, false);
         Ok(())
@@ -611,6 +673,7 @@ impl Ctx {
             address: self.caller.address,
             after,
             acknowledges: self.acknowledges(),
+            private: self.hears_private(),
         })?;
         self.greet(receipt.seq, false);
         Ok(())
@@ -621,8 +684,8 @@ impl Ctx {
     /// # Errors
     /// Bad or taken names.
     pub fn come_as_guest(&mut self, name: Option<String>) -> Outcome {
-        let (address, acknowledges) = (self.caller.address, self.acknowledges());
-        let receipt = self.come_in(Act::Guest { name, address, acknowledges })?;
+        let (address, acknowledges, private) = (self.caller.address, self.acknowledges(), self.hears_private());
+        let receipt = self.come_in(Act::Guest { name, address, acknowledges, private })?;
         self.greet(receipt.seq, false);
         Ok(())
     }
@@ -782,6 +845,7 @@ impl Ctx {
             rows_waiting,
             outputs_waiting,
             passwords_waiting: self.server.passwords.waiting(),
+            relayed_bytes: tally.relayed_bytes(),
             certificate,
         }
     }
@@ -839,6 +903,11 @@ impl Ctx {
         }
     }
 
+    /// Whether this connection has words for private chats. A wire is as it was before there were any.
+    fn hears_private(&self) -> bool {
+        self.caller.wire.is_none()
+    }
+
     /// What a login is answered with.
     fn greet(&mut self, seq: u64, registered: bool) {
         self.caller.after = None;
@@ -884,6 +953,8 @@ impl Need {
             Need::LoggedOut => view.me().is_none() && !view.is_console(),
             Need::GuestsAllowed => view.settings.guests,
             Need::RegistrationOpen => view.settings.registration != Registration::Closed,
+            Need::PrivateAllowed => view.hall().policy().private,
+            Need::RelayAllowed => view.hall().policy().private && view.hall().policy().relay,
             Need::LoggedInOrConsole => view.me().is_some() || view.is_console(),
             Need::Operator => view.is_operator(),
             Need::Console => view.is_console(),
@@ -911,6 +982,8 @@ impl Need {
             Need::RegistrationOpen => {
                 Refusal::new(code::REGISTRATION_CLOSED, "registration is closed here").hint("ask the operator for an account")
             }
+            Need::PrivateAllowed => crate::hall::private_off(),
+            Need::RelayAllowed => crate::hall::relay_off(),
             Need::Operator => crate::hall::not_permitted(),
             Need::Console => Refusal::new(code::NOT_PERMITTED, "only the server's console may do this")
                 .hint("on the server's machine: chinwagd ctl COMMAND"),

@@ -70,8 +70,22 @@ faults! {
     NamesByCase = "names-by-case",
     /// Lines that are no command keep the idle timeout away.
     NonsenseIsActivity = "nonsense-is-activity",
+    /// An offer of a private chat can be accepted when its time is over.
+    OfferForEver = "offer-for-ever",
+    /// An offer of a private chat is told whole to the one who is asked, who has not agreed.
+    OfferRevealed = "offer-revealed",
     /// Every session of a user is announced.
     PresencePerSession = "presence-per-session",
+    /// A private chat outlives the visit of those who have it.
+    PrivateStays = "private-stays",
+    /// A block does not keep anybody from asking for a private chat.
+    PrivateWhileBlocked = "private-while-blocked",
+    /// A relay gives what it is sent back to its sender.
+    RelayBack = "relay-back",
+    /// A relay outlives the private chat that it was for.
+    RelayStays = "relay-stays",
+    /// A relay takes as much as it is sent.
+    RelayUnbounded = "relay-unbounded",
     /// One session more than allowed.
     SessionTooMany = "session-too-many",
     /// Nobody is told that the server ends.
@@ -88,6 +102,8 @@ faults! {
     SwapSenders = "swap-senders",
     /// The longest text is one byte shorter.
     TextTooShort = "text-too-short",
+    /// A ticket for the relay can be used twice.
+    TicketTwice = "ticket-twice",
     /// Tokens are good for ever.
     TokenForEver = "token-for-ever",
     /// Mail goes when it is old, though nobody has read it.

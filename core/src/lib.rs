@@ -40,8 +40,8 @@ pub use registry::Registry;
 /// All that a command file needs.
 pub mod prelude {
     pub use crate::arg::{
-        Choice, CommandName, KnownUser, Member, MessageRef, Number, OnlineUser, RoomName, Seconds, Secret, Term, Text, UserOrAddress, Word,
-        Words,
+        Choice, CommandName, KnownUser, Member, MessageRef, Number, OnlineUser, PrivateOffer, RoomName, Seconds, Secret, Term, Text,
+        Ticket, UserOrAddress, Word, Words,
     };
     pub use crate::args;
     pub use crate::arguments::{Arg, NoArgs};

@@ -31,6 +31,7 @@ use crate::hall::{Hall, Policy};
 use crate::net::census::Census;
 use crate::net::flood::Flood;
 use crate::net::listener;
+use crate::net::relay::Relays;
 use crate::net::shard::{self, ShardParts, ShardSenders, Told};
 use crate::net::tls;
 use crate::passwords::{Cost, Passwords};
@@ -286,6 +287,7 @@ pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
     pub(crate) shards: ShardSenders,
     pub(crate) census: Arc<Census>,
+    pub(crate) relays: Relays,
     pub(crate) log: String,
     ending: AtomicBool,
     data: PathBuf,
@@ -376,6 +378,8 @@ fn serve(
     })?;
     let census = Arc::new(Census::new(reload::limits(&config), Arc::clone(&tally)));
     let flood = Flood::new(config.commands_per_second, config.command_burst, config.command_delay_max.0, tally).map(Arc::new);
+    let (relays, carry) = Relays::new(Arc::clone(&server), config.relay_rate);
+    start_thread("relay".to_owned(), carry)?;
     let written = Arc::new(written);
     // Those of one wire that have to do with one another are on one shard: each entry has its turn of the shards.
     let door_of = |index: usize| {
@@ -404,6 +408,7 @@ fn serve(
             tls: identity.config.clone(),
             written: Arc::clone(&written),
             flood: flood.clone(),
+            relays: relays.clone(),
             config: config.clone(),
         };
         // The first shard accepts for all: accepting is rare, and a shard more would be a thread more.
@@ -439,10 +444,12 @@ fn serve(
         server: Arc::downgrade(&server),
         shards: shards.clone(),
         census: Arc::clone(&census),
+        relays: relays.clone(),
         policy,
         settings,
     }));
-    let running = Arc::new(Running { server, shards, census, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
+    let running =
+        Arc::new(Running { server, shards, census, relays, log: opened.log, ending: AtomicBool::new(false), data: folder, _lock: lock });
     tracing::info!(?addresses, accounts, head, shards = shard_count, durable = durable_enough, "serving");
     if !durable_enough {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");
@@ -508,6 +515,10 @@ fn policy(config: &Config) -> Policy {
         text_bytes: config.text_bytes,
         operators: config.operators.0.iter().map(|name| chinwag_wire::name::folded(name)).collect(),
         rooms_at_once: config.rooms_at_once,
+        private: config.private,
+        private_at_once: config.private_at_once,
+        relay: config.relay,
+        relays: config.relays,
     }
 }
 
@@ -599,6 +610,7 @@ impl Running {
         for shard in 0..self.shards.0.len() {
             self.shards.tell(shard, Told::ShutDown);
         }
+        self.relays.shut_down();
         let gone = async {
             while self.census.count() > 0 {
                 smol::Timer::after(std::time::Duration::from_millis(5)).await;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, backup};
 use crate::config::{Config, Setting, Settings as _};
 use crate::hall::{Act, Intent, Policy, SessionId};
 use crate::net::census::{Census, Limits};
+use crate::net::relay::Relays;
 use crate::net::shard::{self, ShardSenders, Told};
 use crate::net::tls::{self, Identity};
 use crate::server::{Change, Host, Server, Settings};
@@ -33,6 +34,11 @@ pub const LIVE: &[&str] = &[
     "line_bytes",
     "text_bytes",
     "rooms_at_once",
+    "private",
+    "private_at_once",
+    "relay",
+    "relay_rate",
+    "relays",
     "connections",
     "connections_per_address",
     "login_deadline",
@@ -55,6 +61,7 @@ pub(crate) struct Program {
     pub(crate) server: std::sync::Weak<Server>,
     pub(crate) shards: ShardSenders,
     pub(crate) census: Arc<Census>,
+    pub(crate) relays: Relays,
     pub(crate) policy: fn(&Config) -> Policy,
     pub(crate) settings: fn(&Config) -> Settings,
 }
@@ -95,6 +102,7 @@ impl Host for Program {
         server.configure((self.settings)(&config));
         server.sequencer.limit(config.limits());
         self.census.limit(limits(&config));
+        self.relays.limit(config.relay_rate);
         for shard in 0..self.shards.0.len() {
             self.shards.tell(shard, Told::Configure(shard::Limits::of(&config), identity.config.clone()));
         }

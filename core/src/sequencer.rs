@@ -100,6 +100,11 @@ pub enum Output {
         /// The last they hear.
         because: Refusal,
     },
+    /// See [`Delivery::EndRelay`].
+    EndRelay {
+        /// Which.
+        relay: u64,
+    },
     /// See [`Delivery::Detach`].
     Detach {
         /// Which connection.
@@ -164,6 +169,8 @@ pub struct Sequencer {
     commits: AtomicU64,
     /// What is due at some time has changed.
     due_changed: (async_channel::Sender<()>, async_channel::Receiver<()>),
+    /// Rings when something of private chats ends at another time than before.
+    private_alarm: (async_channel::Sender<()>, async_channel::Receiver<()>),
 }
 
 struct State {
@@ -248,7 +255,8 @@ impl Sequencer {
             ended: false,
         };
         let due_changed = async_channel::bounded(1);
-        Sequencer { state: Mutex::new(state), work: Condvar::new(), clock, shards, commits: AtomicU64::new(0), due_changed }
+        let private_alarm = async_channel::bounded(1);
+        Sequencer { state: Mutex::new(state), work: Condvar::new(), clock, shards, commits: AtomicU64::new(0), due_changed, private_alarm }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -273,7 +281,12 @@ impl Sequencer {
         }
         let (now, seq) = (self.clock.now(), state.hall.head() + 1);
         let (origin, is_answered) = (intent.origin, !has_to_be_heard(&intent.act));
+        let private_deadline = state.hall.private_deadline();
         let applied = state.hall.apply(seq, now, intent)?;
+        if state.hall.private_deadline() != private_deadline {
+            // One ring is enough for whoever has not heard the last.
+            let _ = self.private_alarm.0.try_send(());
+        }
         state.sync |= applied.durable && state.durable;
         state.awaited |= applied.durable || applied.gated;
         if !is_answered {
@@ -293,6 +306,22 @@ impl Sequencer {
         }
         self.release_if_quiet(&mut state);
         Ok(applied.receipt)
+    }
+
+    /// Ends offers of private chats and what else of them is over by itself, each at its time, for ever.
+    pub(crate) async fn watch_private(&self) {
+        loop {
+            let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+            let ring = async { _ = self.private_alarm.1.recv().await };
+            match self.view(Hall::private_deadline) {
+                Some(at) if at <= now => {
+                    // Never refused: it is time.
+                    let _ = self.submit(Intent { origin: SessionId::CONSOLE, act: Act::PrivateDue });
+                }
+                Some(at) => smol::future::or(self.clock.sleep_until(elapsed + at.since(now)), ring).await,
+                None => ring.await,
+            }
+        }
     }
 
     /// Looks at the hall.
@@ -602,6 +631,8 @@ fn asks_to_keep(act: &Act) -> bool {
         Act::Login { .. } | Act::Guest { .. } => true,
         Act::LoginFailed { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
         Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
+        Act::AskPrivate { .. } | Act::AcceptPrivate { .. } | Act::DeclinePrivate { .. } | Act::StopPrivate { .. } => false,
+        Act::RelayPrivate { .. } | Act::TakeTicket { .. } | Act::RelayOver { .. } | Act::PrivateDue => false,
         // What an operator does about the failure is noted when the store works again.
         Act::NoteDeed { .. } | Act::NoteOutcome { .. } => false,
         Act::Ban { .. } | Act::Unban { .. } | Act::Invite { .. } | Act::Uninvite { .. } => true,
@@ -612,7 +643,16 @@ fn asks_to_keep(act: &Act) -> bool {
 /// Whether an intent is about what has happened already: a connection is gone whether there is room to note it or
 /// not. There are no more of these than connections.
 fn has_to_be_heard(act: &Act) -> bool {
-    matches!(act, Act::Leave { .. } | Act::Evict { .. } | Act::CaughtUp { .. } | Act::LoginFailed { .. } | Act::NoteOutcome { .. })
+    matches!(
+        act,
+        Act::Leave { .. }
+            | Act::Evict { .. }
+            | Act::CaughtUp { .. }
+            | Act::LoginFailed { .. }
+            | Act::NoteOutcome { .. }
+            | Act::RelayOver { .. }
+            | Act::PrivateDue
+    )
 }
 
 impl State {
@@ -677,6 +717,8 @@ impl State {
                     outputs.push(Output::Expel { network, because: because.clone() });
                 }
             }
+            // Any shard can: it is done elsewhere.
+            Delivery::EndRelay { relay } => self.outputs[0].push(Output::EndRelay { relay }),
             Delivery::Detach { session, last_word } => {
                 self.outputs[session.shard()].push(Output::Detach { session, last_word });
             }
@@ -709,6 +751,7 @@ mod tests {
                     Output::Attach { .. } => "attach",
                     Output::Detach { .. } => "detach",
                     Output::Expel { .. } => "expel",
+                    Output::EndRelay { .. } => "end relay",
                     Output::Signal { .. } => "signal",
                     Output::LastWord { .. } => "last word",
                     Output::Reply { .. } | Output::Answer { .. } => "reply",
@@ -754,6 +797,7 @@ mod tests {
             invite: None,
             address: [127, 0, 0, 1].into(),
             acknowledges: true,
+            private: true,
         };
         sequencer.submit(Intent { origin, act }).unwrap();
         origin

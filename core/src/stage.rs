@@ -7,6 +7,9 @@
 //!   but `console`, which is the server's console;
 //! - `alice, bob | text` is what they see, each in the order it is listed, in the dialect `text`;
 //! - `in den: bob, carol as Caz` has these be in a room, of which the first is the owner;
+//! - `in private: bob asks alice`, `in private: alice, bob` and `in private: alice relays bob` have these ask, have a private
+//!   chat, and have agreed that it goes through the server; `OFFER` and `TICKET` stand for what a client offers, and for
+//!   what the first of them was given;
 //! - a blank line sets a new stage.
 //!
 //! Whatever is not listed must not be seen. An example types its own command only, so that a server without the
@@ -19,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chinwag_wire::dialect::{self, Line, Marks};
-use chinwag_wire::{Event, Millis, Refusal};
+use chinwag_wire::{Event, Fingerprint, Millis, Offer, Refusal, Token};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -44,6 +47,15 @@ pub const PASSWORD: &str = "secret";
 const ONLINE: [&str; 4] = ["alice", "bob", "carol", "erin"];
 const AWAY: &str = "dave";
 const OPERATOR: &str = "carol";
+
+/// What `TICKET` stands for.
+const TICKET: Token = Token([0x71; 32]);
+
+/// What `OFFER` stands for.
+fn an_offer() -> Offer {
+    let address = (Ipv4Addr::new(192, 0, 2, 1), 40712).into();
+    Offer { fingerprint: Fingerprint([0xa1; 32]), token: Token([0x5e; 32]), addresses: vec![address] }
+}
 
 /// Where everyone on the stage comes from.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -75,7 +87,11 @@ fn check_example(registry: &Registry, command: &dyn AnyCommand, example: &str) -
     for line in example.lines() {
         if let Some((room, who)) = line.strip_prefix("in ").and_then(|scene| scene.split_once(": ")) {
             let _ = writeln!(as_it_went, "{line}");
-            stage.fill(room, who.split(", "));
+            if room == "private" {
+                stage.draw_aside(who);
+            } else {
+                stage.fill(room, who.split(", "));
+            }
         } else if let Some((who, typed)) = line.split_once("> ").filter(|(who, _)| is_name(who)) {
             let _ = writeln!(as_it_went, "{line}");
             for (who, seen) in stage.types(who, typed) {
@@ -188,7 +204,14 @@ impl Stage {
             let session = stage.player(name).caller.session;
             stage.act(
                 session,
-                Act::Register { name: name.to_owned(), password: password.clone(), invite: None, address: HERE, acknowledges: false },
+                Act::Register {
+                    name: name.to_owned(),
+                    password: password.clone(),
+                    invite: None,
+                    address: HERE,
+                    acknowledges: false,
+                    private: true,
+                },
             );
         }
         let session = stage.player(AWAY).caller.session;
@@ -237,10 +260,32 @@ impl Stage {
         self.seen.clear();
     }
 
+    /// Has two ask, have a private chat, or have it go through the server.
+    fn draw_aside(&mut self, who: &str) {
+        let Some((verb, one, other)) =
+            ["asks", "relays", ","].iter().find_map(|verb| who.split_once(verb).map(|(one, other)| (*verb, one.trim(), other.trim())))
+        else {
+            return;
+        };
+        let (first, second) = (self.player(one).caller.session, self.player(other).caller.session);
+        let (Some(whom), Some(by)) = (self.player(other).user, self.player(one).user) else { return };
+        let offer = || Some(Box::new(an_offer()));
+        self.act(first, Act::AskPrivate { whom, offer: offer() });
+        if verb != "asks" {
+            self.act(second, Act::AcceptPrivate { whom: by, offer: offer() });
+        }
+        if verb == "relays" {
+            self.act(first, Act::RelayPrivate { whom, ticket: TICKET });
+            self.act(second, Act::RelayPrivate { whom: by, ticket: Token([2; 32]) });
+        }
+        self.seen.clear();
+    }
+
     /// Types a line and tells what everyone sees of it.
     fn types(&mut self, who: &str, typed: &str) -> Vec<(String, String)> {
         let before = self.seen.len();
         let mut caller = self.player(who).caller.clone();
+        let typed = typed.replace("OFFER", &an_offer().to_string()).replace("TICKET", &TICKET.to_string());
         let line = Line { text: typed.into(), marks: Marks::default() };
         let server = Arc::clone(&self.server);
         let answer = {
@@ -303,8 +348,8 @@ impl Stage {
                     player.user = Some(user);
                 }
             }
-            // There are no wires on the stage.
-            Output::LastWord { .. } | Output::Answer { .. } => {}
+            // There are no wires on the stage, and no sockets.
+            Output::LastWord { .. } | Output::Answer { .. } | Output::EndRelay { .. } => {}
             Output::SeeRoom { room, spoken, but } => {
                 let hears = |player: &&Player| player.rooms.contains(&room) && player.user.is_some_and(|user| !but.contains(&user));
                 for player in self.players.iter().filter(hears) {

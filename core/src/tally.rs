@@ -20,6 +20,8 @@ pub struct Tally {
     pub(crate) delayed: AtomicU64,
     /// Connections that were cut off because they never stopped saying too much.
     pub(crate) flooders: AtomicU64,
+    /// Bytes of private chats that went through.
+    pub(crate) relayed_bytes: AtomicU64,
 }
 
 impl Tally {
@@ -54,6 +56,12 @@ impl Tally {
     #[must_use]
     pub fn flooders(&self) -> u64 {
         self.flooders.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of private chats have gone through.
+    #[must_use]
+    pub fn relayed_bytes(&self) -> u64 {
+        self.relayed_bytes.load(Ordering::Relaxed)
     }
 
     /// How many messages have been said.

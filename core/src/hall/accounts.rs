@@ -1,5 +1,7 @@
 //! Accounts: made, changed, deleted; tokens; blocks.
 
+use chinwag_wire::PrivateEnd;
+
 use super::*;
 
 /// An account that is asked for.
@@ -51,6 +53,7 @@ impl Hall {
         self.check_leaves_owners(id)?;
         let mut applied = Applied { durable: true, rows: vec![Row::AccountGone { user: id }], ..Applied::default() };
         self.rooms_at_deletion(now, id, &mut applied);
+        self.end_all_private(id, PrivateEnd::LoggedOut, &mut applied);
         let sessions = self.users.get(&id).map(|user| user.sessions.clone()).unwrap_or_default();
         for session in sessions {
             let left = self.leave(now, session, Departure::LoggedOut, None)?;
@@ -111,7 +114,9 @@ impl Hall {
             );
         }
         self.note_block(id, whom);
-        Ok(self.kept_if_accounts(id, whom, Row::Block { by: id, whom }))
+        let mut applied = self.kept_if_accounts(id, whom, Row::Block { by: id, whom });
+        self.private_at_block(id, whom, &mut applied);
+        Ok(applied)
     }
 
     pub(super) fn unblock(&mut self, origin: SessionId, whom: UserId) -> Result<Applied, Refusal> {

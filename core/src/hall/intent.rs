@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use chinwag_wire::{Deed, Fact, Millis, Refusal};
+use chinwag_wire::{Deed, Fact, Millis, Offer, Refusal, Token};
 
 use super::operators::{Ban, Banned, Invite, InviteCode};
 use super::{MemberRow, Policy, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
@@ -33,6 +33,8 @@ pub enum Act {
         address: IpAddr,
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
+        /// See [`super::Session::private`].
+        private: bool,
     },
     /// Log in; the password or token has been found right.
     Login {
@@ -49,6 +51,8 @@ pub enum Act {
         after: Option<u64>,
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
+        /// See [`super::Session::private`].
+        private: bool,
     },
     /// Count a wrong password.
     LoginFailed {
@@ -65,6 +69,8 @@ pub enum Act {
         address: IpAddr,
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
+        /// See [`super::Session::private`].
+        private: bool,
     },
     /// End the session on this connection.
     Leave {
@@ -160,6 +166,49 @@ pub enum Act {
         /// What.
         fact: Fact,
     },
+    /// Ask somebody for a private chat; or agree, if they have asked.
+    AskPrivate {
+        /// Whom.
+        whom: UserId,
+        /// What they are told if they agree; without one nothing can come of it, and what else is wrong is told first.
+        offer: Option<Box<Offer>>,
+    },
+    /// Agree to a private chat.
+    AcceptPrivate {
+        /// Who has asked.
+        whom: UserId,
+        /// What they are told.
+        offer: Option<Box<Offer>>,
+    },
+    /// Say no to one.
+    DeclinePrivate {
+        /// Who has asked.
+        whom: UserId,
+    },
+    /// Take an offer back, or end a private chat.
+    StopPrivate {
+        /// With whom.
+        whom: UserId,
+    },
+    /// Have a private chat go through the server, if the other wants it too.
+    RelayPrivate {
+        /// With whom.
+        whom: UserId,
+        /// What opens this side's end of it then.
+        ticket: Token,
+    },
+    /// Be one end of a relay. The receipt's number is twice the relay's, plus the side.
+    TakeTicket {
+        /// What was given out for it.
+        ticket: Token,
+    },
+    /// A relay has ended by itself.
+    RelayOver {
+        /// Which.
+        relay: u64,
+    },
+    /// Something of private chats ends by itself about now.
+    PrivateDue,
     /// Hide from each other.
     Block {
         /// Whom.
@@ -388,6 +437,11 @@ pub enum Delivery {
         network: IpAddr,
         /// Why: the last that they hear.
         because: Refusal,
+    },
+    /// A relay ends: its connections close.
+    EndRelay {
+        /// Which.
+        relay: u64,
     },
     /// From here in the order on, it sees nothing any more.
     Detach {

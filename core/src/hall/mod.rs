@@ -8,6 +8,7 @@ mod accounts;
 mod intent;
 mod names;
 mod operators;
+mod private;
 pub mod rooms;
 mod sessions;
 mod speech;
@@ -28,6 +29,8 @@ pub use names::{Holder, NameOf};
 use operators::note_outcome;
 pub use operators::{BANS_MAX, Ban, Banned, CONSOLE_NAME, INVITES_MAX, Invite, InviteCode};
 pub(crate) use operators::{bad_invite, not_for_console, not_permitted};
+pub use private::{AWAY_MAX, OFFER_LIFE, PAIRS_MAX, PrivateCount, TICKET_LIFE};
+pub(crate) use private::{private_off, relay_off};
 pub use rooms::{MemberRow, Room, RoomBan, RoomChange, RoomId, RoomRow};
 pub(crate) use sessions::{bad_token, locked_out, session_replaced};
 pub use whereabouts::{Kept, Whereabouts};
@@ -110,6 +113,14 @@ pub struct Policy {
     pub operators: BTreeSet<String>,
     /// In how many rooms a user may be at a time.
     pub rooms_at_once: usize,
+    /// Whether there can be private chats.
+    pub private: bool,
+    /// How many private chats, and offers of them, a user may have at a time; and how many offers may wait for an answer.
+    pub private_at_once: usize,
+    /// Whether they can go through the server.
+    pub relay: bool,
+    /// How many of them at a time.
+    pub relays: usize,
 }
 
 impl Default for Policy {
@@ -122,6 +133,10 @@ impl Default for Policy {
             text_bytes: 4096,
             operators: BTreeSet::new(),
             rooms_at_once: 1,
+            private: true,
+            private_at_once: 16,
+            relay: true,
+            relays: 64,
         }
     }
 }
@@ -180,6 +195,8 @@ pub struct Session {
     pub acknowledges: bool,
     /// Where it comes from.
     pub address: IpAddr,
+    /// Whether it can be told of private chats. Who has no such session counts as offline for them.
+    pub private: bool,
 }
 
 #[derive(Debug)]
@@ -206,6 +223,7 @@ pub struct Hall {
     tokens: HashMap<TokenHash, Token>,
     failures: HashMap<(Box<str>, IpAddr), Failures>,
     rooms: rooms::Rooms,
+    private: private::PrivateChats,
     /// Those that are over are in it until the next comes.
     bans: BTreeMap<Banned, Ban>,
     /// By number; those that are over are in it until the next comes.
@@ -277,6 +295,7 @@ impl Hall {
             tokens: HashMap::new(),
             failures: HashMap::new(),
             rooms: rooms::Rooms::default(),
+            private: private::PrivateChats::default(),
             bans: loaded.bans.into_iter().collect(),
             invites: loaded.invites.into_iter().collect(),
             next_account: loaded.last_account + 1,
@@ -322,16 +341,16 @@ impl Hall {
     /// wrong passwords.
     pub fn apply(&mut self, seq: u64, now: Millis, intent: Intent) -> Result<Applied, Refusal> {
         let applied = match intent.act {
-            Act::Register { name, password, invite, address, acknowledges } => {
-                let entry = sessions::Entry { token: None, after: None, address, acknowledges };
+            Act::Register { name, password, invite, address, acknowledges, private } => {
+                let entry = sessions::Entry { token: None, after: None, address, acknowledges, private };
                 self.register(seq, now, intent.origin, accounts::Wanted { name, password, invite }, entry)
             }
-            Act::Login { user, password, token, address, after, acknowledges } => {
-                self.login(now, intent.origin, user, password, sessions::Entry { token, after, address, acknowledges })
+            Act::Login { user, password, token, address, after, acknowledges, private } => {
+                self.login(now, intent.origin, user, password, sessions::Entry { token, after, address, acknowledges, private })
             }
             Act::LoginFailed { name, address } => self.login_failed(now, &name, address),
-            Act::Guest { name, address, acknowledges } => {
-                let entry = sessions::Entry { token: None, after: None, address, acknowledges };
+            Act::Guest { name, address, acknowledges, private } => {
+                let entry = sessions::Entry { token: None, after: None, address, acknowledges, private };
                 self.guest(now, intent.origin, name.as_deref(), entry)
             }
             Act::Leave { how, seen } => self.leave(now, intent.origin, how, seen),
@@ -348,6 +367,14 @@ impl Hall {
             Act::Resign { room } => self.resign(seq, now, intent.origin, room),
             Act::ChangeRoom { room, change } => self.change_room(seq, now, intent.origin, room, change),
             Act::Show { to, fact } => self.show(intent.origin, to, fact),
+            Act::AskPrivate { whom, offer } => self.ask_private(now, intent.origin, whom, offer),
+            Act::AcceptPrivate { whom, offer } => self.accept_private(now, intent.origin, whom, offer),
+            Act::DeclinePrivate { whom } => self.decline_private(now, intent.origin, whom),
+            Act::StopPrivate { whom } => self.stop_private(now, intent.origin, whom),
+            Act::RelayPrivate { whom, ticket } => self.relay_private(now, intent.origin, whom, ticket),
+            Act::TakeTicket { ticket } => self.take_ticket(now, ticket),
+            Act::RelayOver { relay } => Ok(self.relay_over(relay)),
+            Act::PrivateDue => Ok(self.end_private_due(now)),
             Act::Block { whom } => self.block(intent.origin, whom),
             Act::Unblock { whom } => self.unblock(intent.origin, whom),
             Act::ChangePassword { password } => self.change_password(intent.origin, password),

@@ -1,6 +1,6 @@
 //! Operators: who is one, what only they may do, and the log of what they did.
 
-use chinwag_wire::Fact;
+use chinwag_wire::{Fact, PrivateEnd};
 
 use super::*;
 use crate::network;
@@ -181,7 +181,9 @@ impl Hall {
     pub(super) fn configure(&mut self, origin: SessionId, policy: Policy) -> Result<Applied, Refusal> {
         self.authority(origin)?;
         self.policy = policy;
-        Ok(Applied::default())
+        let mut applied = Applied::default();
+        self.private_at_policy(&mut applied);
+        Ok(applied)
     }
 
     /// The sessions that a ban of `whom` ends.
@@ -206,7 +208,12 @@ impl Hall {
         }
         let because = Refusal::new(code::DISCONNECTED, format!("an operator ended this connection{}", because(reason)))
             .hint("log in again if you may");
-        Ok(Applied { deliveries: put_out(user, &because), ..Applied::default() })
+        let put_out = put_out(user, &because);
+        // Who is put out is not waited for, as one is whose link was lost.
+        let mut applied = Applied::default();
+        self.end_all_private(whom, PrivateEnd::LoggedOut, &mut applied);
+        applied.deliveries.extend(put_out);
+        Ok(applied)
     }
 
     pub(super) fn ban(
@@ -233,11 +240,22 @@ impl Hall {
         let because = ban.refusal();
         rows.push(Row::Ban { whom, ban: ban.clone() });
         self.bans.insert(whom, ban);
-        let deliveries = match whom {
-            Banned::User(user) => self.users.get(&user).map(|user| put_out(user, &because)).unwrap_or_default(),
-            Banned::Network(network) => vec![Delivery::Expel { network, because }],
-        };
-        Ok(Applied { durable: true, rows, deliveries, ..Applied::default() })
+        let mut applied = Applied { durable: true, rows, ..Applied::default() };
+        match whom {
+            Banned::User(id) => {
+                self.end_all_private(id, PrivateEnd::LoggedOut, &mut applied);
+                applied.deliveries.extend(self.users.get(&id).map(|user| put_out(user, &because)).unwrap_or_default());
+            }
+            Banned::Network(network) => {
+                let sessions = self.sessions_of(whom);
+                let users: BTreeSet<UserId> = sessions.iter().filter_map(|session| Some(self.sessions.get(session)?.user)).collect();
+                for user in users {
+                    self.end_all_private(user, PrivateEnd::LoggedOut, &mut applied);
+                }
+                applied.deliveries.push(Delivery::Expel { network, because });
+            }
+        }
+        Ok(applied)
     }
 
     /// Nobody bans themselves by accident, and operators settle their differences with whoever runs the server.

@@ -11,6 +11,7 @@ pub(super) struct Entry {
     pub(super) after: Option<u64>,
     pub(super) address: IpAddr,
     pub(super) acknowledges: bool,
+    pub(super) private: bool,
 }
 
 impl Hall {
@@ -51,6 +52,7 @@ impl Hall {
         // After the new one has come, so that the user has been here all the time, and told before it, so that nothing
         // goes to both.
         for session in replaced {
+            self.private_moves(now, id, session, origin, &mut applied);
             self.sessions.remove(&session);
             if let Some(user) = self.users.get_mut(&id) {
                 user.sessions.retain(|other| *other != session);
@@ -94,7 +96,7 @@ impl Hall {
 
     /// `id` is here, on `origin`.
     pub(super) fn enter(&mut self, now: Millis, origin: SessionId, id: UserId, entry: Entry) -> Applied {
-        let Entry { token, after, address, acknowledges } = entry;
+        let Entry { token, after, address, acknowledges, private } = entry;
         let (head, newest_to_all, hidden) = (self.head, self.newest_to_all, self.hidden_from(id));
         let mut applied = Applied { receipt: Receipt { seq: head, at: now, ..Receipt::default() }, ..Applied::default() };
         let Some(user) = self.users.get_mut(&id) else { return applied };
@@ -123,8 +125,9 @@ impl Hall {
         let first = user.sessions.is_empty();
         user.sessions.push(origin);
         self.online.insert(id);
-        self.sessions.insert(origin, Session { user: id, since: now, token, entered: head, acknowledges, address });
+        self.sessions.insert(origin, Session { user: id, since: now, token, entered: head, acknowledges, address, private });
         self.rooms_at_login(now, id, origin, first, &mut applied);
+        self.private_at_login(now, id, origin, &mut applied);
         applied
     }
 
@@ -153,6 +156,7 @@ impl Hall {
             applied.rows.push(Row::TokenGone { hash });
         }
         if !user.sessions.is_empty() {
+            self.private_at_leave(now, id, origin, how, false, &mut applied);
             return Ok(applied);
         }
         user.last_seen = Some(now);
@@ -166,6 +170,7 @@ impl Hall {
         }
         self.online.remove(&id);
         self.rooms_at_logout(now, id, how, &mut applied);
+        self.private_at_leave(now, id, origin, how, true, &mut applied);
         if id.is_guest() {
             self.forget_guest(id);
         } else {

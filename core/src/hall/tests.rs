@@ -19,6 +19,7 @@ fn hall() -> Hall {
             invite: None,
             address: Ipv4Addr::LOCALHOST.into(),
             acknowledges: false,
+            private: true,
         };
         apply(&mut hall, number, act).unwrap();
     }
@@ -38,6 +39,7 @@ fn login(user: i64) -> Act {
         address: Ipv4Addr::LOCALHOST.into(),
         after: None,
         acknowledges: false,
+        private: true,
     }
 }
 
@@ -56,7 +58,15 @@ fn three_wrong_passwords_lock_one_address_only() {
     };
     assert_eq!([failed(&mut hall, 0), failed(&mut hall, 10), failed(&mut hall, 20)], ["wrong-password", "wrong-password", "locked-out"]);
     let attempt = |hall: &mut Hall, now, address| {
-        let act = Act::Login { user: UserId(1), password: Some("phc".into()), token: None, address, after: None, acknowledges: false };
+        let act = Act::Login {
+            user: UserId(1),
+            password: Some("phc".into()),
+            token: None,
+            address,
+            after: None,
+            acknowledges: false,
+            private: true,
+        };
         code_of(hall.apply(0, Millis(now), Intent { origin: SessionId::new(9, 0), act }))
     };
     assert_eq!(attempt(&mut hall, 60_019, address), "locked-out", "with the right password too");
@@ -135,6 +145,7 @@ fn a_deleted_account_leaves_no_trace_and_its_name_is_free() {
         invite: None,
         address: Ipv4Addr::LOCALHOST.into(),
         acknowledges: false,
+        private: true,
     };
     apply(&mut hall, 9, act).unwrap();
     assert_eq!(hall.named("u1").map(|(id, _)| id), Some(UserId(5)), "a number is never used again");

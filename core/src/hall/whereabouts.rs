@@ -136,7 +136,14 @@ mod tests {
                 &mut hall,
                 number,
                 1000,
-                Act::Register { name: format!("u{number}"), password: "phc".to_owned(), invite: None, address: HOME, acknowledges: true },
+                Act::Register {
+                    name: format!("u{number}"),
+                    password: "phc".to_owned(),
+                    invite: None,
+                    address: HOME,
+                    acknowledges: true,
+                    private: true,
+                },
             );
         }
         apply(&mut hall, 3, 1000, LEAVE);
@@ -157,7 +164,12 @@ mod tests {
 
     fn login(hall: &mut Hall, user: i64, session: u64, now: i64) {
         let (password, address) = (Some("phc".into()), HOME);
-        apply(hall, session, now, Act::Login { user: UserId(user), password, token: None, address, after: None, acknowledges: true });
+        apply(
+            hall,
+            session,
+            now,
+            Act::Login { user: UserId(user), password, token: None, address, after: None, acknowledges: true, private: true },
+        );
     }
 
     fn of(hall: &Hall, seq: u64, audience: i64, hidden_from: &[UserId]) -> Whereabouts {
@@ -237,7 +249,7 @@ mod tests {
     #[test]
     fn a_new_guest_is_not_the_guest_of_yesterday() {
         let mut hall = hall();
-        apply(&mut hall, 9, 2000, Act::Guest { name: Some("eve".to_owned()), address: HOME, acknowledges: true });
+        apply(&mut hall, 9, 2000, Act::Guest { name: Some("eve".to_owned()), address: HOME, acknowledges: true, private: true });
         assert_eq!(of(&hall, 1, -1, &[]), Whereabouts::Untold);
     }
 }

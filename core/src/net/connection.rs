@@ -16,9 +16,10 @@ use smol::Async;
 
 use super::census::Place;
 use super::flood::{Allowance, Turn};
+use super::relay::Given;
 use super::shard::Shard;
 use super::wire::{Seat, talk};
-use crate::ctx::Caller;
+use crate::ctx::{Caller, RelayEnd};
 use crate::dispatch::{Answer, cost, dispatch};
 use crate::fault::Fault;
 use crate::hall::{Departure, RoomId, SessionId, UserId};
@@ -112,7 +113,9 @@ pub(super) struct Connection {
     /// When the idle timeout or the login deadline has to be looked at: the entry in the shard's list that counts.
     pub(super) deadline: Cell<Duration>,
     pub(super) last_active: Cell<Duration>,
-    _place: Place,
+    place: RefCell<Option<Place>>,
+    /// The relay has it now: this is what is left of it.
+    given_away: Cell<bool>,
 }
 
 impl Connection {
@@ -152,7 +155,8 @@ impl Connection {
             left_at: Cell::new(0),
             deadline: Cell::new(Duration::ZERO),
             last_active: Cell::new(now),
-            _place: place,
+            place: RefCell::new(Some(place)),
+            given_away: Cell::new(false),
         })
     }
 
@@ -522,6 +526,9 @@ pub(super) async fn serve(shard: Rc<Shard>, connection: Rc<Connection>) {
     if let Err(error) = result {
         tracing::debug!(session = connection.id.number(), %error, "a connection ended");
     }
+    if connection.given_away.get() {
+        return shard.forget(&connection);
+    }
     Box::pin(see_out(&shard, &connection)).await;
 }
 
@@ -552,12 +559,20 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
         return Box::pin(talk(shard, connection, seat)).await;
     }
     let mut line = LineState {
-        caller: Caller { session: connection.id, address: connection.address, dialect: 0, wire: None, after: None, leaving: None },
+        caller: Caller {
+            session: connection.id,
+            address: connection.address,
+            dialect: 0,
+            wire: None,
+            after: None,
+            leaving: None,
+            carries: None,
+        },
         partial: Partial::default(),
         allowance: shard.allowance(connection.address),
     };
     let mut input = Vec::new();
-    while !connection.is_ending() {
+    while !connection.is_ending() && !connection.given_away.get() {
         note_if_heard_out(connection, &mut line.allowance);
         if connection.read(shard, &mut input).await? == 0 {
             break;
@@ -612,10 +627,34 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
             connection.end(how, PATIENCE, None);
             return;
         }
+        if let Some(end) = state.caller.carries.take() {
+            return give_away(shard, connection, end, input[taken..].to_vec()).await;
+        }
         // Kept mail comes before what the next line is answered with; and who does not read is not read.
         shard.caught_up(connection).await;
         if connection.waiting() > shard.limits.get().outbox_bytes / 4 {
             connection.drained_or_ending().await;
+        }
+    }
+}
+
+/// Gives the connection to the relay, when it has been told so, with what has come behind the line.
+async fn give_away(shard: &Rc<Shard>, connection: &Rc<Connection>, end: RelayEnd, read: Vec<u8>) {
+    let _under_way = shard.under_way();
+    shard.round_trip().await;
+    connection.drained_or_ending().await;
+    let stream =
+        if connection.is_ending() { Err(io::ErrorKind::ConnectionAborted.into()) } else { connection.stream.get_ref().try_clone() };
+    match stream {
+        Ok(stream) => {
+            let (tls, place) = (connection.tls.take(), connection.place.take());
+            connection.given_away.set(true);
+            shard.relays.take(end, Given { stream, tls, place, read });
+        }
+        Err(error) => {
+            tracing::debug!(session = connection.id.number(), %error, "a connection ended before it was carried");
+            shard.relays.give_up(end.relay);
+            connection.end(Departure::Disconnected, Duration::ZERO, None);
         }
     }
 }

@@ -19,6 +19,7 @@ use smol::LocalExecutor;
 use super::census::Place;
 use super::connection::{CatchUp, Connection, PATIENCE, Standing, WIRE, serve};
 use super::flood::Flood;
+use super::relay::Relays;
 use super::tls::Encryption;
 use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
@@ -120,6 +121,7 @@ pub(super) struct Shard {
     /// What a reload changes.
     pub(super) limits: Cell<Limits>,
     pub(super) flood: Option<Arc<Flood>>,
+    pub(super) relays: Relays,
     pub(super) scratch: RefCell<Box<[u8]>>,
     connections: RefCell<HashMap<SessionId, Rc<Connection>>>,
     /// Those that are live, in no order: a connection knows its place.
@@ -193,6 +195,7 @@ pub(crate) struct ShardParts {
     pub(crate) tls: Encryption,
     pub(crate) written: Arc<Written>,
     pub(crate) flood: Option<Arc<Flood>>,
+    pub(crate) relays: Relays,
     pub(crate) config: Config,
 }
 
@@ -207,6 +210,7 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
         written: parts.written,
         limits: Cell::new(Limits::of(&parts.config)),
         flood: parts.flood,
+        relays: parts.relays,
         scratch: RefCell::new(vec![0; READ_BYTES].into()),
         connections: RefCell::default(),
         live: RefCell::default(),
@@ -233,6 +237,10 @@ pub(crate) fn run(parts: ShardParts, also: impl Future<Output = ()> + 'static) {
     let executor = EXECUTOR.with(Rc::clone);
     spawn(also);
     spawn(Rc::clone(&shard).watch_deadlines());
+    if shard.index == 0 {
+        let server = Arc::clone(&shard.server);
+        spawn(async move { server.sequencer.watch_private().await });
+    }
     for post in shard.posts.iter().flatten() {
         spawn(Rc::clone(&shard).keep_time(Rc::clone(post)));
     }
@@ -399,6 +407,7 @@ impl Shard {
                     self.detach(&connection);
                 }
             }
+            Output::EndRelay { relay } => self.relays.end(relay),
             Output::Signal { waiter } => {
                 // Answered by a task, which runs after this turn has been flushed.
                 spawn(async move { _ = waiter.try_send(()) });

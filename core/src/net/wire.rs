@@ -233,8 +233,15 @@ impl Shard {
 /// Hears a connection of a wire until it ends.
 pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &Seat) -> io::Result<()> {
     let post = Rc::clone(&seat.post);
-    let mut caller =
-        Caller { session: connection.id, address: connection.address, dialect: 0, wire: Some(seat.wire()), after: None, leaving: None };
+    let mut caller = Caller {
+        session: connection.id,
+        address: connection.address,
+        dialect: 0,
+        wire: Some(seat.wire()),
+        after: None,
+        leaving: None,
+        carries: None,
+    };
     let mut allowance = shard.allowance(connection.address);
     let (mut input, mut taken) = (Vec::new(), 0);
     // What has been read and has not been heard is nowhere to be seen: until it is, the shard is not calm.
