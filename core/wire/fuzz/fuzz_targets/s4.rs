@@ -17,6 +17,12 @@ fuzz_target!(|data: &[u8]| {
     let mut protocol = S4.start(&Setup { text_bytes: 64, options: Default::default() }).expect("no options are fine");
     let mut out = Effects::new(Duration::ZERO, Millis(0));
     protocol.opened(PEER, Ipv4Addr::LOCALHOST.into(), &mut out);
+    if chunk % 2 == 1 {
+        // One of our own, whose frames may be deflated.
+        let json = br#"{"USERNAME":"a","PASSWORD":"p","ACCEPT":["deflate","receipts"]}"#;
+        let hello = [&[0, 0, 0, json.len() as u8][..], json].concat();
+        protocol.heard(PEER, &hello, &mut out);
+    }
     for mut input in bytes.chunks(usize::from(*chunk).max(1)) {
         while !input.is_empty() {
             let taken = protocol.heard(PEER, input, &mut out);
