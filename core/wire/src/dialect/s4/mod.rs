@@ -271,6 +271,9 @@ impl Talker {
 
     /// One frame has come.
     fn object(&mut self, peer: Peer, json: &[u8], out: &mut Effects) {
+        // Some count the end of their strings, too.
+        let end = json.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let json = &json[..end];
         let object = match serde_json::from_slice::<Value>(json) {
             Ok(Value::Object(object)) => object,
             Ok(_) => return self.send(peer, &Object::error("not a JSON object"), out),
@@ -281,7 +284,8 @@ impl Talker {
             None => Vec::new(),
             Some(Value::Array(entries)) => {
                 known = true;
-                entries.clone()
+                // One message, without the list of them around it.
+                if entries.first().is_some_and(Value::is_string) { vec![Value::Array(entries.clone())] } else { entries.clone() }
             }
             Some(_) => return self.send(peer, &Object::error("MESSAGES is a list of [SRC, DEST, TIMESTAMP, CONTENT]"), out),
         };

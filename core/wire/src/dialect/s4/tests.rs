@@ -131,6 +131,15 @@ fn a_broadcast_comes_back_and_a_command_is_answered_by_oneself() {
 }
 
 #[test]
+fn what_is_in_the_field_is_understood() {
+    let mut stage = Stage::alice();
+    let hi = [order("message bob", Some("hi"))];
+    assert_eq!(stage.hears(&json!({"MESSAGES": ["alice", "bob", 0, "hi"]})), hi, "one, without a list around it");
+    assert_eq!(stage.hears_bytes(b"\0\0\0\x26{\"MESSAGES\":[[\"alice\",\"bob\",0,\"hi\"]]}\0"), hi, "the end of a string of C");
+    assert_eq!(stage.hears(&json!({"MESSAGES": [["alice", "bob", "2023-11-14", "hi", "more"]], "X": 1})), hi);
+}
+
+#[test]
 fn what_is_no_object_of_the_protocol_is_an_error_and_no_more() {
     let mut stage = Stage::alice();
     for wrong in
