@@ -567,7 +567,15 @@ mod tests {
     fn in_a_room_words_are_said_and_its_people_complete() {
         let mut knowledge = for_tests();
         let others = vec!["Zed".into()];
-        knowledge.learn(&Event::Entered { room: "den".into(), nick: "me".into(), topic: None, others, more: false, created: false });
+        knowledge.learn(&Event::Entered {
+            room: "den".into(),
+            nick: "me".into(),
+            topic: None,
+            others,
+            more: false,
+            created: false,
+            heard_only: false,
+        });
         let words = |typed: &str| candidates(typed, &knowledge).1.into_iter().map(|pair| pair.display).collect::<Vec<_>>();
         assert!(words("me").is_empty());
         assert_eq!(words("/me"), ["message"]);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chinwag_wire::event::{RoomDeed, RoomNews};
 use chinwag_wire::name::folded;
-use chinwag_wire::{Addressee, ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText};
+use chinwag_wire::{Addressee, ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText, Said};
 
 /// How many names are kept for completion: more than anybody completes among.
 const NAMES_MAX: usize = 10_000;
@@ -63,7 +63,7 @@ impl Knowledge {
                     to_front(&mut self.spoken, &said.from);
                 }
             }
-            Event::Sent { to: Addressee::User(name), .. } => {
+            Event::Own(Said { to: Addressee::User(name), .. }) | Event::Sent { to: Addressee::User(name), .. } => {
                 self.met(name, false);
                 if self.seen.contains(name) {
                     to_front(&mut self.spoken, name);
@@ -71,6 +71,7 @@ impl Knowledge {
             }
             Event::Past(said) => self.met(&said.from, false),
             Event::Welcome { .. } => self.leave_room(),
+            Event::Entered { room, heard_only: true, .. } => insert(&mut self.rooms, room),
             Event::Entered { room, nick, others, .. } => {
                 self.leave_room();
                 insert(&mut self.rooms, room);

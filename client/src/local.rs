@@ -130,8 +130,10 @@ impl Local {
                 self.said.push_back(said.clone());
                 self.unread = (self.unread + 1).min(self.said.len());
             }
+            // Said on another device: no news to whoever said it.
+            Event::Own(Said { to: Addressee::User(name), at, text, .. }) => self.spoke(name, *at, text),
             Event::Sent { to: Addressee::User(name), at, .. } => self.spoke(name, *at, ""),
-            Event::Entered { .. } => self.in_room = true,
+            Event::Entered { heard_only: false, .. } => self.in_room = true,
             Event::Left { .. } | Event::Welcome { .. } => self.in_room = false,
             _ => {}
         }

@@ -89,7 +89,7 @@ impl Report {
     /// Nobody reads any more.
     pub(crate) async fn event(&self, event: &Event, settled: Option<Settled>) -> Result<(), Gone> {
         let seq = match event {
-            Event::Message(said) => Some(said.seq),
+            Event::Message(said) | Event::Own(said) => Some(said.seq),
             _ => None,
         };
         let Some(line) = self.line(event) else { return Ok(()) };
@@ -137,7 +137,9 @@ impl Report {
     fn line(&self, event: &Event) -> Option<Vec<u8>> {
         match self.of {
             Of::Nothing => return None,
-            Of::Talk if matches!(event, Event::Welcome { .. } | Event::Presence { .. } | Event::Goodbye) => return None,
+            Of::Talk if matches!(event, Event::Welcome { .. } | Event::Presence { .. } | Event::Crowd { .. } | Event::Goodbye) => {
+                return None;
+            }
             Of::Talk if matches!(event, Event::Fact(fact) if fact.kind == GREETING) => return None,
             Of::Talk | Of::Everything => {}
         }

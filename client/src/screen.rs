@@ -338,7 +338,7 @@ fn painted(event: &Event, look: &Look) -> Option<String> {
     Some(match event {
         Event::Message(said) | Event::Past(said) => named(&text, said, look),
         Event::Refusal(_) | Event::Closing(_) => look.painted(look.theme.refusal, &text),
-        Event::Sent { .. } | Event::Done | Event::Presence { .. } => look.painted(look.theme.quiet, &text),
+        Event::Sent { .. } | Event::Done | Event::Presence { .. } | Event::Crowd { .. } => look.painted(look.theme.quiet, &text),
         _ => text,
     })
 }

@@ -499,7 +499,7 @@ impl Session {
         }
         let settled = answered.map(|line| line.settled);
         match &line.event {
-            Event::Message(said) => {
+            Event::Message(said) | Event::Own(said) => {
                 if self.seen.is_some_and(|seen| said.seq <= seen) {
                     // It came before the link broke.
                     return Ok(());

@@ -37,8 +37,6 @@ impl Command for Resign {
             Some(RoomName { id, name }) => (id, name),
             None => ctx.view(|view| view.my_room().map(|(id, room, _)| (id, room.row.name.clone())))?,
         };
-        ctx.submit(Act::Resign { room })?;
-        ctx.reply(Event::Left { room: name });
-        Ok(())
+        ctx.leave_room(room, name, true)
     }
 }

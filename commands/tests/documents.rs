@@ -165,7 +165,12 @@ fn every_kind_of_event_has_one_sample() {
         match event {
             Event::Hello { .. } | Event::Dialect { .. } | Event::Welcome { .. } | Event::Cards { .. } => {}
             Event::Roster { .. } | Event::Message(_) | Event::Past(_) | Event::PastEnd { .. } => {}
-            Event::Sent { .. } | Event::Presence { .. } | Event::People { .. } | Event::Directory { .. } => {}
+            Event::Own(_)
+            | Event::Sent { .. }
+            | Event::Presence { .. }
+            | Event::Crowd { .. }
+            | Event::People { .. }
+            | Event::Directory { .. } => {}
             Event::Me { .. } | Event::Help { .. } | Event::Token { .. } | Event::Pong { .. } => {}
             Event::Entered { .. } | Event::Left { .. } | Event::Room(_) | Event::Rooms { .. } | Event::Members { .. } => {}
             Event::Done | Event::Refusal(_) | Event::Closing(_) | Event::Goodbye | Event::Fact(_) => {}
@@ -189,8 +194,10 @@ fn samples() -> Vec<Event> {
         Event::Welcome { name: "bob".to_owned(), registered: true, guest: false, seq: 1041 },
         Event::Roster { names: vec!["alice".to_owned(), "carol".to_owned()], rooms: vec!["den".to_owned()], more: false },
         Event::Message(Said { offline: true, ..said("alice", bob()) }),
+        Event::Own(said("bob", Addressee::User("alice".to_owned()))),
         Event::Sent { seq: 1042, at, to: bob(), kept: true, missed: false, again: false },
         Event::Presence { name: "carol".to_owned(), what: Arrival::LoggedIn, at },
+        Event::Crowd { came: 20, went: 5, online: 240, at },
         Event::People { of: PeopleOf::Since(90), names: vec!["alice".to_owned(), "dave".to_owned()], more: false },
         Event::Directory {
             users: vec![
@@ -212,6 +219,7 @@ fn samples() -> Vec<Event> {
             others: vec!["alice".to_owned()],
             more: false,
             created: false,
+            heard_only: false,
         },
         Event::Room(RoomNews {
             room: "den".to_owned(),

@@ -211,5 +211,5 @@ fn said(seq: u64, chance: &mut u64) -> Row {
     }
     text += &format!(" of number{seq}, filled up with what people say");
     let said = Said { seq, at: said_at(seq), from: format!("u{}", from.0), to, text, ..Said::default() };
-    Row::Said(SaidRow { spoken: Arc::new(Spoken::kept(said)), from, audience, hidden_from: Vec::new(), key: None })
+    Row::Said(SaidRow { spoken: Arc::new(Spoken::kept(said)), from, audience, hidden_from: Vec::new(), key: None, device: None })
 }

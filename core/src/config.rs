@@ -63,6 +63,9 @@ settings! {
     text_bytes: usize = 4096;
     /// In how many rooms a user can be at a time. In more than one, what is typed goes to the last that was joined.
     rooms_at_once: usize = 1;
+    /// Above so many people, online or in a room, comings and goings are told in sums: n people who are told of n others
+    /// are n² lines. (Of those with whom one has lately exchanged messages, one hears all the same.)
+    notices_max: usize = crate::hall::NOTICES_MAX;
     /// Whether there can be private chats: the server carries the invitations, and nothing of what is said.
     private: bool = true;
     /// How many private chats, and offers of them, a user can have at a time: more than anybody talks to at once.

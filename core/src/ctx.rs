@@ -213,6 +213,16 @@ impl Ctx {
         self.replies.push(event);
     }
 
+    /// Answers, and tells the other devices of whoever typed the line the same: what is typed there goes elsewhere now.
+    pub fn reply_everywhere(&mut self, event: Event) {
+        let sessions = self.view(|view| view.me().and_then(|me| view.hall().user(me)).map(|user| user.sessions.clone()));
+        let spoken = Arc::new(Spoken::fleeting(event.clone()));
+        for session in sessions.into_iter().flatten().filter(|session| *session != self.caller.session) {
+            self.server.sequencer.show(session, Arc::clone(&spoken));
+        }
+        self.reply(event);
+    }
+
     /// Submits an intent, and learns at once what becomes of it. Others see its effects when it is durable, and
     /// so does the reader of the answer.
     ///
@@ -430,7 +440,7 @@ impl Ctx {
         self.submit(Act::CreateRoom { name: name.to_owned(), nick })?;
         tracing::info!(by = self.name, "New room {name} created");
         if let Some(entered) = self.view(|view| view.entered(true)) {
-            self.reply(entered);
+            self.reply_everywhere(entered);
         }
         Ok(())
     }
@@ -463,7 +473,22 @@ impl Ctx {
             *heard = self.catch_up_in(room, *heard, MISSED_SHOWN).await?;
         }
         if let Some(entered) = self.view(|view| view.entered(false)) {
-            self.reply(entered);
+            self.reply_everywhere(entered);
+        }
+        Ok(())
+    }
+
+    /// Goes out of a room, or `resign`s from it; of the rooms that are left, says which one what is typed goes to now.
+    ///
+    /// # Errors
+    /// As the hall decides: not in it; the last owner.
+    pub fn leave_room(&mut self, room: RoomId, name: String, resign: bool) -> Outcome {
+        let goes_to = |view: &View<'_>| view.my_room().ok().map(|(id, ..)| id);
+        let before = self.view(goes_to);
+        self.submit(if resign { Act::Resign { room } } else { Act::LeaveRoom { room } })?;
+        self.reply_everywhere(Event::Left { room: name });
+        if let Some(entered) = self.view(|view| view.entered(false).filter(|_| goes_to(view) != before)) {
+            self.reply_everywhere(entered);
         }
         Ok(())
     }

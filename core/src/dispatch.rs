@@ -57,11 +57,15 @@ async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: 
     // One look serves what the line means, needs and arguments, so that all are of the same moment.
     let checked = server.view(caller.session, |view| {
         let in_room = view.my_room().is_ok();
-        let asked = if in_room && typed { split::line_in_room(&line.text) } else { split::line(&line.text) };
+        // What was meant for a room is no command because the room has just put one out.
+        let asked = if (in_room || view.is_adrift()) && typed { split::line_in_room(&line.text) } else { split::line(&line.text) };
         let (name, rest) = match asked {
             Asked::Nothing => return Checked::Nothing,
             Asked::Say(text) if in_room => (split::TO_ROOM, Cow::Borrowed(text)),
             Asked::Say(_) => {
+                if let Some(refusal) = view.my_room().err().filter(|_| view.is_adrift()) {
+                    return Checked::Refused(refusal);
+                }
                 let refusal = Refusal::new(code::NO_ROOM, "you are in no room: nobody would hear this");
                 return Checked::Refused(refusal.hint("@NAME TEXT reaches one, @all TEXT everyone"));
             }

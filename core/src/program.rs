@@ -515,6 +515,7 @@ fn policy(config: &Config) -> Policy {
         text_bytes: config.text_bytes,
         operators: config.operators.0.iter().map(|name| chinwag_wire::name::folded(name)).collect(),
         rooms_at_once: config.rooms_at_once,
+        notices_max: config.notices_max,
         private: config.private,
         private_at_once: config.private_at_once,
         relay: config.relay,

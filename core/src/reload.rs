@@ -34,6 +34,7 @@ pub const LIVE: &[&str] = &[
     "line_bytes",
     "text_bytes",
     "rooms_at_once",
+    "notices_max",
     "private",
     "private_at_once",
     "relay",

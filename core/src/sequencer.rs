@@ -17,7 +17,7 @@ use chinwag_wire::{Event, Millis, Refusal, code};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::hall::{Act, Delivery, Hall, Intent, Reach, Receipt, RoomId, Row, SessionId, UserId};
+use crate::hall::{Act, Delivery, Elsewhere, Hall, Intent, Reach, Receipt, RoomId, Row, SessionId, UserId};
 use crate::spoken::Spoken;
 use crate::store::{Limits, StoreError, Writer};
 
@@ -90,6 +90,8 @@ pub enum Output {
         user: UserId,
         /// What came after this is owed first.
         owed_after: Option<u64>,
+        /// Of what was said on other devices, what is owed.
+        elsewhere: Elsewhere,
         /// The order's head at login.
         head: u64,
     },
@@ -699,8 +701,8 @@ impl State {
                     }
                 }
             },
-            Delivery::Attach { session, user, owed_after } => {
-                self.outputs[session.shard()].push(Output::Attach { session, user, owed_after, head });
+            Delivery::Attach { session, user, owed_after, elsewhere } => {
+                self.outputs[session.shard()].push(Output::Attach { session, user, owed_after, elsewhere, head });
             }
             Delivery::Enter { sessions, room } => {
                 for session in sessions {

@@ -20,6 +20,12 @@ impl Spoken {
         Spoken { seq: Some(said.seq), event: Event::Message(said), written: Default::default() }
     }
 
+    /// The same, for the other devices of the one who said it.
+    #[must_use]
+    pub fn own(said: Said) -> Spoken {
+        Spoken { seq: Some(said.seq), event: Event::Own(said), written: Default::default() }
+    }
+
     /// Something that is gone when it has been seen.
     #[must_use]
     pub fn fleeting(event: Event) -> Spoken {
@@ -38,7 +44,7 @@ impl Spoken {
         self.seq
     }
 
-    /// What was said, if it was something said.
+    /// What was said, if it was something that somebody else hears.
     #[must_use]
     pub fn said(&self) -> Option<&Said> {
         if let Event::Message(said) = &self.event { Some(said) } else { None }

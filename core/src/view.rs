@@ -3,10 +3,13 @@
 
 use chinwag_wire::{Card, Event, Millis, Refusal, RoomAccess, code, name, suggest};
 
-use crate::ctx::ROSTER_MAX;
-use crate::hall::rooms::no_room;
+use crate::hall::rooms::{ENTERED_MAX, no_room};
 use crate::hall::{Hall, MemberRow, Room, RoomId, Session, SessionId, User, UserId};
 use crate::server::Settings;
+
+/// With how many names a wrong one is compared to find the nearest, of each kind: a millisecond in which nobody else does
+/// anything. Where there are more, those that are in use at the moment come first.
+const COMPARED_MAX: usize = 2000;
 
 /// A read-only look at the hall, on behalf of one connection.
 pub struct View<'a> {
@@ -76,7 +79,20 @@ impl<'a> View<'a> {
     /// # Errors
     /// `no-room`.
     pub fn my_room(&self) -> Result<(RoomId, &'a Room, &'a MemberRow), Refusal> {
-        self.me().and_then(|me| self.hall.room_of(me)).ok_or_else(no_room)
+        self.me().and_then(|me| self.hall.room_of(me)).ok_or_else(|| self.why_no_room())
+    }
+
+    /// The room that what I typed went to has put me out, and it goes to none of those I am in still.
+    #[must_use]
+    pub fn is_adrift(&self) -> bool {
+        self.me().and_then(|me| self.hall.user(me)).is_some_and(|user| user.adrift)
+    }
+
+    fn why_no_room(&self) -> Refusal {
+        let user = self.me().and_then(|me| self.hall.user(me)).filter(|user| user.adrift);
+        let Some(room) = user.and_then(|user| user.rooms.last()).and_then(|id| self.hall.room(*id)) else { return no_room() };
+        let text = "you have been put out of the room that your lines went to";
+        Refusal::new(code::NO_ROOM, text).hint(format!("join {}, or another that you are in, and they go there", room.row.name))
     }
 
     /// Whether the one who looks may know of `room` without being told its name.
@@ -87,7 +103,7 @@ impl<'a> View<'a> {
         }
         let belongs = |me: UserId| room.members.contains_key(&me) || room.invited.contains(&me);
         // A room that nobody is in is only worth mentioning if it stays.
-        (room.row.access != RoomAccess::Invited && (room.here > 0 || room.row.kept)) || self.me().is_some_and(belongs)
+        (room.row.access != RoomAccess::Invited && (room.here() > 0 || room.row.kept)) || self.me().is_some_and(belongs)
     }
 
     /// The room called `word`.
@@ -101,7 +117,7 @@ impl<'a> View<'a> {
             return Ok(found);
         }
         let refusal = Refusal::new(code::NO_SUCH_ROOM, format!("there is no room `{}`", name::shortened(word)));
-        let listed = self.hall.rooms(self.now).map(|(_, room)| room).filter(|room| self.lists(room));
+        let listed = self.hall.rooms(self.now).take(COMPARED_MAX).map(|(_, room)| room).filter(|room| self.lists(room));
         let nearest =
             if word.chars().count() <= name::NAME_MAX { suggest::nearest(word, listed.map(|room| &*room.row.name)) } else { None };
         Err(match nearest {
@@ -133,27 +149,27 @@ impl<'a> View<'a> {
     /// What I am told on coming into the room that my lines go to.
     #[must_use]
     pub fn entered(&self, created: bool) -> Option<Event> {
-        self.my_room().ok().map(|(_, room, me)| self.entered_room(room, me, created))
+        self.my_room().ok().map(|(_, room, me)| self.entered_room(room, me, created, false))
     }
 
     /// The same for all rooms that I am in.
     #[must_use]
     pub(crate) fn all_entered(&self) -> Vec<Event> {
         let Some(me) = self.me() else { return Vec::new() };
-        let rooms = self.hall.user(me).into_iter().flat_map(|user| &user.rooms).filter_map(|id| self.hall.room(*id));
-        rooms.filter_map(|room| Some(self.entered_room(room, room.members.get(&me)?, false))).collect()
+        let Some(user) = self.hall.user(me) else { return Vec::new() };
+        let goes_to = user.rooms.last().filter(|_| !user.adrift);
+        let rooms = user.rooms.iter().filter_map(|id| Some((self.hall.room(*id)?, goes_to != Some(id))));
+        rooms.filter_map(|(room, heard_only)| Some(self.entered_room(room, room.members.get(&me)?, false, heard_only))).collect()
     }
 
-    fn entered_room(&self, room: &Room, me: &MemberRow, created: bool) -> Event {
-        let is_here = |member: &&MemberRow| {
-            member.user != me.user && member.tuned_in && self.sees(member.user) && self.hall.user(member.user).is_some_and(User::is_online)
-        };
-        let mut others: Vec<String> =
-            room.members.values().filter(is_here).take(ROSTER_MAX + 1).map(|member| member.nick.clone()).collect();
-        let more = others.len() > ROSTER_MAX;
-        others.truncate(ROSTER_MAX);
-        others.sort_by_key(|nick| name::folded(nick));
-        Event::Entered { room: room.row.name.clone(), nick: me.nick.clone(), topic: room.row.topic.clone(), others, more, created }
+    fn entered_room(&self, room: &Room, me: &MemberRow, created: bool, heard_only: bool) -> Event {
+        let others = room.present().filter(|member| member.user != me.user && self.sees(member.user));
+        let mut others: Vec<String> = others.take(ENTERED_MAX + 1).map(|member| member.nick.clone()).collect();
+        let more = others.len() > ENTERED_MAX;
+        others.truncate(ENTERED_MAX);
+        others.sort_by_cached_key(|nick| name::folded(nick));
+        let (room, topic) = (room.row.name.clone(), room.row.topic.clone());
+        Event::Entered { room, nick: me.nick.clone(), topic, others, more, created, heard_only }
     }
 
     /// The user called `word`.
@@ -169,7 +185,8 @@ impl<'a> View<'a> {
         let refusal = Refusal::new(code::NO_SUCH_USER, format!("there is no user `{}`", name::shortened(word)));
         // A long word is no slip of the fingers, and comparing it with everyone is work.
         let nearest = if word.chars().count() <= name::NAME_MAX {
-            suggest::nearest(word, self.hall.users().map(|(_, user)| &*user.name))
+            let compared = self.hall.online().take(COMPARED_MAX).chain(self.hall.users().take(COMPARED_MAX));
+            suggest::nearest(word, compared.map(|(_, user)| &*user.name))
         } else {
             None
         };

@@ -85,7 +85,7 @@ impl Item {
     pub(super) fn seq(&self) -> u64 {
         match &self.show {
             Show::Event(event) => match event.as_ref() {
-                Event::Message(said) => said.seq,
+                Event::Message(said) | Event::Own(said) => said.seq,
                 _ => 0,
             },
             Show::Skipped(skipped) => skipped.seq,
@@ -97,9 +97,9 @@ impl Item {
         let Show::Event(event) = &self.show else { return Worth::Due };
         match event.as_ref() {
             _ if self.settled.is_some() => Worth::Due,
-            Event::Message(said) if said.offline => Worth::Due,
+            Event::Message(said) | Event::Own(said) if said.offline => Worth::Due,
             Event::Message(said) if matches!(said.to, Addressee::User(_)) || calls(said, me) => Worth::Mine,
-            Event::Message(_) | Event::Presence { .. } => Worth::Chatter,
+            Event::Message(_) | Event::Own(_) | Event::Presence { .. } | Event::Crowd { .. } => Worth::Chatter,
             Event::Room(news) if matches!(news.what, RoomDeed::Arrived | RoomDeed::Left | RoomDeed::Crowd) => Worth::Chatter,
             _ => Worth::Due,
         }
@@ -107,7 +107,7 @@ impl Item {
 
     fn skipped(&self, worth: Worth) -> Skipped {
         match &self.show {
-            Show::Event(event) if matches!(event.as_ref(), Event::Message(_)) => {
+            Show::Event(event) if matches!(event.as_ref(), Event::Message(_) | Event::Own(_)) => {
                 Skipped { messages: 1, mine: u64::from(worth == Worth::Mine), news: 0, seq: self.seq() }
             }
             _ => Skipped { news: 1, ..Skipped::default() },
@@ -117,7 +117,7 @@ impl Item {
     fn bytes(&self) -> usize {
         let text = match &self.show {
             Show::Event(event) => match event.as_ref() {
-                Event::Message(said) | Event::Past(said) => said.text.len(),
+                Event::Message(said) | Event::Own(said) | Event::Past(said) => said.text.len(),
                 Event::Fact(fact) => fact.text.len(),
                 _ => ANSWER_BYTES,
             },

@@ -15,6 +15,8 @@ use crate::wrap;
 
 /// The sign of a message that names the reader; it says without colour what the colour says.
 const SIGN: &str = "! ";
+/// What the reader is called in what they said themselves.
+const YOU: &str = "you";
 /// How much of one message is shown: many times what a server takes by default. What is beyond stays in the history.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
@@ -114,7 +116,8 @@ impl Model {
 
     fn event(&mut self, event: &Event, lines: &mut Vec<Line>) {
         match event {
-            Event::Message(said) => return self.message(said, lines),
+            // The reader's own, from another device, says `you`: the one who spoke is the reader.
+            Event::Message(said) | Event::Own(said) => return self.message(said, lines),
             Event::Past(said) => return lines.push(self.past(said)),
             _ => {}
         }
@@ -125,11 +128,11 @@ impl Model {
         self.end_of_mail(lines);
         let part = match event {
             Event::Refusal(_) | Event::Closing(_) => Part::Refusal,
-            Event::Sent { .. } | Event::Done | Event::Presence { .. } | Event::Room(_) => Part::Quiet,
+            Event::Sent { .. } | Event::Done | Event::Presence { .. } | Event::Crowd { .. } | Event::Room(_) => Part::Quiet,
             _ => Part::Plain,
         };
         match event {
-            Event::Sent { at, .. } | Event::Presence { at, .. } | Event::Room(RoomNews { at, .. }) => {
+            Event::Sent { at, .. } | Event::Presence { at, .. } | Event::Crowd { at, .. } | Event::Room(RoomNews { at, .. }) => {
                 self.new_day(*at, lines);
                 lines.push(self.timed(*at, vec![(part, text)]));
             }
@@ -156,7 +159,8 @@ impl Model {
             parts.push((Part::Mention, SIGN.to_owned()));
         }
         let bare = Said { offline: false, ..said.clone() };
-        self.spoken(&text::shown(&Event::Message(bare)), said, own, &mut parts);
+        let event = if own { Event::Own(bare) } else { Event::Message(bare) };
+        self.spoken(&text::shown(&event), said, own, &mut parts);
         let calls = !own && (named || matches!(said.to, Addressee::User(_)));
         lines.push(Line { calls, ..self.timed(said.at, parts) });
     }
@@ -176,15 +180,22 @@ impl Model {
         let name = SafeText::new(said.nick.as_ref().unwrap_or(&said.from));
         let text = SafeText::new(&said.text);
         let head = shown.strip_suffix(text.as_str()).unwrap_or(shown);
-        let (before, after) = head.split_once(name.as_str()).unwrap_or((head, ""));
+        // Said by the reader on another device: nobody says `alice: hi` to alice. A room may have the word in its name.
+        let speaker = if own { YOU } else { name.as_str() };
+        let room = if let (Addressee::Room(room), true) = (&said.to, own) { SafeText::new(room).as_str().len() } else { 0 };
+        let (before, mut after) = match head.get(room..).and_then(|rest| rest.find(speaker)) {
+            Some(at) => (&head[..room + at], &head[room + at + speaker.len()..]),
+            None => (head, ""),
+        };
         let plain = |text: &str| (Part::Plain, text.to_owned());
         parts.push(plain(before));
         if own {
-            // Said by the reader at another terminal: nobody says `alice: hi` to alice.
-            parts.push((Part::Me, "you".to_owned()));
-            if let Addressee::User(to) = &said.to {
+            parts.push((Part::Me, YOU.to_owned()));
+            let to = if let Addressee::User(to) = &said.to { SafeText::new(to).to_string() } else { String::new() };
+            if let Some(rest) = after.strip_prefix(" to ").and_then(|rest| rest.strip_prefix(to.as_str())).filter(|_| !to.is_empty()) {
                 parts.push(plain(" to "));
-                parts.push((Part::Name, SafeText::new(to).to_string()));
+                parts.push((Part::Name, to));
+                after = rest;
             }
         } else if head.contains(name.as_str()) {
             parts.push((if self.is_me(&said.from) { Part::Me } else { Part::Name }, name.to_string()));
@@ -311,6 +322,23 @@ mod tests {
 
     fn event(event: Event) -> Show {
         Show::Event(Box::new(event))
+    }
+
+    #[test]
+    fn what_the_reader_says_on_another_device_is_said_by_you_and_calls_nobody() {
+        let in_room = |room: &str| said(TEN, "alice", Addressee::Room(room.into()), "hi alice");
+        let to_bob = said(TEN, "alice", Addressee::User("bob".into()), "hi");
+        for (own, shown, name) in [
+            (in_room("youth"), "[youth] you: hi alice", None),
+            (Said { whisper: true, ..to_bob.clone() }, "(whisper) you to bob : hi", Some("bob")),
+            (to_bob, "you to bob: hi", Some("bob")),
+        ] {
+            let lines = model().lines(&event(Event::Own(own)));
+            let [line] = &lines[..] else { panic!("{lines:?}") };
+            assert!(line.text().ends_with(shown), "{}", line.text());
+            assert!(!line.calls && line.parts.contains(&(Part::Me, "you".to_owned())), "{line:?}");
+            assert_eq!(line.parts.iter().find(|(part, _)| *part == Part::Name).map(|(_, name)| name.as_str()), name);
+        }
     }
 
     #[test]

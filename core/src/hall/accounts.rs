@@ -88,14 +88,14 @@ impl Hall {
         let id = self.account(origin)?;
         let mut rows = Vec::new();
         // A session has one token: a client that asks again has lost the first.
-        if let Some(session) = self.sessions.get_mut(&origin)
-            && let Some(old) = session.token.replace(hash)
-        {
+        let session = self.sessions.get_mut(&origin).ok_or_else(not_logged_in)?;
+        let device = session.device;
+        if let Some(old) = session.token.replace(hash) {
             self.tokens.remove(&old);
             rows.push(Row::TokenGone { hash: old });
         }
-        self.tokens.insert(hash, Token { user: id, expires });
-        rows.push(Row::Token { hash, user: id, expires });
+        self.tokens.insert(hash, Token { user: id, device, expires });
+        rows.push(Row::Token { hash, user: id, device, expires });
         Ok(Applied { durable: true, rows, ..Applied::default() })
     }
 

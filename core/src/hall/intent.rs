@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chinwag_wire::{Deed, Fact, Millis, Offer, Refusal, Token};
 
 use super::operators::{Ban, Banned, Invite, InviteCode};
-use super::{MemberRow, Policy, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
+use super::{DeviceId, MemberRow, Policy, RoomBan, RoomChange, RoomId, RoomRow, SessionId, TokenHash, UserId};
 use crate::spoken::Spoken;
 
 /// One thing that somebody wants to happen.
@@ -416,6 +416,8 @@ pub enum Delivery {
         user: UserId,
         /// What came after this number is owed first; `None` if nothing is.
         owed_after: Option<u64>,
+        /// Of what was said on other devices of the same user, what is owed.
+        elsewhere: Elsewhere,
     },
     /// From here in the order on, these connections hear a room.
     Enter {
@@ -450,6 +452,15 @@ pub enum Delivery {
         /// Why, if the server ends it: the last that it hears.
         last_word: Option<Refusal>,
     },
+}
+
+/// What a user said on other devices than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// This one.
+    pub than: DeviceId,
+    /// After this number.
+    pub after: u64,
 }
 
 /// Who sees something.
@@ -523,6 +534,8 @@ pub enum Row {
         hash: TokenHash,
         /// Whose.
         user: UserId,
+        /// On which device.
+        device: DeviceId,
         /// Until when.
         expires: Millis,
     },
@@ -718,4 +731,6 @@ pub struct SaidRow {
     pub hidden_from: Vec<UserId>,
     /// The sender's key.
     pub key: Option<String>,
+    /// On which of the sender's devices it was said. Guests have one.
+    pub device: Option<DeviceId>,
 }

@@ -5,6 +5,7 @@
 //! rows and the same deliveries. Policy that a race could decide lives here and nowhere else.
 
 mod accounts;
+mod crowd;
 mod intent;
 mod names;
 mod operators;
@@ -24,7 +25,8 @@ use chinwag_wire::{Addressee, Event, Millis, Refusal, code, name};
 use crate::fault::Fault;
 use crate::naming;
 
-pub use intent::{Act, Amend, Applied, Delivery, Departure, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
+use crowd::{Crowd, Notice};
+pub use intent::{Act, Amend, Applied, Delivery, Departure, Elsewhere, Intent, Reach, Receipt, Recipient, Row, SaidRow, ShowTo};
 pub use names::{Holder, NameOf};
 use operators::note_outcome;
 pub use operators::{BANS_MAX, Ban, Banned, CONSOLE_NAME, INVITES_MAX, Invite, InviteCode};
@@ -42,6 +44,13 @@ pub const KEYS_REMEMBERED: usize = 128;
 /// How many pairs of name and address may be counted for lock-out. Above it the oldest go first: a memory bound
 /// against a stranger who tries names from many addresses, a hundred times what an honest day brings.
 pub const FAILURES_MAX: usize = 65_536;
+
+/// Above so many people comings and goings are told in sums, if the operator does not say otherwise.
+pub const NOTICES_MAX: usize = 100;
+
+/// Of how many people somebody hears that they came or went, however many are online: those with whom they have last
+/// exchanged private messages. As many as one talks with in a day.
+pub const LATELY_MAX: usize = 16;
 
 /// An account, or a guest for as long as it is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +102,11 @@ impl SessionId {
     }
 }
 
+/// A device of a user: what goes on from a login by password through all logins with the tokens that were given out
+/// there. The order's head at that login: no two of one user have the same, as far as anything was said on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceId(pub u64);
+
 /// The hash that a session token is kept as.
 pub type TokenHash = [u8; 32];
 
@@ -113,6 +127,8 @@ pub struct Policy {
     pub operators: BTreeSet<String>,
     /// In how many rooms a user may be at a time.
     pub rooms_at_once: usize,
+    /// Above so many people, online or in a room, comings and goings are told in sums.
+    pub notices_max: usize,
     /// Whether there can be private chats.
     pub private: bool,
     /// How many private chats, and offers of them, a user may have at a time; and how many offers may wait for an answer.
@@ -133,6 +149,7 @@ impl Default for Policy {
             text_bytes: 4096,
             operators: BTreeSet::new(),
             rooms_at_once: 1,
+            notices_max: NOTICES_MAX,
             private: true,
             private_at_once: 16,
             relay: true,
@@ -170,12 +187,19 @@ pub struct User {
     pub cursor: u64,
     /// Nothing after this number was addressed to this user alone (it may be too high, never too low).
     newest: u64,
+    /// This user has said nothing after this number (the same).
+    spoke: u64,
     /// The rooms this user is in; what they type goes to the last.
     pub rooms: Vec<RoomId>,
+    /// The room that what they type went to has put them out, and they are in others: it goes nowhere until they turn to one
+    /// of these. What was meant for some is not to be heard by others.
+    pub adrift: bool,
     /// A guest who gave no name.
     pub nameless: bool,
-    /// To how many rooms this user belongs.
-    belongs: usize,
+    /// The rooms that this user belongs to.
+    belongs: BTreeSet<RoomId>,
+    /// With whom this user has last exchanged private messages since the server started, the last in front.
+    lately: VecDeque<UserId>,
     /// The last keys this user sent, with what came of them.
     keys: VecDeque<(Box<str>, Receipt)>,
 }
@@ -189,6 +213,8 @@ pub struct Session {
     pub since: Millis,
     /// The token that belongs to it: given out on it, or logged in with.
     pub token: Option<TokenHash>,
+    /// Which device it is on.
+    pub device: DeviceId,
     /// The order's head when it began: what has a greater number was said in its presence.
     pub entered: u64,
     /// Whether it tells what it has seen; else what is written to it counts as seen.
@@ -202,6 +228,7 @@ pub struct Session {
 #[derive(Debug)]
 struct Token {
     user: UserId,
+    device: DeviceId,
     expires: Millis,
 }
 
@@ -220,6 +247,8 @@ pub struct Hall {
     names: names::Names,
     sessions: HashMap<SessionId, Session>,
     online: BTreeSet<UserId>,
+    /// Comings and goings that nobody has been told of.
+    crowd: Crowd,
     tokens: HashMap<TokenHash, Token>,
     failures: HashMap<(Box<str>, IpAddr), Failures>,
     rooms: rooms::Rooms,
@@ -270,8 +299,8 @@ pub struct Loaded {
     pub accounts: Vec<AccountRow>,
     /// Who blocks whom.
     pub blocks: Vec<(UserId, UserId)>,
-    /// Session tokens: hash, user, end.
-    pub tokens: Vec<(TokenHash, UserId, Millis)>,
+    /// Session tokens: hash, user, device, end.
+    pub tokens: Vec<(TokenHash, UserId, DeviceId, Millis)>,
     /// Recent keys in the order they came: sender, key, receipt.
     pub keys: Vec<(UserId, String, Receipt)>,
     /// Rooms, and who belongs to them.
@@ -292,6 +321,7 @@ impl Hall {
             names: names::Names::with_capacity(loaded.accounts.len()),
             sessions: HashMap::new(),
             online: BTreeSet::new(),
+            crowd: Crowd::default(),
             tokens: HashMap::new(),
             failures: HashMap::new(),
             rooms: rooms::Rooms::default(),
@@ -312,6 +342,7 @@ impl Hall {
                 operator: row.operator,
                 // Not known without reading the log: assume the worst, and the first login looks.
                 newest: loaded.head,
+                spoke: loaded.head,
                 ..User::new(&row.name, Some(row.password.into()))
             };
             hall.names.take(&row.name, Holder::User(row.user));
@@ -320,8 +351,8 @@ impl Hall {
         for (by, whom) in loaded.blocks {
             hall.note_block(by, whom);
         }
-        for (hash, user, expires) in loaded.tokens {
-            hall.tokens.insert(hash, Token { user, expires });
+        for (hash, user, device, expires) in loaded.tokens {
+            hall.tokens.insert(hash, Token { user, device, expires });
         }
         for (sender, key, receipt) in loaded.keys {
             if let Some(user) = hall.users.get_mut(&sender) {
@@ -537,9 +568,12 @@ impl User {
             created: Millis(0),
             cursor: 0,
             newest: 0,
+            spoke: 0,
             rooms: Vec::new(),
+            adrift: false,
             nameless: false,
-            belongs: 0,
+            belongs: BTreeSet::new(),
+            lately: VecDeque::new(),
             keys: VecDeque::new(),
         }
     }
@@ -548,6 +582,24 @@ impl User {
     #[must_use]
     pub fn is_online(&self) -> bool {
         !self.sessions.is_empty()
+    }
+
+    /// Is in `room` no more: by their `own_wish`, or put out.
+    fn is_in_no_more(&mut self, room: RoomId, own_wish: bool) {
+        if self.rooms.last() == Some(&room) {
+            self.adrift = !own_wish;
+        }
+        self.rooms.retain(|other| *other != room);
+        self.adrift &= !self.rooms.is_empty();
+    }
+
+    /// Has exchanged a private message with `other`.
+    fn talked_with(&mut self, other: UserId) {
+        if self.lately.front() != Some(&other) {
+            self.lately.retain(|known| *known != other);
+            self.lately.truncate(LATELY_MAX - 1);
+            self.lately.push_front(other);
+        }
     }
 
     fn remember_key(&mut self, key: &str, receipt: Receipt) {

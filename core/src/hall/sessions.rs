@@ -97,18 +97,17 @@ impl Hall {
     /// `id` is here, on `origin`.
     pub(super) fn enter(&mut self, now: Millis, origin: SessionId, id: UserId, entry: Entry) -> Applied {
         let Entry { token, after, address, acknowledges, private } = entry;
-        let (head, newest_to_all, hidden) = (self.head, self.newest_to_all, self.hidden_from(id));
+        let device = token.and_then(|hash| self.tokens.get(&hash)).map_or_else(|| self.new_device(id), |token| token.device);
+        let (head, newest_to_all) = (self.head, self.newest_to_all);
         let mut applied = Applied { receipt: Receipt { seq: head, at: now, ..Receipt::default() }, ..Applied::default() };
+        let comes = self.users.get(&id).is_some_and(|user| user.sessions.is_empty() || Fault::PresencePerSession.is_on());
+        let by_name = comes && self.announce_presence(now, id, Arrival::LoggedIn, &mut applied);
         let Some(user) = self.users.get_mut(&id) else { return applied };
         user.seen_this_run = true;
         user.last_seen = Some(now);
         if !id.is_guest() {
             // At least since now, if the server ends without seeing them leave.
             applied.rows.push(Row::LastSeen { user: id, at: now });
-        }
-        if user.sessions.is_empty() || Fault::PresencePerSession.is_on() {
-            let event = Event::Presence { name: user.name.to_string(), what: Arrival::LoggedIn, at: now };
-            applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
         }
         if let Some(named) =
             after.filter(|_| !acknowledges && !id.is_guest()).map(|named| named.min(head)).filter(|named| *named > user.cursor)
@@ -117,16 +116,20 @@ impl Hall {
             user.cursor = named;
             applied.rows.push(Row::Cursor { user: id, seen: named });
         }
+        // Only who comes with a token is known to be the device that the number is of; what the user said somewhere else is
+        // in the history for all others.
+        let elsewhere = Elsewhere { than: device, after: after.filter(|_| token.is_some()).unwrap_or(head) };
         // What was said before the account was made is not for it, whatever number it names.
         let after = after.unwrap_or(user.cursor).saturating_sub(u64::from(Fault::MailTwice.is_on())).max(user.joined);
         let newest_in_rooms = user.rooms.iter().filter_map(|room| self.rooms.get(*room)).map(|room| room.newest).max();
-        let owed_after = (after < user.newest.max(newest_to_all).max(newest_in_rooms.unwrap_or(0))).then_some(after);
-        applied.deliveries.push(Delivery::Attach { session: origin, user: id, owed_after });
+        let is_owed = after < user.newest.max(newest_to_all).max(newest_in_rooms.unwrap_or(0)) || elsewhere.after < user.spoke;
+        let owed_after = is_owed.then_some(after);
+        applied.deliveries.push(Delivery::Attach { session: origin, user: id, owed_after, elsewhere });
         let first = user.sessions.is_empty();
         user.sessions.push(origin);
         self.online.insert(id);
-        self.sessions.insert(origin, Session { user: id, since: now, token, entered: head, acknowledges, address, private });
-        self.rooms_at_login(now, id, origin, first, &mut applied);
+        self.sessions.insert(origin, Session { user: id, since: now, token, device, entered: head, acknowledges, address, private });
+        self.rooms_at_login(now, id, origin, first.then_some(by_name), &mut applied);
         self.private_at_login(now, id, origin, &mut applied);
         applied
     }
@@ -134,7 +137,6 @@ impl Hall {
     pub(super) fn leave(&mut self, now: Millis, origin: SessionId, how: Departure, seen: Option<u64>) -> Result<Applied, Refusal> {
         let session = self.sessions.remove(&origin).ok_or_else(not_logged_in)?;
         let id = session.user;
-        let hidden = self.hidden_from(id);
         let mut applied = Applied::default();
         applied.deliveries.push(Delivery::Detach { session: origin, last_word: None });
         let user = self.users.get_mut(&id).ok_or_else(gone)?;
@@ -163,13 +165,14 @@ impl Hall {
         if how == Departure::TooSlow {
             user.cut_off = Some(now);
         }
+        // A server that ends says so itself.
+        let mut by_name = true;
         if how != Departure::Shutdown {
             let what = if how == Departure::TimedOut { Arrival::TimedOut } else { Arrival::LoggedOut };
-            let event = Event::Presence { name: user.name.to_string(), what, at: now };
-            applied.deliveries.push(Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach: Reach::EveryoneBut(hidden) });
+            by_name = self.announce_presence(now, id, what, &mut applied);
         }
         self.online.remove(&id);
-        self.rooms_at_logout(now, id, how, &mut applied);
+        self.rooms_at_logout(now, id, how, by_name, &mut applied);
         self.private_at_leave(now, id, origin, how, true, &mut applied);
         if id.is_guest() {
             self.forget_guest(id);
@@ -177,6 +180,42 @@ impl Hall {
             applied.rows.push(Row::LastSeen { user: id, at: now });
         }
         Ok(applied)
+    }
+
+    /// Tells that `id` has come, and is not counted yet, or goes, and is counted still: everyone by name, where they are
+    /// few; where they are many, those who have lately exchanged private messages with them, and everyone in sums. Says
+    /// whether everyone was told the name.
+    fn announce_presence(&mut self, now: Millis, id: UserId, what: Arrival, applied: &mut Applied) -> bool {
+        let came = what == Arrival::LoggedIn;
+        let online = if came { self.online.len() + 1 } else { self.online.len().saturating_sub(1) };
+        let notice = self.crowd.note(came, online, self.policy.notices_max);
+        let Some(user) = self.users.get(&id) else { return false };
+        let tell = |event, reach| Delivery::See { spoken: Arc::new(Spoken::fleeting(event)), reach };
+        let presence = || Event::Presence { name: user.name.to_string(), what, at: now };
+        if notice == Notice::Each {
+            applied.deliveries.push(tell(presence(), Reach::EveryoneBut(self.hidden_from(id))));
+            return true;
+        }
+        let concerned = user.lately.iter().filter(|other| !self.hidden(id, **other)).filter_map(|other| self.users.get(other));
+        let sessions: Vec<SessionId> = concerned.flat_map(|other| &other.sessions).copied().collect();
+        if !sessions.is_empty() {
+            applied.deliveries.push(tell(presence(), Reach::Sessions(sessions)));
+        }
+        if let Notice::Sum { came, went } = notice {
+            applied.deliveries.push(tell(Event::Crowd { came, went, online, at: now }, Reach::EveryoneBut(Vec::new())));
+        }
+        false
+    }
+
+    /// A device that `user` has not had yet.
+    fn new_device(&self, user: UserId) -> DeviceId {
+        let sessions = self.users.get(&user).map_or(&[][..], |user| &user.sessions);
+        let is_taken = |device| sessions.iter().any(|id| self.sessions.get(id).is_some_and(|session| session.device == device));
+        let mut device = DeviceId(self.head);
+        while is_taken(device) {
+            device.0 += 1;
+        }
+        device
     }
 
     fn free_guest_name(&self) -> String {

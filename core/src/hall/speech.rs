@@ -82,13 +82,19 @@ impl Hall {
             Recipient::Room(room) => self.say_in_room(seq, now, from, room, words)?,
             Recipient::Member { room, user } => self.whisper(seq, now, origin, from, room, user, words)?,
         };
-        if let (Some(key), Some(user)) = (key, self.users.get_mut(&from)) {
-            user.remember_key(&key, applied.receipt);
-            if let Some(Row::Said(said)) = applied.rows.first_mut() {
-                said.key = Some(key);
-            }
-        }
         applied.durable = true;
+        let (Some(user), Some(Row::Said(said))) = (self.users.get_mut(&from), applied.rows.first_mut()) else { return Ok(applied) };
+        user.spoke = seq;
+        said.device = self.sessions.get(&origin).map(|session| session.device).filter(|_| !from.is_guest());
+        let others: Vec<SessionId> = user.sessions.iter().copied().filter(|session| *session != origin).collect();
+        if let (false, Some(own)) = (others.is_empty(), said.spoken.said()) {
+            let spoken = Arc::new(Spoken::own(own.clone()));
+            applied.deliveries.push(Delivery::See { spoken, reach: Reach::Sessions(others) });
+        }
+        if let Some(key) = key {
+            user.remember_key(&key, applied.receipt);
+            said.key = Some(key);
+        }
         Ok(applied)
     }
 
@@ -192,7 +198,11 @@ impl Hall {
     /// Gives one user what is said to them alone.
     fn hand_to(&mut self, seq: u64, now: Millis, from: UserId, whom: UserId, said: Said) -> Result<Applied, Refusal> {
         let spoken = Arc::new(Spoken::kept(said));
+        if let Some(sender) = self.users.get_mut(&from) {
+            sender.talked_with(whom);
+        }
         let user = self.users.get_mut(&whom).ok_or_else(gone)?;
+        user.talked_with(from);
         user.newest = seq;
         let reached = user.sessions.clone();
         let kept = reached.is_empty();
@@ -262,5 +272,5 @@ impl Hall {
 }
 
 fn row(spoken: &Arc<Spoken>, from: UserId, audience: UserId, hidden_from: Vec<UserId>) -> SaidRow {
-    SaidRow { spoken: Arc::clone(spoken), from, audience, hidden_from, key: None }
+    SaidRow { spoken: Arc::clone(spoken), from, audience, hidden_from, key: None, device: None }
 }

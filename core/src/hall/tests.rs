@@ -212,7 +212,7 @@ fn check_rooms(hall: &Hall) -> Result<(), TestCaseError> {
         prop_assert!(!room.members.is_empty(), "nobody belongs to it, and it has not ended");
         prop_assert!(room.members.values().any(|member| member.role == RoomRole::Owner), "a room has an owner");
         let here = |member: &&MemberRow| member.tuned_in && hall.user(member.user).is_some_and(User::is_online);
-        prop_assert_eq!(room.here, room.members.values().filter(here).count());
+        prop_assert_eq!(room.here(), room.members.values().filter(here).count());
         for member in room.members.values() {
             prop_assert_eq!(room.called(&member.nick).map(|called| called.user), Some(member.user), "a nick is one member's");
             prop_assert_eq!(hall.user(member.user).is_some_and(|user| user.rooms.contains(&id)), member.tuned_in);

@@ -22,7 +22,7 @@ use super::wire::{Seat, talk};
 use crate::ctx::{Caller, RelayEnd};
 use crate::dispatch::{Answer, cost, dispatch};
 use crate::fault::Fault;
-use crate::hall::{Departure, RoomId, SessionId, UserId};
+use crate::hall::{Departure, Elsewhere, RoomId, SessionId, UserId};
 use crate::spoken::Spoken;
 
 /// How long a connection that ends may take to read what it was sent last.
@@ -43,10 +43,12 @@ pub(super) enum Standing {
 }
 
 /// What goes on while kept mail is on its way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CatchUp {
     /// The login has been answered: not before that may anything else be seen.
     pub(super) greeted: bool,
+    /// Of what the user said on other devices, what it gets.
+    pub(super) elsewhere: Elsewhere,
     /// There is something in the store to begin with.
     pub(super) owed: bool,
     /// It has been told that older mail is not kept any more.

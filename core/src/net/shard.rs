@@ -25,7 +25,7 @@ use super::wire::{Post, Seat};
 use crate::config::{Config, Plain};
 use crate::ctx::gone_up_to;
 use crate::fault::Fault;
-use crate::hall::{Act, Departure, Intent, RoomId, SessionId, UserId};
+use crate::hall::{Act, Departure, Elsewhere, Intent, RoomId, SessionId, UserId};
 use crate::network;
 use crate::sequencer::{Output, Release, Shards};
 use crate::server::Server;
@@ -412,10 +412,10 @@ impl Shard {
                 // Answered by a task, which runs after this turn has been flushed.
                 spawn(async move { _ = waiter.try_send(()) });
             }
-            Output::Attach { session, user, owed_after, head } => {
+            Output::Attach { session, user, owed_after, elsewhere, head } => {
                 self.head.set(self.head.get().max(head));
                 if let Some(connection) = self.connection(session) {
-                    self.attach(&connection, user, owed_after, head);
+                    self.attach(&connection, user, owed_after, elsewhere, head);
                 }
             }
             Output::Expel { network, because } => {
@@ -569,7 +569,7 @@ impl Shard {
         }
     }
 
-    fn attach(&self, connection: &Rc<Connection>, user: UserId, owed_after: Option<u64>, head: u64) {
+    fn attach(&self, connection: &Rc<Connection>, user: UserId, owed_after: Option<u64>, elsewhere: Elsewhere, head: u64) {
         if connection.is_ending() {
             return;
         }
@@ -580,7 +580,8 @@ impl Shard {
         let through = owed_after.unwrap_or(head);
         connection.standing.set(Standing::CatchingUp(user));
         connection.settled.set(through);
-        let catch_up = CatchUp { owed: owed_after.is_some(), through, appended: through, ..CatchUp::default() };
+        let owed = owed_after.is_some();
+        let catch_up = CatchUp { greeted: false, elsewhere, owed, through, appended: through, skipped: 0, held: Vec::new() };
         *connection.catch_up.borrow_mut() = Some(Box::new(catch_up));
         self.catching_up.borrow_mut().push(Rc::clone(connection));
     }
@@ -646,9 +647,10 @@ impl Shard {
     /// Writes what is owed, page by page as the socket takes it, until there is no more; then the connection is live.
     async fn bring_mail(self: Rc<Shard>, connection: Rc<Connection>, user: UserId) {
         loop {
-            let Some(after) = connection.catch_up.borrow().as_ref().map(|catch_up| catch_up.through) else { return };
+            let owed = connection.catch_up.borrow().as_ref().map(|catch_up| (catch_up.through, catch_up.elsewhere));
+            let Some((after, elsewhere)) = owed else { return };
             let under_way = self.under_way();
-            let page = self.server.library.read(Question::Owed { user, after }).await;
+            let page = self.server.library.read(Question::Owed { user, after, elsewhere }).await;
             drop(under_way);
             let page = match page {
                 Ok(page) => page,
@@ -666,9 +668,11 @@ impl Shard {
                 if place == 2 && Fault::DropThirdMail.is_on() {
                     continue;
                 }
+                let own = page.own.binary_search(&said.seq).is_ok();
+                let event = if own { Event::Own(said) } else { Event::Message(said) };
                 match connection.seat() {
-                    Some(seat) => self.wire_sees(&connection, seat, &Event::Message(said)),
-                    None => dialect::ALL[connection.dialect.get()].event(&Event::Message(said), &mut bytes),
+                    Some(seat) => self.wire_sees(&connection, seat, &event),
+                    None => dialect::ALL[connection.dialect.get()].event(&event, &mut bytes),
                 }
             }
             self.append(&connection, &bytes);

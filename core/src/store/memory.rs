@@ -297,21 +297,25 @@ impl Reader for Memory {
     fn read(&mut self, question: &Question) -> Result<Page, StoreError> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(match *question {
-            Question::Owed { user, after } => {
+            Question::Owed { user, after, elsewhere } => {
                 let comes = |row: &SaidRow| for_user(row, user) || kept.heard.iter().any(|stay| stay.holds(user, row));
                 let is_done_already = |row: &SaidRow| {
                     let about = row.spoken.said().and_then(|said| said.about.as_ref());
                     about.is_some_and(|about| about.deed != Deed::Reply && (about.seq > after || (amends(row) && about.from.is_empty())))
                 };
                 let mut owed = kept.said.iter().filter(|row| {
-                    let is_new = row.spoken.seq() > Some(after) && row.from != user && !kept.is_deleted(row);
-                    is_new && comes(row) && !row.hidden_from.contains(&user) && !is_done_already(row)
+                    let is_own = row.from == user;
+                    let is_elsewhere =
+                        row.device.is_some_and(|device| device != elsewhere.than) && row.spoken.seq() > Some(elsewhere.after);
+                    let is_new = row.spoken.seq() > Some(after) && !kept.is_deleted(row) && !is_done_already(row);
+                    is_new && if is_own { is_elsewhere } else { comes(row) && !row.hidden_from.contains(&user) }
                 });
-                let said = owed.by_ref().take(PAGE_MAX).filter_map(|row| kept.said(row));
-                let said: Vec<Said> = said.map(|said| Said { offline: true, ..said }).collect();
+                let page: Vec<&SaidRow> = owed.by_ref().take(PAGE_MAX).collect();
+                let own = page.iter().filter(|row| row.from == user).filter_map(|row| row.spoken.seq()).collect();
+                let said: Vec<Said> = page.iter().filter_map(|row| kept.said(row)).map(|said| Said { offline: true, ..said }).collect();
                 let more = owed.next().is_some();
                 let through = if more { said.last().map_or(after, |last| last.seq) } else { kept.head };
-                Page { said, through, more, found: None, gone: kept.missed(user, after) }
+                Page { said, through, more, own, found: None, gone: kept.missed(user, after) }
             }
             Question::Onward { user, after, count } => {
                 let mut onward = kept.said.iter().filter(|row| {
@@ -321,7 +325,7 @@ impl Reader for Memory {
                 let said: Vec<Said> = onward.by_ref().take(count.min(PAGE_MAX)).filter_map(|row| kept.said(row)).collect();
                 let more = onward.next().is_some();
                 let through = if more { said.last().map_or(after, |last| last.seq) } else { kept.head };
-                Page { said, through, more, found: None, gone: kept.gone(user, after, PastOf::All) }
+                Page { said, through, more, gone: kept.gone(user, after, PastOf::All), ..Page::default() }
             }
             Question::Past { user, after, before, of, count } => {
                 let mut past = kept
@@ -334,7 +338,7 @@ impl Reader for Memory {
                 said.reverse();
                 let more = past.next().is_some();
                 let gone = kept.gone(user, after, of).filter(|_| !more);
-                Page { said, through: kept.head, more, found: None, gone }
+                Page { said, through: kept.head, more, gone, ..Page::default() }
             }
             Question::Find { user, after, of, which } => {
                 let mut past = kept.said.iter().rev().filter(|row| kept.is_of(row, user, after, of));
@@ -353,7 +357,7 @@ impl Reader for Memory {
                 });
                 let is_older = !matches!(which, Which::Numbered(seq) if seq > kept.expired.0);
                 let gone = kept.gone(user, after, of).filter(|_| row.is_none() && is_older);
-                Page { said: row.and_then(|row| kept.said(row)).into_iter().collect(), through: kept.head, more: false, found, gone }
+                Page { said: row.and_then(|row| kept.said(row)).into_iter().collect(), through: kept.head, found, gone, ..Page::default() }
             }
             Question::Search(ref search) => {
                 let Search { user, after, of, before, since, .. } = *search;

@@ -17,7 +17,7 @@ use chinwag_wire::{Millis, Said};
 
 use self::words::Wanted;
 use crate::fault::Fault;
-use crate::hall::{RoomId, Row, UserId};
+use crate::hall::{Elsewhere, RoomId, Row, UserId};
 
 /// Takes rows in their order. One call is one transaction: all of it is kept, or nothing.
 pub trait Writer: Send {
@@ -119,12 +119,15 @@ pub const PAGE_MAX: usize = 200;
 /// A question about the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// What `user` is owed: what others said to them after `after`, oldest first, a page of it.
+    /// What `user` is owed: what others said to them after `after`, and what they said on other devices, oldest first, a
+    /// page of it.
     Owed {
         /// Who asks.
         user: UserId,
         /// After this number.
         after: u64,
+        /// For which device, and after which number what they said on others.
+        elsewhere: Elsewhere,
     },
     /// The last `count` messages that `user` said or was entitled to, oldest first.
     Past {
@@ -247,6 +250,8 @@ pub struct Page {
     pub through: u64,
     /// Whether the page ends before the answer does.
     pub more: bool,
+    /// For [`Question::Owed`]: which of it the asker said, on another device. Sorted.
+    pub own: Vec<u64>,
     /// For [`Question::Find`]: more about the one message that is on the page.
     pub found: Option<Found>,
     /// What was said up to this moment is not kept any more, and the answer might have had it.

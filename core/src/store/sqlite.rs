@@ -21,7 +21,8 @@ use super::{AROUND, DeedLine, Found, Limits, PAGE_MAX, Page, PastOf, Question, R
 use crate::fault::Fault;
 use crate::hall::rooms::LoadedRooms;
 use crate::hall::{
-    AccountRow, Ban, Banned, Invite, KEYS_REMEMBERED, Loaded, MemberRow, Receipt, RoomBan, RoomId, RoomRow, Row, SaidRow, TokenHash, UserId,
+    AccountRow, Ban, Banned, DeviceId, Elsewhere, Invite, KEYS_REMEMBERED, Loaded, MemberRow, Receipt, RoomBan, RoomId, RoomRow, Row,
+    SaidRow, TokenHash, UserId,
 };
 use crate::network;
 
@@ -210,6 +211,11 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE forgetting (
         user INTEGER PRIMARY KEY
     ) STRICT;
+    ",
+    // On which of the sender's devices something was said: the others get it, too. Tokens from before are all of one device.
+    "
+    ALTER TABLE said ADD COLUMN device INTEGER;
+    ALTER TABLE tokens ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
     ",
 ];
 
@@ -476,9 +482,9 @@ fn load(connection: &Connection) -> Result<Loaded, StoreError> {
         .collect::<Result<_, _>>()?;
     let mut blocks = connection.prepare("SELECT by, whom FROM blocks")?;
     loaded.blocks = blocks.query_map([], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))?.collect::<Result<_, _>>()?;
-    let mut tokens = connection.prepare("SELECT hash, user, expires FROM tokens")?;
+    let mut tokens = connection.prepare("SELECT hash, user, device, expires FROM tokens")?;
     loaded.tokens = tokens
-        .query_map([], |row| Ok((row.get::<_, TokenHash>(0)?, UserId(row.get(1)?), Millis(row.get(2)?))))?
+        .query_map([], |row| Ok((row.get::<_, TokenHash>(0)?, UserId(row.get(1)?), DeviceId(unsigned(row.get(2)?)?), Millis(row.get(3)?))))?
         .collect::<Result<_, _>>()?;
     let mut keys = connection.prepare("SELECT sender, key, seq, at FROM said WHERE key IS NOT NULL AND seq > ?1 ORDER BY seq")?;
     loaded.keys = keys
@@ -697,9 +703,10 @@ fn keep(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         }
         Row::Block { by, whom } => run("INSERT OR IGNORE INTO blocks (by, whom) VALUES (?1, ?2)", params![by.0, whom.0])?,
         Row::Unblock { by, whom } => run("DELETE FROM blocks WHERE by = ?1 AND whom = ?2", params![by.0, whom.0])?,
-        Row::Token { hash, user, expires } => {
-            run("INSERT OR REPLACE INTO tokens (hash, user, expires) VALUES (?1, ?2, ?3)", params![hash, user.0, expires.0])?
-        }
+        Row::Token { hash, user, device, expires } => run(
+            "INSERT OR REPLACE INTO tokens (hash, user, device, expires) VALUES (?1, ?2, ?3, ?4)",
+            params![hash, user.0, number(device.0), expires.0],
+        )?,
         Row::TokensGone { user } => run("DELETE FROM tokens WHERE user = ?1", params![user.0])?,
         Row::TokenGone { hash } => run("DELETE FROM tokens WHERE hash = ?1", params![hash])?,
         Row::Cursor { user, seen } => run("UPDATE accounts SET cursor = ?2 WHERE id = ?1", params![user.0, number(*seen)])?,
@@ -807,8 +814,8 @@ fn banned_from_text(text: &str) -> Option<Banned> {
 
 const KEEP_SAID: &str =
     "INSERT INTO said (seq, at, sender, audience, text, hidden_from, key, from_guest, to_guest, nick, whisper, mentions,
-        about, deed, quoted)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+        about, deed, quoted, device)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlite::Error> {
     let Some(said) = row.spoken.said() else { return Ok(0) };
@@ -834,7 +841,8 @@ fn insert(keep_said: &mut Statement<'_>, row: &SaidRow) -> Result<usize, rusqlit
         mentions,
         said.about.as_ref().map(|about| number(about.seq)),
         said.about.as_ref().map(|about| word(about.deed)),
-        said.about.as_ref().map(|about| &about.text)
+        said.about.as_ref().map(|about| &about.text),
+        row.device.map(|device| number(device.0))
     ])
 }
 
@@ -936,7 +944,7 @@ impl Reader for SqliteReader {
         let transaction = self.connection.transaction()?;
         let head: u64 = transaction.prepare_cached(HEAD)?.query_row([], |row| unsigned(row.get(0)?))?;
         match *question {
-            Question::Owed { user, after } => owed(&transaction, head, user, after),
+            Question::Owed { user, after, elsewhere } => owed(&transaction, head, user, after, elsewhere),
             Question::Onward { user, after, count } => onward(&transaction, head, user, after, count.min(PAGE_MAX)),
             Question::Find { user, after, of, which } => find(&transaction, head, user, after, of, which),
             Question::Search(ref search) => super::search::search(&transaction, head, search),
@@ -1067,7 +1075,7 @@ pub(super) fn merged(
     }
 }
 
-fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> Result<Page, StoreError> {
+fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, elsewhere: Elsewhere) -> Result<Page, StoreError> {
     let from = number(after);
     let (heard, horizon) = stays(transaction, "heard", user, from)?;
     let mut runs = vec![
@@ -1075,6 +1083,18 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
         Run::indexed("said_to", "i.audience = 0", [0, 0], from, horizon),
         Run::tail("s.audience IN (?1, 0)", [user.0, 0], from, horizon),
     ];
+    // Nobody who has nothing to find on other devices is led through what they said themselves.
+    if elsewhere.after < head {
+        let from = number(elsewhere.after.max(after));
+        runs.push(Run::indexed("said_by", "i.sender = ?1", [user.0, 0], from, horizon));
+        runs.push(Run::tail("s.sender = ?1", [user.0, 0], from, horizon));
+    }
+    let mut devices = transaction.prepare_cached("SELECT device FROM said WHERE seq = ?1")?;
+    let mut is_elsewhere = |seq: u64| {
+        let device: Option<i64> = devices.query_row([number(seq)], |row| row.get(0))?;
+        Ok::<bool, StoreError>(seq > elsewhere.after && device.is_some_and(|device| device != number(elsewhere.than.0)))
+    };
+    let mut failed = None;
     runs.extend(heard.into_iter().flat_map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
     let mut page = Page { through: after, ..Page::default() };
     let mut looked_at = 0;
@@ -1088,11 +1108,23 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64) -> R
         // Who gets the earlier one only now gets it as it has become. What was done to one that has gone is nothing any more.
         let is_done_already = said.about.as_ref().is_some_and(|about| about.deed != Deed::Reply && about.seq > after)
             || (amends(&said) && said.about.as_ref().is_some_and(|about| about.from.is_empty()));
-        if from != user && !hidden.contains(&user.0) && !is_done_already {
+        let own = from == user;
+        let comes = if own { is_elsewhere(said.seq) } else { Ok(!hidden.contains(&user.0)) };
+        let comes = comes.unwrap_or_else(|error| {
+            failed = Some(error);
+            false
+        });
+        if comes && !is_done_already {
+            if own {
+                page.own.push(said.seq);
+            }
             page.said.push(Said { offline: !Fault::MailNotMarked.is_on(), ..said });
         }
         true
     })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
     if !page.more {
         page.more = horizon != NO_END;
         page.through = if page.more { u64::try_from(horizon).unwrap_or(head) } else { head };

@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::sqlite::{self, SqliteReader};
 use super::words::Wanted;
 use super::{AROUND, Bound, Limits, PAGE_MAX, PastOf, Question, Reader, Search, Which, Writer};
-use crate::hall::{MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
+use crate::hall::{DeviceId, Elsewhere, MemberRow, RoomBan, RoomId, RoomRow, Row, SaidRow, SessionId, UserId};
 use crate::spoken::Spoken;
 
 fn account(id: i64) -> Row {
@@ -39,8 +39,12 @@ fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
         audience: UserId(audience),
         hidden_from: hidden_from.into_iter().map(UserId).collect(),
         key: None,
+        device: (seq % 3 > 0).then_some(DeviceId(seq % 2)),
     })
 }
+
+/// There is no other device.
+const NOWHERE: Elsewhere = Elsewhere { than: DeviceId(0), after: u64::MAX };
 
 fn a_room(id: i64) -> Row {
     let row = RoomRow {
@@ -228,7 +232,8 @@ proptest! {
             let parts = [PastOf::All, PastOf::Room(RoomId(1)), PastOf::RoomSince(RoomId(1), 5), PastOf::With(UserId(user.0 % 4 + 1))];
             let searches = parts.map(|of| Question::Search(Search { user, after, of, from: from.clone(), before, since, wanted: wanted.clone(), count }));
             let onward = Question::Onward { user, after, count };
-            for question in questions.chain(found).chain([Question::Owed { user, after }, onward]).chain(searches) {
+            let owed = [0, back].map(|behind| Question::Owed { user, after, elsewhere: Elsewhere { than: DeviceId(1), after: after + behind } });
+            for question in questions.chain(found).chain(owed).chain([onward]).chain(searches) {
                 prop_assert_eq!(sqlite.read(&question).unwrap(), memory.read(&question).unwrap(), "{:?}", question);
             }
         }
@@ -251,7 +256,7 @@ fn who_comes_and_goes_all_the_time_is_owed_it_all() {
     let mut reader = SqliteReader::open(&opened.file).unwrap();
     let (mut after, mut seen) = (0, Vec::new());
     loop {
-        let page = reader.read(&Question::Owed { user, after }).unwrap();
+        let page = reader.read(&Question::Owed { user, after, elsewhere: NOWHERE }).unwrap();
         seen.extend(page.said.iter().map(|said| said.seq));
         assert!(page.through > after || !page.more, "every page gets on");
         after = page.through;
@@ -275,7 +280,7 @@ fn what_is_owed_comes_in_pages_without_gap_or_overlap() {
     let mut reader = SqliteReader::open(&opened.file).unwrap();
     let (mut after, mut seen) = (0, Vec::new());
     loop {
-        let page = reader.read(&Question::Owed { user: UserId(2), after }).unwrap();
+        let page = reader.read(&Question::Owed { user: UserId(2), after, elsewhere: NOWHERE }).unwrap();
         seen.extend(page.said.iter().map(|said| said.seq));
         assert!(page.through > after || !page.more, "every page gets on");
         after = page.through;
@@ -310,7 +315,7 @@ fn everything_the_hall_needs_comes_back() {
         Row::Block { by: UserId(1), whom: UserId(2) },
         Row::Block { by: UserId(2), whom: UserId(1) },
         Row::Unblock { by: UserId(2), whom: UserId(1) },
-        Row::Token { hash: [7; 32], user: UserId(1), expires: Millis(9) },
+        Row::Token { hash: [7; 32], user: UserId(1), device: DeviceId(4), expires: Millis(9) },
         Row::Cursor { user: UserId(2), seen: 4 },
         Row::LastSeen { user: UserId(2), at: Millis(5) },
         Row::Password { user: UserId(2), password: "y".to_owned() },
@@ -345,7 +350,7 @@ fn everything_the_hall_needs_comes_back() {
     assert_eq!(accounts, BTreeMap::from([(1, ("x".to_owned(), 8, None)), (2, ("y".to_owned(), 4, Some(Millis(5))))]));
     assert_eq!(loaded.accounts.iter().filter(|row| row.operator).map(|row| row.user.0).collect::<Vec<_>>(), [2]);
     assert_eq!(loaded.blocks, [(UserId(1), UserId(2))]);
-    assert_eq!(loaded.tokens, [([7; 32], UserId(1), Millis(9))]);
+    assert_eq!(loaded.tokens, [([7; 32], UserId(1), DeviceId(4), Millis(9))]);
     let rooms = loaded.rooms;
     assert_eq!(rooms.last, 2);
     assert_eq!(rooms.rooms.into_iter().map(Row::Room).collect::<Vec<_>>(), [a_room(1)]);

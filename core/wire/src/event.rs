@@ -61,6 +61,9 @@ pub enum Event {
     },
     /// Somebody said something to you: live, or kept while you were away.
     Message(Said),
+    /// You said something on another of your devices: live, or since the number that this one resumed from. Never on the
+    /// device that said it, which has `sent`.
+    Own(Said),
     /// Something that was said before, in answer to a question about the past.
     Past(Said),
     /// The end of an answer about the past.
@@ -97,6 +100,17 @@ pub enum Event {
         name: String,
         /// Which of the two, and how.
         what: Arrival,
+        /// When.
+        at: Millis,
+    },
+    /// Many came and went: told together, without names, where many are online.
+    Crowd {
+        /// How many logged in since the last time.
+        came: usize,
+        /// How many logged out.
+        went: usize,
+        /// How many are online now.
+        online: usize,
         /// When.
         at: Millis,
     },
@@ -172,6 +186,9 @@ pub enum Event {
         /// Whether it has just been made.
         #[serde(default, skip_serializing_if = "is_false")]
         created: bool,
+        /// You only hear it: what you type goes to another room that you are in.
+        #[serde(default, skip_serializing_if = "is_false")]
+        heard_only: bool,
     },
     /// You are not in this room any more, by your own wish. What others did with you is a [`RoomNews`].
     Left {

@@ -14,7 +14,7 @@ impl Hall {
         let who = self.speaker(origin)?;
         let old = self.room_named(wanted, now);
         // Where nobody is any more, and only those could come back whose links have dropped, the name is free.
-        if let Some((_, room)) = old.filter(|(_, room)| room.row.kept || room.here > 0 || room.members.contains_key(&who)) {
+        if let Some((_, room)) = old.filter(|(_, room)| room.row.kept || room.here() > 0 || room.members.contains_key(&who)) {
             return Err(Refusal::new(code::ROOM_EXISTS, format!("there is a room `{}` already", room.row.name))
                 .hint(format!("join {}", room.row.name)));
         }
@@ -45,7 +45,7 @@ impl Hall {
         self.rooms.next += 1;
         self.names.take(wanted, Holder::Room(id.0));
         applied.rows.push(Row::Room(row.clone()));
-        self.rooms.all.insert(id, Room::new(row, seq));
+        self.rooms.add(Room::new(row, seq));
         applied.receipt = Receipt { seq, at: now, ..Receipt::default() };
         self.come_in(seq, now, id, who, nick, RoomRole::Owner, &mut applied);
         Ok(applied)
@@ -80,7 +80,7 @@ impl Hall {
         let user = self.users.get(&who).ok_or_else(gone)?;
         applied.receipt = Receipt { seq: self.head, at: now, ..Receipt::default() };
         if user.rooms.contains(&id) {
-            if user.rooms.last() == Some(&id) && nick.is_none() {
+            if user.rooms.last() == Some(&id) && nick.is_none() && !user.adrift {
                 return Err(Refusal::new(code::ALREADY_IN_ROOM, format!("you are in `{}` already", room.row.name))
                     .hint("what you type is said to all in it"));
             }
@@ -108,7 +108,7 @@ impl Hall {
             if room.members.len() >= MEMBERS_MAX {
                 return Err(Refusal::new(code::ROOM_FULL, format!("`{}` is full", room.row.name)).hint("try again later"));
             }
-            if user.belongs >= BELONGS_MAX {
+            if user.belongs.len() >= BELONGS_MAX {
                 return Err(Refusal::new(code::TOO_MANY_ROOMS, format!("you belong to {BELONGS_MAX} rooms already"))
                     .hint("resign from one of them first"));
             }
@@ -125,6 +125,8 @@ impl Hall {
 
     /// In the room already: its lines go there now, and perhaps under another name.
     fn turn_to(&mut self, now: Millis, id: RoomId, who: UserId, nick: Option<&str>, mut applied: Applied) -> Result<Applied, Refusal> {
+        let goes_there = self.users.get(&who).is_some_and(|user| user.rooms.last() == Some(&id));
+        let latest = self.latest_turn(who).filter(|_| !goes_there);
         let (room, member) = self.member(id, who)?;
         let (old, muted) = (member.nick.clone(), member.muted_until.is_some_and(|until| until > now));
         let new = nick.map(|nick| self.nick_for(room, who, Some(nick))).transpose()?.filter(|new| *new != old);
@@ -134,6 +136,11 @@ impl Hall {
         if let Some(user) = self.users.get_mut(&who) {
             user.rooms.retain(|other| *other != id);
             user.rooms.push(id);
+            user.adrift = false;
+        }
+        if let (Some(member), Some(latest)) = (self.room_mut(id)?.members.get_mut(&who), latest) {
+            member.heard = latest + 1;
+            applied.rows.extend((!who.is_guest()).then(|| Row::Member(member.clone())));
         }
         if let Some(new) = new {
             let but = self.hidden_from(who);
@@ -155,6 +162,12 @@ impl Hall {
             self.tell_room(id, news, but, &mut applied);
         }
         Ok(applied)
+    }
+
+    /// When `user` last turned to one of the rooms they are in, as [`MemberRow::heard`] has it.
+    fn latest_turn(&self, user: UserId) -> Option<u64> {
+        let last = self.users.get(&user)?.rooms.last()?;
+        Some(self.rooms.get(*last)?.members.get(&user)?.heard)
     }
 
     /// `who` goes by this name.
@@ -192,6 +205,7 @@ impl Hall {
     /// `who` belongs to the room and is in it, from `since` on.
     #[allow(clippy::too_many_arguments, reason = "what a membership is made of")]
     fn come_in(&mut self, since: u64, now: Millis, id: RoomId, who: UserId, nick: String, role: RoomRole, applied: &mut Applied) {
+        let latest = self.latest_turn(who);
         let (Some(room), Some(user)) = (self.rooms.all.get_mut(&id), self.users.get_mut(&who)) else { return };
         let known = room.members.get(&who);
         let belonged = known.is_some();
@@ -203,7 +217,7 @@ impl Hall {
             muted_until: known.and_then(|known| known.muted_until),
             since: known.map_or(since, |known| known.since),
             tuned_in: true,
-            heard: since,
+            heard: latest.map_or(since, |latest| since.max(latest + 1)),
         };
         if let Some(known) = known {
             room.nicks.remove(name::folded(&known.nick).as_str());
@@ -220,14 +234,11 @@ impl Hall {
             applied.rows.push(Row::Hears { room: id, user: who, since });
         }
         room.members.insert(who, member);
-        room.here += 1;
-        room.empty_since = None;
-        self.rooms.empty.remove(&id);
-        if !belonged {
-            user.belongs += 1;
-        }
+        user.belongs.insert(id);
         user.rooms.push(id);
+        user.adrift = false;
         let sessions = user.sessions.clone();
+        self.rooms.comes(id, who);
         self.take_nick(who, &nick);
         // First the others, then who comes: they hear it from the answer.
         self.tell_of_coming(id, now, who, &nick, RoomDeed::Arrived, applied);
@@ -254,11 +265,12 @@ impl Hall {
             applied.rows.push(Row::Member(member.clone()));
             applied.rows.push(Row::HearsNoMore { room: id, user: who, until: head });
         }
-        user.rooms.retain(|other| *other != id);
+        user.is_in_no_more(id, told);
         user.newest = user.newest.max(room.newest);
         if user.is_online() {
-            room.here -= 1;
-            applied.deliveries.push(Delivery::Exit { sessions: user.sessions.clone(), room: id });
+            let sessions = user.sessions.clone();
+            self.rooms.goes(id, who);
+            applied.deliveries.push(Delivery::Exit { sessions, room: id });
             if told {
                 self.tell_of_coming(id, now, who, &nick, RoomDeed::Left, applied);
             }
@@ -273,7 +285,7 @@ impl Hall {
         let Some(member) = room.members.remove(&who) else { return };
         room.nicks.remove(name::folded(&member.nick).as_str());
         if let Some(user) = self.users.get_mut(&who) {
-            user.belongs -= 1;
+            user.belongs.remove(&id);
         }
         self.give_nick_back(who, &member.nick);
         if !who.is_guest() {
@@ -307,44 +319,48 @@ impl Hall {
     }
 
     pub(super) fn note_if_empty(&mut self, now: Millis, id: RoomId) {
-        if let Some(room) = self.rooms.all.get_mut(&id)
-            && room.here == 0
-            && !room.row.kept
-        {
-            room.empty_since = Some(now);
-            self.rooms.empty.insert(id);
+        if self.rooms.get(id).is_some_and(|room| room.here() == 0 && !room.row.kept) {
+            self.rooms.set_empty_since(id, Some(now));
         }
     }
 
-    /// A session of `who` begins, the first if `first`: it hears the rooms they are in.
-    pub(in crate::hall) fn rooms_at_login(&mut self, now: Millis, who: UserId, session: SessionId, first: bool, applied: &mut Applied) {
+    /// A session of `who` begins: it hears the rooms they are in. `first`: it is the first, and whether everyone has been
+    /// told their name.
+    pub(in crate::hall) fn rooms_at_login(
+        &mut self,
+        now: Millis,
+        who: UserId,
+        session: SessionId,
+        first: Option<bool>,
+        applied: &mut Applied,
+    ) {
         self.end_what_is_over(now, applied);
-        let Some(user) = self.users.get(&who) else { return };
-        let name = user.name.clone();
-        for id in user.rooms.clone() {
+        let Some(user) = self.users.get_mut(&who) else { return };
+        // The greeting says where what they type goes.
+        user.adrift &= first.is_none();
+        let (rooms, name) = (user.rooms.clone(), user.name.clone());
+        for id in rooms {
             applied.deliveries.push(Delivery::Enter { sessions: vec![session], room: id });
-            let Some(room) = self.rooms.all.get_mut(&id).filter(|_| first) else { continue };
-            room.here += 1;
-            room.empty_since = None;
-            self.rooms.empty.remove(&id);
-            // Who goes by their own name has been announced to everyone.
-            let nick = room.members.get(&who).map(|member| member.nick.clone()).filter(|nick| **nick != *name);
+            let Some(by_name) = first else { continue };
+            self.rooms.comes(id, who);
+            // Who goes by the name that everyone has been told is not told of twice.
+            let member = self.rooms.get(id).and_then(|room| room.members.get(&who));
+            let nick = member.map(|member| member.nick.clone()).filter(|nick| !by_name || **nick != *name);
             if let Some(nick) = nick {
                 self.tell_of_coming(id, now, who, &nick, RoomDeed::Arrived, applied);
             }
         }
     }
 
-    /// The last session of `who` has ended.
-    pub(in crate::hall) fn rooms_at_logout(&mut self, now: Millis, who: UserId, how: Departure, applied: &mut Applied) {
+    /// The last session of `who` has ended. `by_name`: whether everyone has been told their name.
+    pub(in crate::hall) fn rooms_at_logout(&mut self, now: Millis, who: UserId, how: Departure, by_name: bool, applied: &mut Applied) {
         let Some(user) = self.users.get(&who) else { return };
         let (rooms, name) = (user.rooms.clone(), user.name.clone());
         for id in rooms {
-            let Some(room) = self.rooms.all.get_mut(&id) else { continue };
-            room.here -= 1;
+            self.rooms.goes(id, who);
+            let Some(room) = self.rooms.get(id) else { continue };
             let nick = room.members.get(&who).map(|member| member.nick.clone()).unwrap_or_default();
-            // Who goes by their own name is announced to everyone; a server that ends says so itself.
-            if nick != *name && how != Departure::Shutdown {
+            if (!by_name || nick != *name) && how != Departure::Shutdown {
                 self.tell_of_coming(id, now, who, &nick, RoomDeed::Left, applied);
             }
             let kept = self.rooms.all.get(&id).is_some_and(|room| room.row.kept);
@@ -370,9 +386,7 @@ impl Hall {
 
     /// The account is no more.
     pub(in crate::hall) fn rooms_at_deletion(&mut self, now: Millis, who: UserId, applied: &mut Applied) {
-        let mut belongs: Vec<RoomId> =
-            self.rooms.all.iter().filter(|(_, room)| room.members.contains_key(&who)).map(|(id, _)| *id).collect();
-        belongs.sort_unstable();
+        let belongs: Vec<RoomId> = self.rooms_of(who).map(|(id, _)| id).collect();
         for id in belongs {
             self.drop_member(now, id, who, true, applied);
         }
@@ -385,6 +399,10 @@ impl Hall {
         let user = self.users.get(&who).ok_or_else(gone)?;
         if user.rooms.len() < self.policy.rooms_at_once {
             return Ok(());
+        }
+        if self.policy.rooms_at_once > 1 {
+            let text = format!("you are in {} rooms already, as many as one can be in at a time", user.rooms.len());
+            return Err(Refusal::new(code::ALREADY_IN_ROOM, text).hint("leave ROOM first"));
         }
         let name = user.rooms.last().and_then(|id| self.rooms.all.get(id)).map_or("a room", |room| &room.row.name);
         Err(Refusal::new(code::ALREADY_IN_ROOM, format!("you are in `{name}` already")).hint("leave first"))

@@ -18,6 +18,7 @@
 mod coming;
 mod order;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,8 +46,9 @@ pub const ROOMS_MAX: usize = 50_000;
 /// How many rooms one user may belong to: more than anybody follows, and a bound for what a login looks through.
 pub const BELONGS_MAX: usize = 500;
 
-/// Above so many people in a room, comings and goings are told in sums: each of n telling n others is n² lines.
-pub const NOTICES_MAX: usize = 100;
+/// How many names of those in a room somebody is told who comes in: three lines of a terminal; `members` lists more. A
+/// full list for each of thousands who come at once would cost the square of their number.
+pub const ENTERED_MAX: usize = 100;
 
 /// How many names a room may hold as banned or invited, each.
 pub const LISTED_MAX: usize = 10_000;
@@ -115,7 +117,8 @@ pub struct MemberRow {
     pub since: u64,
     /// They are in it.
     pub tuned_in: bool,
-    /// If they are not: they have heard it up to here.
+    /// If they are not: they have heard it up to here. If they are: since when what they type goes to it, which puts the
+    /// rooms that somebody is in at a time in their order.
     pub heard: u64,
 }
 
@@ -143,14 +146,14 @@ pub struct Room {
     pub bans: BTreeMap<Box<str>, RoomBan>,
     /// Which accounts have been invited and have not come yet.
     pub invited: BTreeSet<UserId>,
-    /// How many members are in it and online.
-    pub here: usize,
+    /// The members who are in it and online.
+    present: BTreeSet<UserId>,
     /// Since when nobody is, if it is not kept.
     empty_since: Option<Millis>,
     /// The last thing said in it (it may be too high, never too low).
     pub(super) newest: u64,
     /// Comings and goings that nobody has been told of.
-    crowd: (usize, usize),
+    crowd: Crowd,
 }
 
 impl Room {
@@ -161,11 +164,22 @@ impl Room {
             nicks: HashMap::new(),
             bans: BTreeMap::new(),
             invited: BTreeSet::new(),
-            here: 0,
+            present: BTreeSet::new(),
             empty_since: None,
             newest,
-            crowd: (0, 0),
+            crowd: Crowd::default(),
         }
+    }
+
+    /// How many members are in it and online.
+    #[must_use]
+    pub fn here(&self) -> usize {
+        self.present.len()
+    }
+
+    /// The members who are in it and online.
+    pub fn present(&self) -> impl Iterator<Item = &MemberRow> {
+        self.present.iter().filter_map(|user| self.members.get(user))
     }
 
     /// The member who is called `nick` here, in any case.
@@ -177,7 +191,7 @@ impl Room {
     /// Whether it is over: nobody will come back to it in time. It is only waiting to be cleared away.
     #[must_use]
     pub fn is_over(&self, now: Millis) -> bool {
-        !self.row.kept && self.here == 0 && self.empty_since.is_some_and(|since| now.since(since) > LINGER)
+        !self.row.kept && self.here() == 0 && self.empty_since.is_some_and(|since| now.since(since) > LINGER)
     }
 
     /// Why `folded` may not come in, if a ban is in force.
@@ -208,13 +222,61 @@ pub(super) struct Rooms {
     all: HashMap<RoomId, Room>,
     /// The number that the next one gets.
     next: i64,
-    /// Those that are not kept and have nobody here.
-    empty: BTreeSet<RoomId>,
+    /// Those that are not kept and have nobody here, since when. The store does not keep that: after a restart it is
+    /// counted from the first look.
+    empty: BTreeSet<(Option<Millis>, RoomId)>,
+    /// All of them, those first where most are here: whoever lists rooms looks at no more than are listed.
+    by_size: BTreeSet<(Reverse<usize>, RoomId)>,
 }
 
 impl Rooms {
     pub(super) fn get(&self, id: RoomId) -> Option<&Room> {
         self.all.get(&id)
+    }
+
+    fn add(&mut self, room: Room) {
+        let id = room.row.room;
+        self.by_size.insert((Reverse(room.here()), id));
+        self.all.insert(id, room);
+    }
+
+    fn remove(&mut self, id: RoomId) -> Option<Room> {
+        let room = self.all.remove(&id)?;
+        self.by_size.remove(&(Reverse(room.here()), id));
+        if room.empty_since.is_some() || !room.row.kept {
+            self.empty.remove(&(room.empty_since, id));
+        }
+        Some(room)
+    }
+
+    /// `who` is in the room and online.
+    fn comes(&mut self, id: RoomId, who: UserId) {
+        self.change_here(id, |present| present.insert(who));
+        self.set_empty_since(id, None);
+    }
+
+    /// And is not any more.
+    fn goes(&mut self, id: RoomId, who: UserId) {
+        self.change_here(id, |present| present.remove(&who));
+    }
+
+    fn change_here(&mut self, id: RoomId, change: impl FnOnce(&mut BTreeSet<UserId>) -> bool) {
+        let Some(room) = self.all.get_mut(&id) else { return };
+        let before = room.here();
+        if change(&mut room.present) {
+            self.by_size.remove(&(Reverse(before), id));
+            self.by_size.insert((Reverse(room.here()), id));
+        }
+    }
+
+    /// Since when nobody is here, if it is so.
+    fn set_empty_since(&mut self, id: RoomId, since: Option<Millis>) {
+        let Some(room) = self.all.get_mut(&id) else { return };
+        self.empty.remove(&(room.empty_since, id));
+        room.empty_since = since;
+        if since.is_some() {
+            self.empty.insert((since, id));
+        }
     }
 }
 
@@ -225,21 +287,25 @@ impl Hall {
             let id = row.room;
             self.names.take(&row.name, Holder::Room(id.0));
             if !row.kept {
-                self.rooms.empty.insert(id);
+                self.rooms.empty.insert((None, id));
             }
-            self.rooms.all.insert(id, Room::new(row, self.head));
+            self.rooms.add(Room::new(row, self.head));
         }
         for member in loaded.members {
             let (Some(room), Some(user)) = (self.rooms.all.get_mut(&member.room), self.users.get_mut(&member.user)) else { continue };
             if member.tuned_in {
                 user.rooms.push(member.room);
             }
-            user.belongs += 1;
+            user.belongs.insert(member.room);
             if name::folded(&member.nick) != name::folded(&user.name) {
                 self.names.take(&member.nick, Holder::Nickname(member.user));
             }
             room.nicks.insert(name::folded(&member.nick).into(), member.user);
             room.members.insert(member.user, member);
+        }
+        for (id, user) in self.users.iter_mut().filter(|(_, user)| user.rooms.len() > 1) {
+            let turned_to = |room: &RoomId| self.rooms.all.get(room).and_then(|room| room.members.get(id)).map(|member| member.heard);
+            user.rooms.sort_by_key(turned_to);
         }
         for (id, folded, ban) in loaded.bans {
             if let Some(room) = self.rooms.all.get_mut(&id) {
@@ -267,15 +333,29 @@ impl Hall {
         self.rooms.all.get(&id).filter(|room| !room.is_over(now)).map(|room| (id, room))
     }
 
-    /// All rooms that are not over.
+    /// All rooms that are not over, those first where most are here.
     pub fn rooms(&self, now: Millis) -> impl Iterator<Item = (RoomId, &Room)> {
-        self.rooms.all.iter().filter(move |(_, room)| !room.is_over(now)).map(|(id, room)| (*id, room))
+        let all = self.rooms.by_size.iter().filter_map(|(_, id)| Some((*id, self.rooms.all.get(id)?)));
+        all.filter(move |(_, room)| !room.is_over(now))
+    }
+
+    /// How many rooms there are, those included that are over and wait to be cleared away.
+    #[must_use]
+    pub fn room_count(&self) -> usize {
+        self.rooms.all.len()
+    }
+
+    /// The rooms that `user` belongs to.
+    pub fn rooms_of(&self, user: UserId) -> impl Iterator<Item = (RoomId, &Room)> {
+        let belongs = self.users.get(&user).into_iter().flat_map(|user| &user.belongs);
+        belongs.filter_map(|id| Some((*id, self.rooms.all.get(id)?)))
     }
 
     /// What `user` is called in the room that their lines go to, and that room.
     #[must_use]
     pub fn room_of(&self, user: UserId) -> Option<(RoomId, &Room, &MemberRow)> {
-        let id = *self.users.get(&user)?.rooms.last()?;
+        let user_of = self.users.get(&user).filter(|user| !user.adrift)?;
+        let id = *user_of.rooms.last()?;
         let room = self.rooms.all.get(&id)?;
         Some((id, room, room.members.get(&user)?))
     }
@@ -289,33 +369,30 @@ impl Hall {
 
     /// Clears away what is over.
     pub(super) fn end_what_is_over(&mut self, now: Millis, applied: &mut Applied) {
-        if self.rooms.empty.is_empty() {
-            return;
+        while let Some((None, id)) = self.rooms.empty.first().copied() {
+            self.rooms.empty.remove(&(None, id));
+            self.rooms.set_empty_since(id, Some(now));
         }
-        let mut over = Vec::new();
-        for id in &self.rooms.empty {
-            let Some(room) = self.rooms.all.get_mut(id) else { continue };
-            // The store does not keep since when: after a restart it counts anew.
-            room.empty_since.get_or_insert(now);
-            if room.is_over(now) {
-                over.push(*id);
+        // In the order of time: nobody looks at those that wait still.
+        while let Some((_, id)) =
+            self.rooms.empty.first().copied().filter(|(since, _)| since.is_some_and(|since| now.since(since) > LINGER))
+        {
+            self.rooms.empty.pop_first();
+            if self.rooms.get(id).is_some_and(|room| room.is_over(now)) {
+                self.forget_room(id, applied);
             }
-        }
-        for id in over {
-            self.forget_room(id, applied);
         }
     }
 
     /// The room is no more, and nobody is told.
     fn forget_room(&mut self, id: RoomId, applied: &mut Applied) {
-        let Some(room) = self.rooms.all.remove(&id) else { return };
-        self.rooms.empty.remove(&id);
+        let Some(room) = self.rooms.remove(id) else { return };
         self.names.give_back(&room.row.name, Holder::Room(id.0));
         for (member, row) in &room.members {
             self.give_nick_back(*member, &row.nick);
             let Some(user) = self.users.get_mut(member) else { continue };
-            user.belongs -= 1;
-            user.rooms.retain(|other| *other != id);
+            user.belongs.remove(&id);
+            user.is_in_no_more(id, false);
             user.newest = user.newest.max(room.newest);
             if row.tuned_in {
                 applied.deliveries.push(Delivery::Exit { sessions: user.sessions.clone(), room: id });
@@ -332,27 +409,22 @@ impl Hall {
 
     /// Tells of somebody who came or went; in sums, where there are many.
     fn tell_of_coming(&mut self, id: RoomId, now: Millis, who: UserId, nick: &str, what: RoomDeed, applied: &mut Applied) {
-        let but = self.hidden_from(who);
+        let each_up_to = self.policy.notices_max;
         let Some(room) = self.rooms.all.get_mut(&id) else { return };
         let mut news = news(room, what, now);
-        if room.here <= NOTICES_MAX && room.crowd == (0, 0) {
-            news.whom = Some(nick.to_owned());
-            return self.tell_room(id, news, but, applied);
+        let here = room.here();
+        match room.crowd.note(what == RoomDeed::Arrived, here, each_up_to) {
+            Notice::Each => {
+                news.whom = Some(nick.to_owned());
+                self.tell_room(id, news, self.hidden_from(who), applied);
+            }
+            Notice::Later => {}
+            Notice::Sum { came, went } => {
+                news.what = RoomDeed::Crowd;
+                news.text = Some(format!("{came} came in, {went} left; {here} are here"));
+                self.tell_room(id, news, Vec::new(), applied);
+            }
         }
-        match what {
-            RoomDeed::Arrived => room.crowd.0 += 1,
-            _ => room.crowd.1 += 1,
-        }
-        let (came, went) = room.crowd;
-        // A tenth of the room at a time: so a thousand who come cost each of them a few dozen lines, not a thousand.
-        if came + went < (room.here / 10).max(2) {
-            return;
-        }
-        room.crowd = (0, 0);
-        let here = room.here;
-        news.what = RoomDeed::Crowd;
-        news.text = Some(format!("{came} came in, {went} left; {here} are here"));
-        self.tell_room(id, news, Vec::new(), applied);
     }
 
     /// `who` goes by this name in one room less.

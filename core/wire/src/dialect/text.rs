@@ -55,11 +55,12 @@ pub fn shown(event: &Event) -> String {
 fn say(event: &Event, out: &mut Vec<u8>) {
     // The one thing said a thousand times a second gets no intermediate strings when it needs none.
     if let Event::Message(said) = event {
-        return message(said, out);
+        return message(said, false, out);
     }
     let text = match event {
         Event::Hello { .. } | Event::Cards { .. } | Event::Roster { .. } | Event::Unknown => return,
-        Event::Message(said) => return message(said, out),
+        Event::Message(said) => return message(said, false, out),
+        Event::Own(said) => return message(said, true, out),
         Event::Past(said) => return past(said, out),
         Event::PastEnd { count: 0, .. } => "* nothing was said".to_owned(),
         Event::PastEnd { count, more: false, .. } => format!("* {}", counted(*count, "message")),
@@ -75,6 +76,7 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Welcome { name, .. } => format!("* welcome back, {name}"),
         Event::Sent { kept, missed, again, .. } => sent(*kept, *missed, *again).to_owned(),
         Event::Presence { name, what, .. } => format!("* {name} {}", arrival(*what)),
+        Event::Crowd { came, went, online, .. } => format!("* {came} logged in, {went} logged out; {online} are online"),
         Event::People { of, names, more } => format!("{}{}", people(*of, names), if *more { " and more" } else { "" }),
         Event::Directory { users, more } => return directory(users, *more, out),
         Event::Me { name, since, guest, .. } => {
@@ -87,7 +89,15 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Refusal(refusal) => refused(refusal),
         Event::Closing(refusal) => format!("* disconnected: {}", refused(refusal)),
         Event::Goodbye => "* goodbye".to_owned(),
-        Event::Entered { room, nick, topic, others, more, created } => entered(room, nick, topic.as_deref(), others, *more, *created),
+        Event::Entered { room, nick, topic, others, more, created, heard_only } => {
+            let entered = entered(room, nick, topic.as_deref(), others, *more, *created);
+            let goes = if *heard_only {
+                "you hear it, and what you type goes elsewhere"
+            } else {
+                "what you type is said to all in it, commands begin with /"
+            };
+            format!("{entered}; {goes}")
+        }
         Event::Left { room } => format!("* you have left {room}"),
         Event::Room(news) => room_news(news),
         Event::Rooms { rooms, more } => return list_rooms(rooms, *more, out),
@@ -113,8 +123,9 @@ fn line(text: &str, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// `alice: hi`, `alice to all: hi`, `[den] alice: hi`, `(whisper) alice : hi`, `(offline 2026-11-21 10:00:03Z) alice: hi`.
-fn message(said: &Said, out: &mut Vec<u8>) {
+/// `alice: hi`, `alice to all: hi`, `[den] alice: hi`, `(whisper) alice : hi`, `(offline 2026-11-21 10:00:03Z) alice: hi`;
+/// what is the reader's `own`, `you to bob: hi`, `you to all: hi`, `[den] you: hi`.
+fn message(said: &Said, own: bool, out: &mut Vec<u8>) {
     if said.offline {
         out.extend_from_slice(format!("(offline {}) ", said.at).as_bytes());
     }
@@ -126,15 +137,19 @@ fn message(said: &Said, out: &mut Vec<u8>) {
     if said.whisper {
         out.extend_from_slice(b"(whisper) ");
     }
-    let from = SafeText::new(said.nick.as_ref().unwrap_or(&said.from));
+    let from = SafeText::new(if own { "you" } else { said.nick.as_ref().unwrap_or(&said.from) });
     if said.about.is_none() && !said.edited {
         out.extend_from_slice(from.as_str().as_bytes());
     } else {
-        let (about, ends) = about(said, from.as_str());
+        let (about, ends) = about(said, from.as_str(), own);
         out.extend_from_slice(about.as_bytes());
         if ends {
             return out.push(b'\n');
         }
+    }
+    if let (Addressee::User(to), true) = (&said.to, own) {
+        out.extend_from_slice(b" to ");
+        out.extend_from_slice(SafeText::new(to).as_str().as_bytes());
     }
     out.extend_from_slice(match said.to {
         Addressee::Everyone => b" to all: ",
@@ -146,11 +161,16 @@ fn message(said: &Said, out: &mut Vec<u8>) {
 }
 
 /// Who says it, and what it is to an earlier message; and whether that says it all.
-fn about(said: &Said, from: &str) -> (String, bool) {
+fn about(said: &Said, from: &str, own: bool) -> (String, bool) {
     let Some(about) = &said.about else {
         return (if said.edited { format!("{from} (edited)") } else { from.to_owned() }, false);
     };
-    let whose = if about.from == said.from { "their own".to_owned() } else { format!("{}'s", SafeText::new(&about.from).as_str()) };
+    let whose = match about.from == said.from {
+        true if own => "your own".to_owned(),
+        true => "their own".to_owned(),
+        false => format!("{}'s", SafeText::new(&about.from).as_str()),
+    };
+    let s = if own { "" } else { "s" };
     let quoted = SafeText::new(&about.text);
     // Kept no longer, or forgotten: nobody knows whose it was.
     let what = if about.from.is_empty() {
@@ -164,15 +184,15 @@ fn about(said: &Said, from: &str) -> (String, bool) {
         Deed::Reply => (format!("{from} (on {what})"), false),
         Deed::Edit => (format!("{from} (edited)"), false),
         Deed::Delete => (format!("* {from} took back a message"), true),
-        Deed::React => (format!("* {from} reacts to {what} with {}", SafeText::new(&said.text).as_str()), true),
-        Deed::Unreact => (format!("* {from} takes back a reaction to {what}"), true),
+        Deed::React => (format!("* {from} react{s} to {what} with {}", SafeText::new(&said.text).as_str()), true),
+        Deed::Unreact => (format!("* {from} take{s} back a reaction to {what}"), true),
         Deed::Unknown => (from.to_owned(), false),
     }
 }
 
 fn past(said: &Said, out: &mut Vec<u8>) {
     let from = SafeText::new(said.nick.as_ref().unwrap_or(&said.from)).as_str().to_owned();
-    let (about, ends) = about(said, &from);
+    let (about, ends) = about(said, &from, false);
     let to = match &said.to {
         Addressee::Everyone => "all".to_owned(),
         Addressee::User(name) => name.clone(),
@@ -193,7 +213,7 @@ fn entered(room: &str, nick: &str, topic: Option<&str>, others: &[String], more:
         [] => "nobody else is here".to_owned(),
         others => format!("with {}{}", others.join(", "), if more { " and more" } else { "" }),
     };
-    format!("* you {done} {room}, as {nick}{topic}; {with}; what you type is said to all in it, commands begin with /")
+    format!("* you {done} {room}, as {nick}{topic}; {with}")
 }
 
 fn room_news(news: &RoomNews) -> String {
@@ -356,7 +376,7 @@ fn counted(count: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Fact;
+    use crate::event::{About, Fact};
     use crate::refusal::code;
     use crate::time::Millis;
 
@@ -364,6 +384,8 @@ mod tests {
     fn an_event_is_a_line_whatever_is_in_it() {
         let said =
             Said { seq: 1, at: Millis(0), from: "alice".into(), to: Addressee::Everyone, text: "a\nb\x1b[2J".into(), ..Said::default() };
+        let hi = Said { text: "hi".into(), ..said.clone() };
+        let about = |from: &str, deed| Some(About { seq: 1, from: from.into(), text: "ho".into(), deed });
         for (event, expected) in [
             (Event::Message(said.clone()), "alice to all: a↵b␛[2J"),
             (
@@ -374,6 +396,16 @@ mod tests {
                 Event::Refusal(Refusal::new(code::USAGE, "`to` is missing").hint("usage: message <to> <text...>")),
                 "error[usage]: `to` is missing; usage: message <to> <text...>",
             ),
+            (Event::Own(Said { to: Addressee::User("bob".into()), ..hi.clone() }), "you to bob: hi"),
+            (Event::Own(hi.clone()), "you to all: hi"),
+            (Event::Own(Said { to: Addressee::Room("den".into()), nick: Some("Al".into()), ..hi.clone() }), "[den] you: hi"),
+            (Event::Own(Said { to: Addressee::User("bob".into()), whisper: true, ..hi.clone() }), "(whisper) you to bob : hi"),
+            (Event::Own(Said { about: about("alice", Deed::React), ..hi.clone() }), "* you react to your own \"ho\" with hi"),
+            (
+                Event::Own(Said { about: about("bob", Deed::Reply), offline: true, ..hi.clone() }),
+                "(offline 1970-01-01 00:00:00Z) you (on bob's \"ho\") to all: hi",
+            ),
+            (Event::Own(Said { about: about("alice", Deed::Delete), ..hi }), "* you took back a message"),
             (Event::Fact(Fact::new("x", "one\ntwo")), "one↵two"),
             (Event::People { of: PeopleOf::Online, names: vec![], more: false }, "online: nobody else"),
             (Event::Cards { cards: vec![] }, ""),

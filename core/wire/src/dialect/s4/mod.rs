@@ -449,8 +449,8 @@ impl Talker {
 
     fn sees(&mut self, peer: Peer, event: &Event, out: &mut Effects) {
         match event {
-            Event::Message(said) => {
-                let entry = self.entry(said);
+            Event::Message(said) | Event::Own(said) => {
+                let entry = self.entry(said, event);
                 self.show(peer, said.seq, entry, out);
             }
             Event::Presence { name, what, .. } => {
@@ -470,13 +470,13 @@ impl Talker {
     }
 
     /// One message as the protocol has it. What it has no form for is told in words.
-    fn entry(&self, said: &Said) -> Entry {
+    fn entry(&self, said: &Said, event: &Event) -> Entry {
         let me = || self.name.clone().unwrap_or_default();
         let (to, text) = match &said.to {
             Addressee::Everyone if said.about.is_none() => (ALL.to_owned(), said.text.clone()),
             Addressee::User(name) if said.about.is_none() => (name.clone(), said.text.clone()),
-            Addressee::Everyone => (ALL.to_owned(), text::shown(&Event::Message(said.clone()))),
-            _ => (me(), text::shown(&Event::Message(said.clone()))),
+            Addressee::Everyone => (ALL.to_owned(), text::shown(event)),
+            _ => (me(), text::shown(event)),
         };
         (said.from.clone(), to, seconds(said.at), text)
     }

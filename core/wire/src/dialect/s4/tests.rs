@@ -96,6 +96,16 @@ fn an_acceptance_has_everything_in_one_frame() {
 }
 
 #[test]
+fn what_the_user_says_on_another_device_is_from_the_user() {
+    let mut stage = Stage::alice();
+    let said = |to, seq| Said { seq, at: Millis(2_000), from: "alice".into(), to, text: "hi".into(), ..Said::default() };
+    let to_all = stage.does(|protocol, out| protocol.event(PEER, &Event::Own(said(Addressee::Everyone, 8)), out));
+    assert_eq!(objects(&to_all), [json!({"MESSAGES": [["alice", "ALL", 2, "hi"]]})]);
+    let to_bob = stage.does(|protocol, out| protocol.event(PEER, &Event::Own(said(Addressee::User("bob".into()), 9)), out));
+    assert_eq!(objects(&to_bob), [json!({"MESSAGES": [["alice", "bob", 2, "hi"]]})]);
+}
+
+#[test]
 fn a_refused_name_may_be_followed_by_another() {
     let mut stage = Stage::set();
     stage.hears(&json!({"USERNAME": "a b"}));
