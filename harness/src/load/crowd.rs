@@ -30,13 +30,21 @@ pub(crate) struct Crowd {
     scratch: Vec<u8>,
     wires: Vec<Wire>,
     dirty: Vec<usize>,
+    received: u64,
 }
 
 impl Crowd {
     /// No connections yet.
     pub(crate) fn new() -> io::Result<Crowd> {
         let poll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Crowd { poll, events: Vec::with_capacity(1024), scratch: vec![0; 256 * 1024], wires: Vec::new(), dirty: Vec::new() })
+        Ok(Crowd {
+            poll,
+            events: Vec::with_capacity(1024),
+            scratch: vec![0; 256 * 1024],
+            wires: Vec::new(),
+            dirty: Vec::new(),
+            received: 0,
+        })
     }
 
     /// Connects `count` more.
@@ -65,6 +73,11 @@ impl Crowd {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.wires.len()
+    }
+
+    /// How many bytes have come on all of them.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
     /// Has one stop reading, for good.
@@ -154,6 +167,7 @@ impl Crowd {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error),
         };
+        self.received += read as u64;
         let now = Instant::now();
         let mut input = &self.scratch[..read];
         if !wire.partial.is_empty() {
@@ -193,7 +207,8 @@ impl Crowd {
                 asked += 1;
             }
             self.turn(Duration::from_millis(100), |who, line, _| {
-                if line.starts_with(b"error[") || line.starts_with(b"* disconnected") {
+                let refusals: [&[u8]; 4] = [b"error[", b"* disconnected", br#"{"type":"refusal""#, br#"{"type":"closing""#];
+                if refusals.iter().any(|refusal| line.starts_with(refusal)) {
                     return Err(unexpected(who, line));
                 }
                 if who < to && who >= from && !answered[who] && line.starts_with(answer) {

@@ -5,6 +5,7 @@ mod broadcast;
 mod crowd;
 mod direct;
 mod idle;
+mod join;
 mod logins;
 mod machine;
 mod plan;

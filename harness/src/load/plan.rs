@@ -12,7 +12,7 @@ use super::crowd::Crowd;
 use super::machine::{self, Loopback};
 use super::process::{Launch, Process, System};
 use super::table::{self, Figure, Row, Sample};
-use super::{direct, idle, logins};
+use super::{direct, idle, join, logins};
 
 /// What is measured, and how long.
 #[derive(Clone, Debug, Args)]
@@ -104,6 +104,7 @@ pub fn measure(options: Options) -> io::Result<()> {
         bench.durable()?;
         logins::round(&mut bench)?;
         idle::round(&mut bench)?;
+        join::round(&mut bench)?;
         bench.slow_readers()?;
     }
     let place = match pinned {

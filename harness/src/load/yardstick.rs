@@ -184,7 +184,10 @@ impl Room {
                 let Some(name) = self.members[place].as_ref().and_then(|member| member.name.clone()) else { return };
                 self.say(place, &[b"* token ", name.as_bytes(), b" (until the end)\n"]);
             }
-            b"ping" => self.say(place, &[b"pong ", rest, b"\n"]),
+            // A room of its own: nobody is told who else is in it.
+            b"create" | b"join" => self.say(place, &[b"* you are in ", rest, b"\n"]),
+            b"/leave" => self.say(place, &[b"* you have left\n"]),
+            b"ping" | b"/ping" => self.say(place, &[b"pong ", rest, b"\n"]),
             b"quit" => {
                 self.say(place, &[b"* goodbye\n"]);
                 if let Some(member) = &mut self.members[place] {
