@@ -4,6 +4,7 @@
 //! of the stage, and the reference that a property test compares the other with.
 
 pub mod memory;
+mod places;
 mod retention;
 mod search;
 pub mod sqlite;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use chinwag_wire::{About, Addressee, Deed, Millis, Said};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior, params};
 
+use super::places::{Along, Places};
 use super::retention::{Purge, Retention};
 use super::{AROUND, DeedLine, Found, Limits, PAGE_MAX, Page, PastOf, Question, Reader, StoreError, Which, Writer, shortened, size};
 use crate::fault::Fault;
@@ -966,8 +967,8 @@ pub(super) struct Run {
 
 /// How a run finds its rows.
 enum Way {
-    /// Along `said_to` or `said_by`.
-    Index(&'static str),
+    /// Along `said_to`, `said_by` or both.
+    Index(Vec<Along>),
     /// Along what these have not yet.
     Tail,
     /// By this expression of words.
@@ -979,9 +980,9 @@ enum Way {
 }
 
 impl Run {
-    /// Along an index.
-    fn indexed(index: &'static str, what: &'static str, ids: [i64; 2], after: i64, until: i64) -> Run {
-        Run { way: Way::Index(index), what, ids, after, until }
+    /// Along one index, or two for what is in both.
+    fn indexed(along: &[Along], after: i64, until: i64) -> Run {
+        Run { way: Way::Index(along.to_vec()), what: "", ids: [0, 0], after, until }
     }
 
     /// Along what no index has yet.
@@ -1008,10 +1009,8 @@ impl Run {
         let what = self.what;
         let order = if newest_first { "DESC" } else { "ASC" };
         match &self.way {
-            Way::Index(index) => format!(
-                "SELECT {SAID} FROM {index} AS i CROSS JOIN said AS s ON s.seq = i.seq
-                 WHERE {what} AND i.seq > ?3 AND i.seq <= ?4 AND {SHOWN} ORDER BY i.seq {order}"
-            ),
+            // Place by place: see `places.rs`.
+            Way::Index(_) => format!("SELECT {SAID} FROM said AS s WHERE s.seq = ?1 AND {SHOWN}"),
             Way::Tail => format!(
                 "SELECT {SAID} FROM said AS s
                  WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND {SHOWN} ORDER BY s.seq {order}"
@@ -1040,9 +1039,22 @@ pub(super) fn merged(
     newest_first: bool,
     mut take: impl FnMut(Said, UserId, Vec<i64>) -> bool,
 ) -> Result<(), StoreError> {
-    let mut statements = runs.iter().map(|run| transaction.prepare_cached(&run.sql(newest_first))).collect::<Result<Vec<_>, _>>()?;
-    let mut rows = Vec::with_capacity(runs.len());
+    let mut row_of = None;
+    let mut statements = Vec::with_capacity(runs.len());
+    for run in runs {
+        let is_indexed = matches!(run.way, Way::Index(_));
+        statements.push(if is_indexed { None } else { Some(transaction.prepare_cached(&run.sql(newest_first))?) });
+        if is_indexed && row_of.is_none() {
+            row_of = Some(transaction.prepare_cached(&run.sql(newest_first))?);
+        }
+    }
+    let mut ways = Vec::with_capacity(runs.len());
     for (statement, run) in statements.iter_mut().zip(runs) {
+        let Some(statement) = statement else {
+            let along: &[Along] = if let Way::Index(along) = &run.way { along } else { &[] };
+            ways.push(OnTheWay::Places(Places::new(along, run.after, run.until, newest_first)));
+            continue;
+        };
         for (at, value) in [run.ids[0], run.ids[1], run.after, run.until].iter().enumerate() {
             statement.raw_bind_parameter(at + 1, value)?;
         }
@@ -1056,22 +1068,52 @@ pub(super) fn merged(
             }
             Way::Table(joined) => statement.raw_bind_parameter(6, joined)?,
         }
-        rows.push(statement.raw_query());
+        ways.push(OnTheWay::Rows(statement.raw_query()));
     }
-    let mut heads = Vec::with_capacity(rows.len());
-    for rows in &mut rows {
-        heads.push(rows.next()?.map(said).transpose()?);
+    let mut heads = Vec::with_capacity(ways.len());
+    for way in &mut ways {
+        heads.push(way.next(transaction)?);
     }
     let mut last = None;
     loop {
-        let numbers = heads.iter().enumerate().filter_map(|(at, head)| head.as_ref().map(|(said, ..)| (said.seq, at)));
+        let numbers = heads.iter().enumerate().filter_map(|(at, head)| head.as_ref().map(|(seq, _)| (*seq, at)));
         let next = if newest_first { numbers.max_by_key(|(seq, _)| *seq) } else { numbers.min_by_key(|(seq, _)| *seq) };
         let Some((seq, at)) = next else { return Ok(()) };
-        let following = rows[at].next()?.map(said).transpose()?;
-        let Some((said, from, hidden)) = std::mem::replace(&mut heads[at], following) else { return Ok(()) };
-        if last.replace(seq) != Some(seq) && !take(said, from, hidden) {
+        let following = ways[at].next(transaction)?;
+        let Some((_, row)) = std::mem::replace(&mut heads[at], following) else { return Ok(()) };
+        if last.replace(seq) == Some(seq) {
+            continue;
+        }
+        let row = match (row, &mut row_of) {
+            (Some(row), _) => Some(row),
+            (None, Some(row_of)) => row_of.query([number(seq)])?.next()?.map(said).transpose()?,
+            (None, None) => None,
+        };
+        // What has been deleted is in the indexes still.
+        if let Some((said, from, hidden)) = row
+            && !take(said, from, hidden)
+        {
             return Ok(());
         }
+    }
+}
+
+/// A run that is being gone through.
+enum OnTheWay<'a> {
+    Rows(rusqlite::Rows<'a>),
+    Places(Places),
+}
+
+/// What a row says: see [`said`].
+type SaidFrom = (Said, UserId, Vec<i64>);
+
+impl OnTheWay<'_> {
+    /// The next number, and its row if that has been read.
+    fn next(&mut self, transaction: &Transaction<'_>) -> Result<Option<(u64, Option<SaidFrom>)>, StoreError> {
+        Ok(match self {
+            OnTheWay::Rows(rows) => rows.next()?.map(said).transpose()?.map(|row| (row.0.seq, Some(row))),
+            OnTheWay::Places(places) => places.next(transaction)?.map(|place| Ok::<_, StoreError>((unsigned(place)?, None))).transpose()?,
+        })
     }
 }
 
@@ -1079,15 +1121,13 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, else
     let from = number(after);
     let (heard, horizon) = stays(transaction, "heard", user, from)?;
     let mut runs = vec![
-        Run::indexed("said_to", "i.audience = ?1", [user.0, 0], from, horizon),
-        Run::indexed("said_to", "i.audience = 0", [0, 0], from, horizon),
-        Run::tail("s.audience IN (?1, 0)", [user.0, 0], from, horizon),
+        Run::indexed(&[Along::To(user)], from, horizon),
+        Run::indexed(&[Along::To(UserId::EVERYONE)], from, horizon),
+        Run::tail(COMES, [user.0, number(elsewhere.after)], from, horizon),
     ];
     // Nobody who has nothing to find on other devices is led through what they said themselves.
     if elsewhere.after < head {
-        let from = number(elsewhere.after.max(after));
-        runs.push(Run::indexed("said_by", "i.sender = ?1", [user.0, 0], from, horizon));
-        runs.push(Run::tail("s.sender = ?1", [user.0, 0], from, horizon));
+        runs.push(Run::indexed(&[Along::By(user)], number(elsewhere.after.max(after)), horizon));
     }
     let mut devices = transaction.prepare_cached("SELECT device FROM said WHERE seq = ?1")?;
     let mut is_elsewhere = |seq: u64| {
@@ -1095,7 +1135,7 @@ fn owed(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, else
         Ok::<bool, StoreError>(seq > elsewhere.after && device.is_some_and(|device| device != number(elsewhere.than.0)))
     };
     let mut failed = None;
-    runs.extend(heard.into_iter().flat_map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
+    runs.extend(heard.into_iter().map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
     let mut page = Page { through: after, ..Page::default() };
     let mut looked_at = 0;
     merged(transaction, &runs, false, |said, from, hidden| {
@@ -1303,35 +1343,53 @@ fn runs_of(transaction: &Transaction<'_>, user: UserId, after: u64, before: Opti
         PastOf::With(with) => {
             let (to_me, to_them) = ([user.0, with.0], [with.0, user.0]);
             for (ids, after) in [(to_them, 0), (to_me, after)] {
-                runs.push(Run::indexed("said_to", "i.audience = ?1 AND s.sender = ?2", ids, after, until));
+                runs.push(Run::indexed(&[Along::To(UserId(ids[0])), Along::By(UserId(ids[1]))], after, until));
                 runs.push(Run::tail("s.audience = ?1 AND s.sender = ?2", ids, after, until));
             }
         }
         PastOf::All => {
-            runs.push(Run::indexed("said_to", "i.audience = ?1", [user.0, 0], after, until));
-            runs.push(Run::indexed("said_to", "i.audience = 0", [0, 0], after, until));
-            runs.push(Run::indexed("said_by", "i.sender = ?1", [user.0, 0], 0, until));
-            runs.push(Run::tail("s.audience IN (?1, 0)", [user.0, 0], after, until));
-            runs.push(Run::tail("s.sender = ?1", [user.0, 0], 0, until));
+            runs.push(Run::indexed(&[Along::To(user)], after, until));
+            runs.push(Run::indexed(&[Along::To(UserId::EVERYONE)], after, until));
+            runs.push(Run::indexed(&[Along::By(user)], 0, until));
+            runs.push(Run::tail(MINE, [user.0, after], 0, until));
             for (room, since, to) in belonged(transaction, user, None, after, until)? {
-                runs.extend(in_room(room, since, to));
+                runs.push(in_room(room, since, to));
             }
         }
         PastOf::Room(room) => {
+            runs.push(Run::tail(IN_ROOM, [user.0, room.audience().0], after, until));
             for (room, since, to) in belonged(transaction, user, Some(room), after, until)? {
-                runs.extend(in_room(room, since, to));
+                runs.push(in_room(room, since, to));
             }
         }
-        PastOf::RoomSince(room, since) => runs.extend(in_room(room, number(since).max(after), until)),
+        PastOf::RoomSince(room, since) => {
+            let after = number(since).max(after);
+            runs.push(Run::tail("s.audience = ?1", [room.audience().0, 0], after, until));
+            runs.push(in_room(room, after, until));
+        }
     }
     Ok(runs)
 }
 
-/// What was said in a room.
-fn in_room(room: RoomId, after: i64, until: i64) -> [Run; 2] {
-    let ids = [room.audience().0, 0];
-    [Run::indexed("said_to", "i.audience = ?1", ids, after, until), Run::tail("s.audience = ?1", ids, after, until)]
+/// What was said in a room, as far as the index goes. One look along the rest serves all rooms.
+fn in_room(room: RoomId, after: i64, until: i64) -> Run {
+    Run::indexed(&[Along::To(room.audience())], after, until)
 }
+
+/// Of a tail, what comes to `?1` by itself, and what they said behind `?2`.
+const COMES: &str = "(s.audience IN (?1, 0) OR (s.sender = ?1 AND s.seq > ?2) OR (s.audience > 1099511627776 AND EXISTS (
+    SELECT 1 FROM heard AS h WHERE h.user = ?1 AND h.room = s.audience - 1099511627776
+    AND s.seq > h.since AND (h.until IS NULL OR s.seq <= h.until))))";
+
+/// Of a tail, what `?1` said, and behind `?2` was entitled to.
+const MINE: &str = "(s.sender = ?1 OR (s.seq > ?2 AND (s.audience IN (?1, 0) OR (s.audience > 1099511627776 AND EXISTS (
+    SELECT 1 FROM belonged AS b WHERE b.user = ?1 AND b.room = s.audience - 1099511627776
+    AND s.seq > b.since AND (b.until IS NULL OR s.seq <= b.until))))))";
+
+/// Of a tail, what was said in the room of the audience `?2` while `?1` belonged to it.
+const IN_ROOM: &str = "(s.audience = ?2 AND EXISTS (
+    SELECT 1 FROM belonged AS b WHERE b.user = ?1 AND b.room = s.audience - 1099511627776
+    AND s.seq > b.since AND (b.until IS NULL OR s.seq <= b.until)))";
 
 /// From where to where `user` belonged to a room, or to each, between two numbers.
 pub(super) fn belonged(
@@ -1351,7 +1409,7 @@ pub(super) fn belonged(
     Ok(spans.collect::<Result<_, _>>()?)
 }
 
-/// How many stays in rooms are looked through for one page: each is two runs that are held open at a time. The newest
+/// How many stays in rooms are looked through for one page: each is a look along an index. The newest
 /// ones; who has come and gone more often asks for the room, or for what was said before.
 const SPANS_MAX: usize = 200;
 
