@@ -39,7 +39,7 @@ fn said(seq: u64, from: i64, audience: i64, hidden_from: Vec<i64>) -> Row {
         audience: UserId(audience),
         hidden_from: hidden_from.into_iter().map(UserId).collect(),
         key: None,
-        device: (seq % 3 > 0).then_some(DeviceId(seq % 2)),
+        device: (!seq.is_multiple_of(3)).then_some(DeviceId(seq % 2)),
     })
 }
 

@@ -89,11 +89,14 @@ struct Login {
     at: i64,
     turn: u64,
     token: Option<usize>,
+    /// The turn of the login by password that all this goes back to.
+    device: u64,
 }
 
 struct Said {
     at: i64,
     from: Id,
+    device: u64,
     from_name: &'static str,
     to: Option<(Id, &'static str)>,
     text: String,
@@ -114,6 +117,8 @@ pub struct Reference {
     wrong_passwords: BTreeMap<&'static str, (u32, Option<i64>)>,
     /// Which session token belongs to which account.
     tokens: BTreeMap<usize, Id>,
+    /// On which device each was given out.
+    token_devices: BTreeMap<usize, u64>,
     /// All tokens there ever were.
     tokens_given: Vec<usize>,
     /// How much had been said when the number with this name was given.
@@ -134,6 +139,7 @@ impl Reference {
             log: Vec::new(),
             wrong_passwords: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            token_devices: BTreeMap::new(),
             tokens_given: Vec::new(),
             marks: BTreeMap::new(),
             next_id: 1,
@@ -311,6 +317,7 @@ impl Reference {
                 if let Some(old) = login.token.replace(*token) {
                     self.tokens.remove(&old);
                 }
+                self.token_devices.insert(*token, login.device);
                 self.tokens.insert(*token, id);
                 self.tokens_given.push(*token);
                 vec![Expect::Starts("* token ")]
@@ -466,12 +473,21 @@ impl Reference {
         account.here_this_run = true;
         let from = after.unwrap_or(account.read).max(account.joined);
         let id = account.id;
+        let device = token.and_then(|token| self.token_devices.get(&token).copied()).unwrap_or(turn);
+        // Only a device that says which it is, and up to where it has heard everything, is told what was said on others.
+        let tells_own = token.is_some() && after.is_some();
         let mut lines = vec![Expect::Line(welcome)];
-        let mail = self.log.iter().skip(from).filter(|said| said.from != id && said.reaches(id));
-        lines.extend(mail.map(|said| Expect::Line(format!("(offline {}) {}", When(said.at), said.shown()))));
+        for said in self.log.iter().skip(from) {
+            let shown = match said.from == id {
+                true if tells_own && said.device != device => said.shown_to_its_own(),
+                false if said.reaches(id) => said.shown(),
+                _ => continue,
+            };
+            lines.push(Expect::Line(format!("(offline {}) {shown}", When(said.at))));
+        }
         seen.insert(at, lines);
         if let Some(connection) = self.connections.get_mut(at) {
-            connection.login = Some(Login { name, at: now, turn, token });
+            connection.login = Some(Login { name, at: now, turn, token, device });
             connection.since = None;
             let text = connection.text;
             self.has_read(name, text);
@@ -555,12 +571,15 @@ impl Reference {
             }
             .to_owned(),
         ));
-        let said = Said { at: self.now, from: id, from_name: me, to, text: text.to_owned(), hidden_from };
+        let device = self.connections.get(at).and_then(|connection| connection.login.as_ref()).ok_or(Impossible)?.device;
+        let said = Said { at: self.now, from: id, device, from_name: me, to, text: text.to_owned(), hidden_from };
         for (reader, connection) in &self.connections {
             let Some(login) = &connection.login else { continue };
             let reader_id = self.accounts.get(login.name).map(|account| account.id).ok_or(Impossible)?;
             if reader_id != id && said.reaches(reader_id) {
                 seen.entry(reader).or_default().push(Expect::Line(said.shown()));
+            } else if reader_id == id && *reader != at {
+                seen.entry(reader).or_default().push(Expect::Line(said.shown_to_its_own()));
             }
         }
         self.log.push(said);
@@ -693,6 +712,11 @@ impl Said {
     fn shown(&self) -> String {
         let to = if self.to.is_none() { " to all" } else { "" };
         format!("{}{to}: {}", self.from_name, self.text)
+    }
+
+    /// As another device of the one who said it shows it.
+    fn shown_to_its_own(&self) -> String {
+        format!("you to {}: {}", self.to.map_or("all", |(_, name)| name), self.text)
     }
 }
 
