@@ -581,7 +581,8 @@ impl Shard {
         connection.standing.set(Standing::CatchingUp(user));
         connection.settled.set(through);
         let owed = owed_after.is_some();
-        let catch_up = CatchUp { greeted: false, elsewhere, owed, through, appended: through, skipped: 0, held: Vec::new() };
+        let appended = through;
+        let catch_up = CatchUp { greeted: false, elsewhere, owed, through, appended, skipped: 0, held: Vec::new(), told_of_gone: false };
         *connection.catch_up.borrow_mut() = Some(Box::new(catch_up));
         self.catching_up.borrow_mut().push(Rc::clone(connection));
     }

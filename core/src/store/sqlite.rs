@@ -1237,13 +1237,12 @@ fn onward(transaction: &Transaction<'_>, head: u64, user: UserId, after: u64, co
     let from = number(after);
     let (stays, horizon) = stays(transaction, "belonged", user, from)?;
     let mut runs = vec![
-        Run::indexed("said_to", "i.audience = ?1", [user.0, 0], from, horizon),
-        Run::indexed("said_to", "i.audience = 0", [0, 0], from, horizon),
-        Run::indexed("said_by", "i.sender = ?1", [user.0, 0], from, horizon),
-        Run::tail("s.audience IN (?1, 0)", [user.0, 0], from, horizon),
-        Run::tail("s.sender = ?1", [user.0, 0], from, horizon),
+        Run::indexed(&[Along::To(user)], from, horizon),
+        Run::indexed(&[Along::To(UserId::EVERYONE)], from, horizon),
+        Run::indexed(&[Along::By(user)], from, horizon),
+        Run::tail(MINE, [user.0, from], from, horizon),
     ];
-    runs.extend(stays.into_iter().flat_map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
+    runs.extend(stays.into_iter().map(|(room, since, until)| in_room(room, since.max(from), until.min(horizon))));
     let mut page = Page { through: after, ..Page::default() };
     let (mut looked_at, mut last) = (0, after);
     merged(transaction, &runs, false, |said, from, hidden| {
