@@ -11,6 +11,8 @@ const ARROWS: &[(&str, &str)] = &[
     ("chinwag-core", "chinwag-settings"),
     ("chinwag-core", "chinwag-wire"),
     ("chinwag-commands", "chinwag-core"),
+    ("chinwag-private", "chinwag-wire"),
+    ("chinwag", "chinwag-private"),
     ("chinwag", "chinwag-settings"),
     ("chinwag", "chinwag-wire"),
     ("chinwag-harness", "chinwag-commands"),

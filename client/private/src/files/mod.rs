@@ -1,0 +1,1 @@
+//! Files on disk: names, parts, what is verified.
