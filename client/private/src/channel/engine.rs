@@ -2,17 +2,20 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, Sender, TrySendError};
 use futures_rustls::TlsStream;
 use smol::future::or;
 use smol::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
 use super::session::Session;
 use super::{ASKS_MAX, Ask, Channel, Ended, NEWS_MAX, News};
+use crate::FILES_MAX;
 use crate::clock::Clock;
+use crate::files::Done;
 use crate::frame::{Decoder, Frame};
 use crate::meeting::{BoxedStream, Settled, Side, in_words};
 use crate::terms::Terms;
@@ -22,8 +25,8 @@ use chinwag_wire::Fingerprint;
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How much news may wait in the session before no more is read from the other.
 const UNTOLD_MAX: usize = 64;
-/// How much is written at a time, at least if there is as much: talk waits behind no more than this and one frame.
-pub(super) const BATCH_BYTES: usize = 64 * 1024;
+/// How many jobs may be on disks at a time: each file has one at most, and files are bounded, those that are closed included.
+const JOBS_MAX: usize = 4 * FILES_MAX;
 
 type Stream = TlsStream<BoxedStream>;
 
@@ -33,6 +36,7 @@ pub struct Engine {
     stream: Stream,
     decoder: Decoder,
     terms: Terms,
+    peer: Fingerprint,
     asks: Receiver<Ask>,
     news: Sender<News>,
 }
@@ -42,7 +46,7 @@ pub(crate) fn open(settled: Settled, side: Side, peer: Fingerprint, terms: Terms
     let Settled { stream, decoder, sas } = settled;
     let (asks, asked) = async_channel::bounded(ASKS_MAX);
     let (told, news) = async_channel::bounded(NEWS_MAX);
-    (Channel { asks, news, sas, peer, side }, Engine { stream, decoder, terms, asks: asked, news: told })
+    (Channel { asks, news, sas, peer, side }, Engine { stream, decoder, terms, peer, asks: asked, news: told })
 }
 
 /// Wakes one loop. Ringing twice before it looks is ringing once.
@@ -72,6 +76,9 @@ struct Shared {
     to_write: Bell,
     to_tell: Bell,
     told: Bell,
+    /// What disks have done, and how much of that is yet to come.
+    done: (Sender<Done>, Receiver<Done>),
+    working: AtomicUsize,
 }
 
 impl Shared {
@@ -81,8 +88,21 @@ impl Shared {
 
     /// After the session has been given something.
     fn stir(&self) {
+        self.set_to_work();
         self.to_write.ring();
         self.to_tell.ring();
+    }
+}
+
+impl Shared {
+    /// Gives the session's jobs to threads that may wait for disks.
+    fn set_to_work(&self) {
+        for job in self.session().take_jobs() {
+            self.working.fetch_add(1, Ordering::Relaxed);
+            let done = self.done.0.clone();
+            // There is room for all of them. When nobody takes it any more, it is dropped, and so is the file in it.
+            smol::unblock(move || drop(done.send_blocking(job.run()))).detach();
+        }
     }
 }
 
@@ -96,29 +116,39 @@ struct Outgoing {
 impl Engine {
     /// Drives the channel to its end.
     pub async fn run(self) {
-        let Engine { stream, mut decoder, terms, asks, news } = self;
+        let Engine { stream, mut decoder, terms, peer, asks, news } = self;
         let clock = terms.clock.clone();
-        let session = Mutex::new(Session::new(terms.ping, terms.gone, clock.now()));
-        let shared = Shared { session, clock, to_write: Bell::new(), to_tell: Bell::new(), told: Bell::new() };
+        let session = Mutex::new(Session::new(terms.ping, terms.gone, peer, clock.now()));
+        let (done, working) = (async_channel::bounded(JOBS_MAX), AtomicUsize::new(0));
+        let shared = Shared { session, clock, to_write: Bell::new(), to_tell: Bell::new(), told: Bell::new(), done, working };
         let (mut source, mut sink) = split(stream);
-        let mut outgoing = Outgoing::default();
+        let (mut outgoing, mut telling) = (Outgoing::default(), None);
         let why = {
             let reading = listen(&shared, &mut source, &mut decoder);
             let writing = speak(&shared, &mut sink, &mut outgoing);
-            let serving = or(serve(&shared, &asks), watch(&shared));
-            or(serving, or(or(reading, writing), tell(&shared, &news))).await
+            let serving = or(serve(&shared, &asks), or(watch(&shared), work(&shared)));
+            or(serving, or(or(reading, writing), tell(&shared, &news, &mut telling))).await
         };
         // What the client asks for from here on comes back to it.
         asks.close();
+        let parts = shared.session().end();
+        let closing = smol::unblock(move || drop(parts));
         let goodbye = leave(&shared, &why, &mut source, &mut sink, &mut outgoing);
         shared.clock.within(GOODBYE, goodbye).await;
         drop((source, sink));
+        // When the end is told, another attempt finds all files as this one leaves them.
+        closing.await;
+        while shared.working.load(Ordering::Relaxed) > 0 {
+            let Ok(done) = shared.done.1.recv().await else { break };
+            shared.working.fetch_sub(1, Ordering::Relaxed);
+            smol::unblock(move || drop(done)).await;
+        }
         let (rest, unheard) = {
             let mut session = shared.session();
             let rest: Vec<News> = std::iter::from_fn(|| session.take_news()).collect();
             (rest, session.unheard())
         };
-        for piece in rest.into_iter().chain([News::Ended { why, unheard }]) {
+        for piece in telling.into_iter().chain(rest).chain([News::Ended { why, unheard }]) {
             if news.send(piece).await.is_err() {
                 return;
             }
@@ -136,6 +166,18 @@ async fn serve(shared: &Shared, asks: &Receiver<Ask>) -> Ended {
         }
     }
     Ended::ByUs
+}
+
+/// Takes what disks have done.
+async fn work(shared: &Shared) -> Ended {
+    loop {
+        // Both ends are here, so it is never closed.
+        if let Ok(done) = shared.done.1.recv().await {
+            shared.working.fetch_sub(1, Ordering::Relaxed);
+            shared.session().done(done);
+            shared.stir();
+        }
+    }
 }
 
 /// Looks at the time when it is due.
@@ -201,6 +243,8 @@ async fn send(shared: &Shared, sink: &mut WriteHalf<Stream>, outgoing: &mut Outg
             outgoing.bytes.clear();
             outgoing.at = 0;
             shared.session().fill(&mut outgoing.bytes, shared.clock.now());
+            // What was sent makes room to read ahead.
+            shared.set_to_work();
             if outgoing.bytes.is_empty() {
                 // Without it TLS keeps the end of what was written to itself.
                 return sink.flush().await;
@@ -215,19 +259,28 @@ async fn send(shared: &Shared, sink: &mut WriteHalf<Stream>, outgoing: &mut Outg
     }
 }
 
-/// Tells the client what happened, in order.
-async fn tell(shared: &Shared, news: &Sender<News>) -> Ended {
+/// Tells the client what happened, in order. What is being told stays in `telling` until it has been: this may be dropped
+/// while a client that does not listen is waited for.
+async fn tell(shared: &Shared, news: &Sender<News>, telling: &mut Option<News>) -> Ended {
     loop {
-        let piece = shared.session().take_news();
-        match piece {
-            Some(piece) => {
-                if news.send(piece).await.is_err() {
-                    return Ended::ByUs;
-                }
-                shared.told.ring();
+        let Some(piece) = shared.session().take_news() else {
+            shared.to_tell.rung().await;
+            continue;
+        };
+        let is_told = match news.try_send(piece) {
+            Ok(()) => true,
+            Err(TrySendError::Full(piece)) => {
+                *telling = Some(piece.clone());
+                let sent = news.send(piece).await;
+                *telling = None;
+                sent.is_ok()
             }
-            None => shared.to_tell.rung().await,
+            Err(TrySendError::Closed(_)) => false,
+        };
+        if !is_told {
+            return Ended::ByUs;
         }
+        shared.told.ring();
     }
 }
 
@@ -248,7 +301,7 @@ async fn leave(shared: &Shared, why: &Ended, source: &mut ReadHalf<Stream>, sink
         }
         sink.close().await
     };
-    let mut rest = vec![0; BATCH_BYTES];
+    let mut rest = vec![0; 16 * 1024];
     let drained = async { while matches!(source.read(&mut rest).await, Ok(1..)) {} };
     // Reading goes on while writing: the other may have to be read from before it reads.
     both(async { drop(said.await) }, drained).await;

@@ -2,6 +2,10 @@
 
 mod engine;
 mod session;
+#[cfg(test)]
+mod tests;
+mod transfers;
+mod window;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -6,13 +6,20 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use chinwag_wire::Fingerprint;
+
+use super::transfers::Transfers;
 use super::{Ask, Ended, News, Unsaid};
+use crate::files::{Done, Job, Part};
 use crate::frame::{Broken, Frame, TEXT_BYTES_MAX};
 
 /// How much talk may wait to be sent, in bytes: more than anybody types while the network stutters.
 const TALK_BYTES_MAX: usize = 256 * 1024;
 /// How many texts may wait to be sent.
 const TALK_MAX: usize = 1024;
+
+/// How much is given out at a time if there is as much: talk waits behind no more than this and one frame.
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// One end of a channel.
 pub(super) struct Session {
@@ -23,6 +30,7 @@ pub(super) struct Session {
     heard: Instant,
     ping_due: bool,
     is_paused: bool,
+    is_over: bool,
     talk: VecDeque<String>,
     talk_bytes: usize,
     /// Texts: given out in all, confirmed by the other; come in all, confirmed to the other.
@@ -31,10 +39,11 @@ pub(super) struct Session {
     come: u64,
     told: u64,
     news: VecDeque<News>,
+    files: Transfers,
 }
 
 impl Session {
-    pub(super) fn new(ping: Duration, gone: Duration, now: Instant) -> Session {
+    pub(super) fn new(ping: Duration, gone: Duration, peer: Fingerprint, now: Instant) -> Session {
         Session {
             ping,
             gone,
@@ -42,6 +51,7 @@ impl Session {
             heard: now,
             ping_due: false,
             is_paused: false,
+            is_over: false,
             talk: VecDeque::new(),
             talk_bytes: 0,
             sent: 0,
@@ -49,6 +59,7 @@ impl Session {
             come: 0,
             told: 0,
             news: VecDeque::new(),
+            files: Transfers::new(peer),
         }
     }
 
@@ -72,8 +83,10 @@ impl Session {
                 };
                 self.news.push_back(News::NotSaid { text, why });
             }
+            Ask::Offer(path) => self.files.offer(path, &mut self.news),
+            Ask::Accept { file, folder } => self.files.accept(file, folder, &mut self.news),
+            Ask::Drop(file) => self.files.drop_file(file, &mut self.news),
             Ask::Stop => return Err(Ended::ByUs),
-            _ => {}
         }
         Ok(())
     }
@@ -96,14 +109,33 @@ impl Session {
             Frame::Ping => {}
             Frame::Stop => return Err(Ended::ByThem),
             Frame::Claim { .. } | Frame::Answer { .. } | Frame::Chosen { .. } => return Err(broken("it meets again")),
-            _ => {}
+            about_a_file => self.files.hear(about_a_file, &mut self.news, now)?,
         }
         Ok(())
+    }
+
+    /// Takes what a disk has done.
+    pub(super) fn done(&mut self, done: Done) {
+        self.files.done(done, &mut self.news);
+    }
+
+    /// What is to be done on disks.
+    pub(super) fn take_jobs(&mut self) -> Vec<Job> {
+        self.files.take_jobs()
+    }
+
+    /// The channel is over. From here on no file moves; what is said is still given out. Gives the parts to be closed.
+    pub(super) fn end(&mut self) -> Vec<Part> {
+        self.is_over = true;
+        self.files.end()
     }
 
     /// Appends what is to be written next: nothing, if there is nothing to say.
     pub(super) fn fill(&mut self, out: &mut Vec<u8>, now: Instant) {
         let start = out.len();
+        if !self.is_over {
+            self.files.fill_answers(out);
+        }
         if self.come > self.told {
             self.told = self.come;
             Frame::Heard(self.come).encode(out);
@@ -112,6 +144,9 @@ impl Session {
             self.talk_bytes -= text.len();
             self.sent += 1;
             Frame::Say(&text).encode(out);
+        }
+        if !self.is_over {
+            self.files.fill_chunks(out, start + BATCH_BYTES, now);
         }
         if self.ping_due && out.len() == start {
             Frame::Ping.encode(out);
@@ -203,7 +238,8 @@ mod tests {
     #[test]
     fn two_that_say_nothing_for_a_day_are_still_here() {
         let start = Instant::now();
-        let (mut one, mut other) = (Session::new(PING, GONE, start), Session::new(PING, GONE, start));
+        let (mut one, mut other) =
+            (Session::new(PING, GONE, Fingerprint([0; 32]), start), Session::new(PING, GONE, Fingerprint([0; 32]), start));
         let (mut now, mut pings) = (start, 0);
         while now < start + Duration::from_secs(86_400) {
             let next = one.tick(now).unwrap().min(other.tick(now).unwrap());
@@ -218,7 +254,7 @@ mod tests {
     #[test]
     fn who_is_not_heard_is_gone_and_not_before_time() {
         let start = Instant::now();
-        let mut one = Session::new(PING, GONE, start);
+        let mut one = Session::new(PING, GONE, Fingerprint([0; 32]), start);
         assert_eq!(one.tick(start + GONE - Duration::from_millis(1)), Ok(start + GONE));
         assert_eq!(one.tick(start + GONE), Err(Ended::Silent));
         // Who did not listen meanwhile cannot tell.
@@ -232,7 +268,8 @@ mod tests {
     #[test]
     fn what_was_not_said_cannot_be_heard() {
         let now = Instant::now();
-        let (mut one, mut other) = (Session::new(PING, GONE, now), Session::new(PING, GONE, now));
+        let (mut one, mut other) =
+            (Session::new(PING, GONE, Fingerprint([0; 32]), now), Session::new(PING, GONE, Fingerprint([0; 32]), now));
         one.ask(Ask::Say("one".to_owned())).unwrap();
         one.ask(Ask::Say("two".to_owned())).unwrap();
         assert_eq!(one.unheard(), 2);

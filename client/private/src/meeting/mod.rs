@@ -3,6 +3,8 @@
 mod proof;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::settled_pair;
 mod tls;
 
 use std::fmt;

@@ -12,6 +12,19 @@ fn attempts() -> [Attempt; 2] {
     [asker, asked]
 }
 
+/// Two ends of one connection that have met.
+pub(crate) async fn settled_pair() -> [Settled; 2] {
+    let [asker, asked] = attempts();
+    let (one, other) = UnixStream::pair().unwrap();
+    let settle = async |attempt: &Attempt, end, stream| match attempt.prove(end, stream).await {
+        Ok(proven) => attempt.choose(proven).await,
+        Err(failed) => Err(failed),
+    };
+    let both = smol::future::zip(settle(&asker, End::Client, Box::new(one)), settle(&asked, End::Server, Box::new(other)));
+    let (one, other) = both.await;
+    [one, other].map(|settled| settled.unwrap_or_else(|failed| panic!("{}", failed.why)))
+}
+
 /// What `victim` makes of a peer that shakes hands as it should and then does `deed`.
 fn judged<F>(victim: &Attempt, intruder: &Attempt, deed: F) -> Failed
 where

@@ -180,6 +180,7 @@ fn an_end_that_is_not_listened_to_waits_and_loses_nothing() {
                 said.retain(|said| *said != text);
             }
         }
-        assert_eq!(heard, said);
+        let number = |text: &String| text.split(' ').next().unwrap().to_owned();
+        assert_eq!(heard.iter().map(number).collect::<Vec<_>>(), said.iter().map(number).collect::<Vec<_>>());
     });
 }
