@@ -12,6 +12,7 @@ use crate::audience::Audience;
 use crate::config::Config;
 use crate::connection::Server;
 use crate::failure::Failure;
+use crate::interface::{Interface, Live};
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::local::{self, Local};
@@ -38,6 +39,8 @@ pub(crate) struct Chat {
     pub(crate) leave: Leave,
     /// The commands of the client itself, for people.
     pub(crate) local: Option<Local>,
+    /// How all of it looks and feels, now.
+    pub(crate) live: Live,
     /// What is carried over from a session before, and to one after.
     pub(crate) carried: Option<Carried>,
     /// Who wants to know every last answer to a line.
@@ -64,6 +67,7 @@ impl Chat {
     /// The chat of somebody at a terminal, where the client has commands of its own. Settings are written to `file`.
     pub(crate) fn of_people(mut self, config: Config, file: Option<PathBuf>) -> Chat {
         self.knowledge.lock().obey(local::cards());
+        self.live = Live::of(Interface::of(&config));
         self.local = Some(Local::new(&self.inside.name, config, file));
         self
     }
@@ -93,6 +97,7 @@ impl Chat {
             acknowledges: true,
             watcher: self.watcher,
             local: self.local,
+            live: self.live,
             carried: self.carried,
             refused: Arc::default(),
             state: self.link,

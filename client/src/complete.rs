@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chinwag_wire::split::{self, Asked, Spot};
 use chinwag_wire::{ArgCard, Card, Complete, SafeText, Shape, name, suggest, time};
@@ -16,7 +16,11 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use unicode_width::UnicodeWidthStr;
 
+use crate::interface::Live;
+use crate::keys::Mode;
 use crate::knowledge::{Knowledge, SharedKnowledge};
+use crate::prompt;
+use crate::redraw::{Painted, Redraw};
 use crate::screen::{Look, columns};
 use crate::secrets;
 use crate::theme::{Paint, Theme};
@@ -41,19 +45,34 @@ pub(crate) struct Situation {
     pub(crate) replying: AtomicBool,
     /// How wide the prompt is.
     pub(crate) prompt_columns: AtomicUsize,
+    /// The room that stands in the prompt.
+    pub(crate) room: Mutex<Option<String>>,
+    /// What is painted, and may have to be wiped away for another prompt.
+    pub(crate) redraw: Arc<Redraw>,
+    /// What is painted at the moment has the prompt itself in front, and not what the editor asks.
+    pub(crate) at_prompt: AtomicBool,
 }
 
 /// What helps while somebody types: completions, hints, and a mask over secrets.
 pub(crate) struct Assistant {
     knowledge: SharedKnowledge,
-    look: Look,
+    live: Live,
     situation: Arc<Situation>,
 }
 
 impl Assistant {
     /// An assistant that knows what `knowledge` holds at any time.
-    pub(crate) fn new(knowledge: SharedKnowledge, look: Look, situation: Arc<Situation>) -> Assistant {
-        Assistant { knowledge, look, situation }
+    pub(crate) fn new(knowledge: SharedKnowledge, live: Live, situation: Arc<Situation>) -> Assistant {
+        Assistant { knowledge, live, situation }
+    }
+
+    /// Whether the prompt names a room that one is not in any more, or not the one that one is in, and can be changed now. In vi mode a
+    /// new reading begins with inserting, whatever was being done: there it waits until nothing is typed.
+    fn is_outdated(&self, line: &str) -> bool {
+        let at_prompt = self.situation.at_prompt.load(Ordering::Relaxed) && !self.is_asking();
+        at_prompt
+            && (line.is_empty() || self.live.now().keys.mode == Mode::Emacs)
+            && *self.situation.room.lock().unwrap_or_else(PoisonError::into_inner) != self.knowledge.lock().room().map(str::to_owned)
     }
 
     fn is_asking(&self) -> bool {
@@ -84,8 +103,9 @@ impl Hinter for Assistant {
     type Hint = Remark;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Remark> {
+        self.situation.redraw.note(|painted| painted.hint.clear());
         // Without colours a hint looks like something typed.
-        if !self.look.has_colours() || pos < line.len() || self.is_asking() {
+        if !self.live.now().look.has_colours() || pos < line.len() || self.is_asking() {
             return None;
         }
         let remark = remark(line, &self.knowledge.lock())?;
@@ -100,20 +120,33 @@ impl Hinter for Assistant {
 }
 
 impl Highlighter for Assistant {
-    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, default: bool) -> Cow<'b, str> {
+        self.situation.at_prompt.store(default, Ordering::Relaxed);
+        Cow::Borrowed(prompt)
+    }
+
+    fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
+        let note = |painted: &mut Painted| (painted.line, painted.cursor) = (line.to_owned(), pos);
+        self.situation.redraw.note(note);
+        if self.is_outdated(line) && self.situation.redraw.begin() {
+            prompt::wake();
+        }
         if self.is_asking() {
             return Cow::Borrowed(line);
         }
-        painted(line, &self.knowledge.lock(), &self.look)
+        painted(line, &self.knowledge.lock(), &self.live.now().look)
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(self.look.painted(self.look.theme.hint, hint))
+        self.situation.redraw.note(|painted| hint.clone_into(&mut painted.hint));
+        let look = &self.live.now().look;
+        Cow::Owned(look.painted(look.theme.hint, hint))
     }
 
-    fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
+    fn highlight_char(&self, line: &str, pos: usize, kind: CmdKind) -> bool {
+        self.situation.redraw.note(|painted| (painted.line, painted.cursor) = (line.to_owned(), pos));
         // What is typed may change the colour of what stands before it.
-        let colours = self.look.has_colours() && kind != CmdKind::MoveCursor;
+        let colours = self.live.now().look.has_colours() && kind != CmdKind::MoveCursor;
         colours || !secrets::spans(line, self.knowledge.lock().guarded()).is_empty()
     }
 }

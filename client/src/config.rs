@@ -57,8 +57,8 @@ settings! {
     keys: Bindings = Bindings::default();
 }
 
-/// What a change takes effect on at once; all else is read when the client starts.
-const LIVE: &[&str] = &["page"];
+/// What says where to go: the next start goes there. All else takes effect at once.
+const FOR_THE_NEXT_START: &[&str] = &["server", "servers"];
 
 /// The most lines that are kept: a file that loads at once.
 const HISTORY_MAX: usize = 100_000;
@@ -165,7 +165,7 @@ impl Config {
 
     /// Whether a change of `key` takes effect at once.
     pub(crate) fn is_live(key: &str) -> bool {
-        LIVE.contains(&key)
+        !FOR_THE_NEXT_START.contains(&key)
     }
 
     /// What does not fit together, each as one sentence.

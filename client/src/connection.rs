@@ -363,6 +363,13 @@ async fn greet(place: &Place, link: &mut Link) -> Result<Vec<Event>, Failure> {
     Err(Failure::no_link(format!("{place} does not speak as a Chinwag server does: {foreign}")))
 }
 
+impl Default for Link {
+    /// One that is lost.
+    fn default() -> Link {
+        Link::over(Box::new(Cursor::new(Vec::new())))
+    }
+}
+
 impl Link {
     fn over(stream: Box<dyn Duplex>) -> Link {
         Link { stream, unread: Vec::new(), taken: 0, scanned: 0, chunk: vec![0; READ_BYTES], visitor: None }
@@ -376,6 +383,11 @@ impl Link {
         if let Some(visitor) = &mut self.visitor {
             visitor.begin_again();
         }
+    }
+
+    /// Whether the server speaks a foreign wire.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.visitor.is_some()
     }
 
     /// Goes on over `fresh`, after it was hung up: what was heard before is not heard again.

@@ -6,7 +6,9 @@ use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor};
 
+use crate::echo;
 use crate::failure::Failure;
+use crate::prompt;
 
 /// An answer; `None` when the one at the keyboard wants to leave (Ctrl-C, Ctrl-D).
 pub(crate) type Answer<T> = Result<Option<T>, Failure>;
@@ -16,7 +18,9 @@ pub(crate) fn ask(question: &str) -> Answer<String> {
     // The terminal even where output goes elsewhere: a question in a log file would wait for ever.
     let config = Config::builder().behavior(Behavior::PreferTerm).max_history_size(0).map_err(|error| broken(&error))?.build();
     let mut editor = DefaultEditor::with_config(config).map_err(|error| broken(&error))?;
-    match editor.readline(question) {
+    // A terminal that can only print shows what is typed by itself, or nobody does.
+    let read = if prompt::is_possible() { editor.readline(question) } else { echo::as_it_was(|| editor.readline(question)) };
+    match read {
         Ok(line) => Ok(Some(line.trim().to_owned())),
         Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
         Err(error) => Err(broken(&error)),

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rustyline::config::Builder;
+use rustyline::config::{Builder, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Editor, Helper};
@@ -31,7 +31,7 @@ pub(crate) fn keeps(line: &str, knowledge: &Knowledge) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct HistoryFile {
     path: Option<PathBuf>,
-    lines: usize,
+    lines: Arc<AtomicUsize>,
     /// Whether a line could not be written.
     failed: Arc<AtomicBool>,
 }
@@ -40,23 +40,47 @@ impl HistoryFile {
     /// The file for `place` in `folder`, which is made if need be.
     /// At most `lines` are kept; 0 is no file at all.
     pub(crate) fn open(folder: Option<PathBuf>, place: &Place, lines: usize) -> HistoryFile {
-        let path = folder.filter(|_| lines > 0).filter(|folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).is_ok());
-        HistoryFile { path: path.map(|folder| folder.join(file_name(place))), lines, failed: Arc::default() }
+        let file = HistoryFile {
+            path: folder.map(|folder| folder.join(file_name(place))),
+            lines: Arc::new(AtomicUsize::new(lines)),
+            failed: Arc::default(),
+        };
+        file.make_folder();
+        file
+    }
+
+    fn make_folder(&self) {
+        if let Some(folder) = self.path().and_then(Path::parent) {
+            // Where it cannot be made, the first line says so.
+            let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        }
+    }
+
+    /// From here on at most `lines` are kept.
+    ///
+    /// # Errors
+    /// The editor's.
+    pub(crate) fn resize<H: Helper>(&self, editor: &mut Editor<H, FileHistory>, lines: usize) -> rustyline::Result<()> {
+        if self.lines.swap(lines, Ordering::Relaxed) != lines && self.path.is_some() {
+            self.make_folder();
+            editor.set_max_history_size(lines)?;
+        }
+        Ok(())
     }
 
     /// No file: what is typed is remembered until the end.
     pub(crate) fn none() -> HistoryFile {
-        HistoryFile { path: None, lines: LINES_WITHOUT_FILE, failed: Arc::default() }
+        HistoryFile { path: None, lines: Arc::new(AtomicUsize::new(LINES_WITHOUT_FILE)), failed: Arc::default() }
     }
 
     /// Sets the rules that the editor itself can keep: so many lines, none twice in a row, none that begins with a space.
     pub(crate) fn rules(&self, config: Builder) -> rustyline::Result<Builder> {
-        Ok(config.max_history_size(self.lines)?.history_ignore_dups(true)?.history_ignore_space(true))
+        Ok(config.max_history_size(self.lines.load(Ordering::Relaxed))?.history_ignore_dups(true)?.history_ignore_space(true))
     }
 
     /// Reads what was kept.
     pub(crate) fn load<H: Helper>(&self, editor: &mut Editor<H, FileHistory>) {
-        if let Some(path) = &self.path {
+        if let Some(path) = self.path() {
             // There is none before the first line; and a damaged one is no reason not to chat.
             let _ = editor.load_history(path);
         }
@@ -67,7 +91,7 @@ impl HistoryFile {
         if !keeps(line, knowledge) {
             return;
         }
-        if let (Ok(true), Some(path)) = (editor.add_history_entry(line), &self.path)
+        if let (Ok(true), Some(path)) = (editor.add_history_entry(line), self.path())
             && let Err(error) = editor.append_history(path)
             && !self.failed.swap(true, Ordering::Relaxed)
         {
@@ -81,9 +105,8 @@ impl HistoryFile {
     }
 
     /// Where it is, if it is anywhere.
-    #[cfg(test)]
-    fn path(&self) -> Option<&std::path::Path> {
-        self.path.as_deref()
+    fn path(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|_| self.lines.load(Ordering::Relaxed) > 0)
     }
 }
 

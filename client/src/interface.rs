@@ -1,37 +1,66 @@
 //! What somebody may have their own way about at the terminal. All of it stands in the configuration.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use chinwag_settings::plain_values;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::keys::Keys;
-use crate::theme::{Theme, When};
+use crate::screen::Look;
+use crate::theme::Depth;
 
 /// How the client looks, sounds and feels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Interface {
-    /// When to use colours.
-    pub(crate) color: When,
-    /// Which colours.
-    pub(crate) theme: Theme,
+    /// In which colours.
+    pub(crate) look: Look,
     /// How exactly the time stands in front of what is said.
     pub(crate) times: Times,
     /// What happens when somebody speaks to one, or of one.
     pub(crate) attention: Attention,
     /// How lines are edited.
     pub(crate) keys: Keys,
+    /// How many of the lines typed before are kept.
+    pub(crate) history: usize,
 }
 
 impl Interface {
-    /// As the configuration says, and the command line before it.
-    pub(crate) fn of(config: &Config, color: Option<When>) -> Interface {
+    /// As the configuration says.
+    pub(crate) fn of(config: &Config) -> Interface {
         Interface {
-            color: color.unwrap_or(config.color),
-            theme: config.theme.clone(),
+            look: Look::new(Depth::of_output(config.color), config.theme.clone()),
             times: config.times,
             attention: config.attention,
             keys: Keys { mode: config.editing, bindings: config.keys.clone() },
+            history: config.history,
         }
+    }
+}
+
+/// The interface as it is now: `/set` changes it, and whoever paints, prints or edits looks at it each time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live(Arc<Mutex<Arc<Interface>>>);
+
+impl Live {
+    /// With this one to begin with.
+    pub(crate) fn of(interface: Interface) -> Live {
+        Live(Arc::new(Mutex::new(Arc::new(interface))))
+    }
+
+    /// Of something that has a look and nothing else.
+    pub(crate) fn looking(look: Look) -> Live {
+        Live::of(Interface { look, ..Interface::default() })
+    }
+
+    /// As it is now.
+    pub(crate) fn now(&self) -> Arc<Interface> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From here on it is this one.
+    pub(crate) fn change(&self, interface: Interface) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(interface);
     }
 }
 

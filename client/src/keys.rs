@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::theme;
 
 /// How lines are edited.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// After which editor.
     pub(crate) mode: Mode,

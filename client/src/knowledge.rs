@@ -32,8 +32,18 @@ pub(crate) struct Knowledge {
     spoken: VecDeque<String>,
     /// Rooms that have come up.
     rooms: BTreeSet<String>,
-    /// The room that the reader is in, and what the reader is called in it.
-    room: Option<(String, String)>,
+    /// The room that the reader's lines go to.
+    stay: Option<Stay>,
+    /// It is from before a login, whose answer has not told yet where the reader is.
+    stale: bool,
+}
+
+/// A room that the reader's lines go to.
+#[derive(Clone, Debug)]
+struct Stay {
+    room: String,
+    /// What the reader is called in it.
+    nick: String,
     /// What the others in it are called.
     members: BTreeSet<String>,
 }
@@ -70,20 +80,24 @@ impl Knowledge {
                 }
             }
             Event::Past(said) => self.met(&said.from, false),
-            Event::Welcome { .. } => self.leave_room(),
             Event::Entered { room, heard_only: true, .. } => insert(&mut self.rooms, room),
+            // Until it is known otherwise, one is where one was.
+            Event::Welcome { .. } => self.stale = true,
             Event::Entered { room, nick, others, .. } => {
-                self.leave_room();
+                self.stale = false;
                 insert(&mut self.rooms, room);
-                others.iter().for_each(|nick| insert(&mut self.members, nick));
                 // A name that cannot be shown as it is stands in no prompt.
-                self.room = Some((SafeText::new(room).to_string(), nick.clone()));
+                let mut stay = Stay { room: SafeText::new(room).to_string(), nick: nick.clone(), members: BTreeSet::new() };
+                others.iter().for_each(|nick| insert(&mut stay.members, nick));
+                self.stay = Some(stay);
             }
-            Event::Left { .. } => self.leave_room(),
+            Event::Left { room } => self.leave_room(room),
             Event::Room(news) => self.learn_news(news),
             Event::Rooms { rooms, .. } => rooms.iter().for_each(|room| insert(&mut self.rooms, &room.name)),
-            Event::Members { room, members, .. } if self.room() == Some(room.as_str()) => {
-                members.iter().for_each(|member| insert(&mut self.members, &member.nick));
+            Event::Members { room, members, .. } => {
+                if let Some(stay) = self.stay_in(room) {
+                    members.iter().for_each(|member| insert(&mut stay.members, &member.nick));
+                }
             }
             Event::People { of, names, .. } => names.iter().for_each(|name| self.met(name, *of == PeopleOf::Online)),
             Event::Directory { users, .. } => users.iter().for_each(|user| self.met(&user.name, user.online)),
@@ -120,7 +134,7 @@ impl Knowledge {
 
     /// Whether somebody of that name has come up.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        self.seen.contains(name) || self.members.contains(name) || self.seen.iter().any(|seen| seen.eq_ignore_ascii_case(name))
+        self.seen.contains(name) || self.members().any(|nick| nick == name) || self.seen.iter().any(|seen| seen.eq_ignore_ascii_case(name))
     }
 
     /// Rooms that have come up.
@@ -130,30 +144,47 @@ impl Knowledge {
 
     /// The room that the reader is in.
     pub(crate) fn room(&self) -> Option<&str> {
-        self.room.as_ref().map(|(room, _)| room.as_str())
+        self.stay.as_ref().map(|stay| stay.room.as_str())
     }
 
     /// What the others in that room are called.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(String::as_str)
+        self.stay.iter().flat_map(|stay| stay.members.iter().map(String::as_str))
     }
 
-    fn leave_room(&mut self) {
-        self.room = None;
-        self.members.clear();
+    /// All that a login tells has been told.
+    pub(crate) fn settle(&mut self) {
+        if std::mem::take(&mut self.stale) {
+            self.stay = None;
+        }
+    }
+
+    fn leave_room(&mut self, room: &str) {
+        self.stay = self.stay.take().filter(|stay| folded(&stay.room) != folded(room));
+    }
+
+    fn stay_in(&mut self, room: &str) -> Option<&mut Stay> {
+        self.stay.as_mut().filter(|stay| stay.room == room)
     }
 
     fn learn_news(&mut self, news: &RoomNews) {
         insert(&mut self.rooms, &news.room);
-        let here = self.room() == Some(news.room.as_str());
         let whom = news.whom.as_deref().unwrap_or_default();
-        let is_me = self.room.as_ref().is_some_and(|(_, nick)| folded(nick) == folded(whom));
+        let Some(stay) = self.stay_in(&news.room) else { return };
         match news.what {
-            RoomDeed::Arrived if here => insert(&mut self.members, whom),
-            RoomDeed::Kicked | RoomDeed::Banned if here && is_me => self.leave_room(),
-            RoomDeed::Ended if here => self.leave_room(),
-            RoomDeed::Left | RoomDeed::Kicked | RoomDeed::Banned if here => {
-                self.members.remove(whom);
+            RoomDeed::Arrived => insert(&mut stay.members, whom),
+            RoomDeed::Kicked | RoomDeed::Banned if folded(&stay.nick) == folded(whom) => self.leave_room(&news.room),
+            RoomDeed::Ended => self.leave_room(&news.room),
+            RoomDeed::Left | RoomDeed::Kicked | RoomDeed::Banned => {
+                stay.members.remove(whom);
+            }
+            RoomDeed::Renamed => {
+                let new = news.text.as_deref().unwrap_or_default();
+                if folded(&stay.nick) == folded(whom) {
+                    new.clone_into(&mut stay.nick);
+                } else if stay.members.remove(whom) {
+                    insert(&mut stay.members, new);
+                }
             }
             _ => {}
         }

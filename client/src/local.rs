@@ -37,8 +37,6 @@ pub(crate) struct Local {
     /// Where settings are kept, if anywhere.
     file: Option<PathBuf>,
     me: String,
-    /// Whether one is in a room: there, a bare word is something said.
-    in_room: bool,
     /// What was said to the reader, the last at the end.
     said: VecDeque<Said>,
     /// How many of the last have come since the reader typed something.
@@ -52,10 +50,17 @@ pub(crate) struct Local {
 }
 
 /// What comes of a line that the client obeys itself.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Answer {
     /// This is shown.
     Events(Vec<Event>),
+    /// From here on these settings are in force, and this is shown.
+    Set {
+        /// All settings.
+        config: Box<Config>,
+        /// What is shown.
+        events: Vec<Event>,
+    },
     /// The reader leaves.
     Leave,
 }
@@ -108,7 +113,6 @@ impl Local {
             config,
             file,
             me: me.to_owned(),
-            in_room: false,
             said: VecDeque::new(),
             unread: 0,
             people: VecDeque::new(),
@@ -133,8 +137,6 @@ impl Local {
             // Said on another device: no news to whoever said it.
             Event::Own(Said { to: Addressee::User(name), at, text, .. }) => self.spoke(name, *at, text),
             Event::Sent { to: Addressee::User(name), at, .. } => self.spoke(name, *at, ""),
-            Event::Entered { heard_only: false, .. } => self.in_room = true,
-            Event::Left { .. } | Event::Welcome { .. } => self.in_room = false,
             _ => {}
         }
     }
@@ -191,10 +193,9 @@ impl Local {
         (left > 0).then(|| fact(format!("* {left} of them were before these: `/more`")))
     }
 
-    /// What comes of `line`, if it is for the client. `is_mine` tells which commands are the client's, and not the server's.
+    /// What comes of `line`, if it is for the client; it says by itself what it means. `is_mine` tells which commands are the client's, and not the server's.
     pub(crate) fn answer(&mut self, line: &str, is_mine: impl Fn(&str) -> bool) -> Option<Answer> {
-        let asked = if self.in_room { split::line_in_room(line) } else { split::line(line) };
-        let Asked::Command { name, rest } = asked else {
+        let Asked::Command { name, rest } = split::line(line) else {
             self.unread = 0;
             return None;
         };
@@ -227,7 +228,10 @@ impl Local {
                 "unread" => self.unread_messages(),
                 "recent" => self.recent(),
                 "more" => self.more(),
-                _ => self.set(first, after.trim()),
+                _ => {
+                    let events = self.set(first, after.trim());
+                    return Some(Answer::Set { config: Box::new(self.config.clone()), events });
+                }
             }
         };
         Some(Answer::Events(event))
@@ -288,7 +292,7 @@ impl Local {
             return vec![refused(why)];
         }
         let value = self.config.value(&key).unwrap_or_default();
-        let when = if Config::is_live(&key) { "" } else { " from the next start on" };
+        let when = if Config::is_live(&key) { "" } else { " from the next start on: it says where to go" };
         match self.keep(&key, &value) {
             Ok(()) => facts(&format!("* {key} is {value}{when}")),
             Err(why) if when.is_empty() => facts(&format!("* {key} is {value}, for this visit only: {why}")),
@@ -382,7 +386,7 @@ mod tests {
     fn shown(local: &mut Local, line: &str) -> Option<String> {
         let mine = |name: &str| cards().iter().any(|card| card.answers_to(name));
         match local.answer(line, mine)? {
-            Answer::Events(events) => Some(events.iter().map(text::shown).collect::<Vec<_>>().join("\n")),
+            Answer::Events(events) | Answer::Set { events, .. } => Some(events.iter().map(text::shown).collect::<Vec<_>>().join("\n")),
             Answer::Leave => Some("leaves".to_owned()),
         }
     }
@@ -393,13 +397,8 @@ mod tests {
         for line in ["message bob /set", "@bob mentions", "help", "help message", "/whoelse", "", "//set page 3"] {
             assert_eq!(shown(&mut local, line), None, "{line}");
         }
-        assert_eq!(local.answer("/quit", |_| false), None, "the server has one of its own");
-        assert_eq!(shown(&mut local, "EXIT").as_deref(), Some("leaves"));
-        // In a room a bare word is something said.
-        let entered = serde_json::json!({"type": "entered", "room": "r", "nick": "alice", "others": []});
-        local.learn(&serde_json::from_value(entered).expect("an event"));
-        assert_eq!(shown(&mut local, "quit the moaning"), None);
-        assert_eq!(shown(&mut local, "/quit").as_deref(), Some("leaves"));
+        assert!(local.answer("/quit", |_| false).is_none(), "the server has one of its own");
+        assert_eq!(shown(&mut local, "/EXIT").as_deref(), Some("leaves"));
     }
 
     #[test]
@@ -484,7 +483,7 @@ mod tests {
         assert_eq!(shown(&mut local, "/set page 3").as_deref(), Some("* page is 3"));
         assert_eq!(
             shown(&mut local, "/set server  chat.example:7").as_deref(),
-            Some("* server is \"chat.example:7\" from the next start on")
+            Some("* server is \"chat.example:7\" from the next start on: it says where to go")
         );
         let kept = fs::read_to_string(&file).expect("reads");
         assert!(kept.contains("// mine") && kept.contains("history: 7") && kept.contains("page: 3"), "{kept}");

@@ -7,13 +7,14 @@ use chinwag_wire::{Code, Event, Refusal, SafeText, code, name};
 use crate::args::Args;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence};
 use crate::dialogue::{Answer, ask, ask_secretly, confirm, say};
+use crate::echo;
 use crate::failure::Failure;
 use crate::knowledge::SharedKnowledge;
 use crate::machinery;
 use crate::password::{self, Source};
 
 /// What marks the answers to the lines of the login.
-const TAG: &str = "login";
+pub(crate) const TAG: &str = "login";
 /// Reasons to ask for another name.
 const OTHER_NAME: &[Code] = &[code::BAD_NAME, code::RESERVED_NAME, code::NAME_TAKEN, code::LOOK_ALIKE, code::SESSION_EXISTS, code::GUESTS];
 
@@ -95,12 +96,23 @@ pub(crate) struct LoggedIn {
     pub(crate) name: String,
     /// How to come back.
     pub(crate) credential: Credential,
+    /// More of the login's answer is to come: the rooms one is in.
+    pub(crate) entering: bool,
+    /// Where the password came from, if it can come from there again without anybody being asked.
+    pub(crate) again: Option<Source>,
 }
 
 /// How the server answered an attempt to log in.
 pub(crate) enum Outcome {
-    /// With `welcome`, and this name.
-    Welcome(Box<Event>, String),
+    /// With `welcome`.
+    Welcome {
+        /// What the server said.
+        welcome: Box<Event>,
+        /// The name in the spelling it was registered with.
+        name: String,
+        /// More of the answer is to come.
+        entering: bool,
+    },
     /// Not so; another attempt may follow.
     Refused(Refusal),
     /// Not so, and the connection ends.
@@ -122,7 +134,7 @@ pub(crate) async fn attempt(link: &mut Link, line: &str, knowledge: &SharedKnowl
         match said.event {
             Event::Welcome { ref name, .. } => {
                 let name = SafeText::new(name).to_string();
-                return Ok(Outcome::Welcome(Box::new(said.event), name));
+                return Ok(Outcome::Welcome { welcome: Box::new(said.event), name, entering: answers && !said.done });
             }
             Event::Refusal(refusal) if answers => return Ok(Outcome::Refused(refusal)),
             Event::Closing(refusal) => return Ok(Outcome::Closed(refusal)),
@@ -136,7 +148,7 @@ pub(crate) async fn attempt(link: &mut Link, line: &str, knowledge: &SharedKnowl
 /// # Errors
 /// Not let in, or the link is gone.
 pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, knowledge: &SharedKnowledge) -> Answer<LoggedIn> {
-    let given = applicant.source.read()?;
+    let given = echo::as_it_was(|| applicant.source.read())?;
     let mut door = Door { server, link, knowledge };
     let mut name = applicant.name;
     if applicant.source == Source::Nobody {
@@ -158,7 +170,7 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
             },
         };
         let refusal = match door.knock(&machinery::login(&who, &password)).await? {
-            Ok((welcome, name)) => return Ok(Some(door.enter(welcome, name, password))),
+            Ok(inside) => return Ok(Some(door.enter(inside, password, &applicant.source))),
             Err(refusal) => refusal,
         };
         if refusal.code == code::NO_SUCH_USER {
@@ -171,7 +183,7 @@ pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, kno
             }
             let papers = Papers { can_ask: given.is_none(), unasked: applicant.sign_up, invite: applicant.invite.clone() };
             match sign_up(&mut door, &who, password, papers).await? {
-                SignUp::Done { welcome, name, password } => return Ok(Some(door.enter(*welcome, name, password))),
+                SignUp::Done { inside, password } => return Ok(Some(door.enter(inside, password, &applicant.source))),
                 SignUp::OtherName => continue,
                 SignUp::Left => return Ok(None),
             }
@@ -197,9 +209,9 @@ async fn visit(mut door: Door<'_>, mut name: Option<String>) -> Answer<LoggedIn>
             },
         };
         match door.knock(&machinery::guest(&who)).await? {
-            Ok((welcome, name)) => {
+            Ok(Inside(welcome, name, entering)) => {
                 let credential = Credential::Name(name.clone());
-                return Ok(Some(LoggedIn { link: door.link, welcome, name, credential }));
+                return Ok(Some(LoggedIn { link: door.link, welcome: *welcome, name, credential, entering, again: None }));
             }
             Err(refusal) if !io::stdin().is_terminal() => return Err(Failure::login_refused(&refusal)),
             Err(refusal) => say(&sentence(&refusal)),
@@ -208,7 +220,7 @@ async fn visit(mut door: Door<'_>, mut name: Option<String>) -> Answer<LoggedIn>
 }
 
 enum SignUp {
-    Done { welcome: Box<Event>, name: String, password: String },
+    Done { inside: Inside, password: String },
     OtherName,
     Left,
 }
@@ -245,9 +257,7 @@ async fn sign_up(door: &mut Door<'_>, name: &str, first: String, papers: Papers)
             None => first.take().unwrap_or_default(),
         };
         let refusal = match door.knock(&machinery::register(name, &password, invite.as_deref())).await? {
-            Ok((welcome, name)) => {
-                return Ok(SignUp::Done { welcome: Box::new(welcome), name, password });
-            }
+            Ok(inside) => return Ok(SignUp::Done { inside, password }),
             Err(refusal) => refusal,
         };
         if refusal.code == code::INVITE && !can_ask {
@@ -334,6 +344,9 @@ fn agreed_password(mut first: Option<String>) -> Answer<String> {
     }
 }
 
+/// What the server said to a login that it accepts: its welcome, the name, and whether more is to come.
+struct Inside(Box<Event>, String, bool);
+
 /// The link, while nobody is logged in on it.
 struct Door<'a> {
     server: &'a Server,
@@ -343,7 +356,7 @@ struct Door<'a> {
 
 impl Door<'_> {
     /// One attempt; with a fresh link if the server did not want to wait until everything was typed.
-    async fn knock(&mut self, line: &str) -> Result<Result<(Event, String), Refusal>, Failure> {
+    async fn knock(&mut self, line: &str) -> Result<Result<Inside, Refusal>, Failure> {
         let mut outcome = attempt(&mut self.link, line, self.knowledge).await;
         let too_late = |outcome: &Result<Outcome, Lost>| match outcome {
             Err(_) => true,
@@ -357,7 +370,7 @@ impl Door<'_> {
             outcome = attempt(&mut self.link, line, self.knowledge).await;
         }
         match outcome {
-            Ok(Outcome::Welcome(welcome, name)) => Ok(Ok((*welcome, name))),
+            Ok(Outcome::Welcome { welcome, name, entering }) => Ok(Ok(Inside(welcome, name, entering))),
             Ok(Outcome::Refused(refusal)) => Ok(Err(refusal)),
             Ok(Outcome::Closed(refusal)) => Err(Failure::login_refused(&refusal)),
             Err(Lost(why)) => Err(Failure::no_link(format!("{} {why}", self.server.place))),
@@ -365,8 +378,9 @@ impl Door<'_> {
     }
 
     /// Inside, for good.
-    fn enter(self, welcome: Event, name: String, password: String) -> LoggedIn {
+    fn enter(self, Inside(welcome, name, entering): Inside, password: String, source: &Source) -> LoggedIn {
         let credential = Credential::Password { name: name.clone(), password };
-        LoggedIn { link: self.link, welcome, name, credential }
+        let again = source.gives_again().then(|| source.clone());
+        LoggedIn { link: self.link, welcome: *welcome, name, credential, entering, again }
     }
 }

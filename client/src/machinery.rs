@@ -43,6 +43,11 @@ pub(crate) fn resume(token: &str, seen: Option<u64>) -> String {
     }
 }
 
+/// Comes into a room, to say something there.
+pub(crate) fn join(room: &str) -> String {
+    format!("/join {room}")
+}
+
 /// Says what has been shown.
 pub(crate) fn ack(seq: u64) -> String {
     format!("/ack {seq}")

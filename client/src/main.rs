@@ -26,8 +26,10 @@ mod leave;
 mod local;
 mod login;
 mod machinery;
+mod meaning;
 mod password;
 mod prompt;
+mod redraw;
 mod report;
 mod screen;
 mod script;
@@ -60,7 +62,7 @@ use crate::config::{Config, Destination};
 use crate::connection::{Security, Server};
 use crate::failure::Failure;
 use crate::history::HistoryFile;
-use crate::interface::Interface;
+use crate::interface::Live;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::{Applicant, login};
@@ -97,20 +99,22 @@ fn run(args: &Args) -> Result<(), Failure> {
         }
         None => {
             let people = !args.json && prompt::is_possible();
+            let _silent = people.then(echo::NoEcho::new);
             if people && let Some(file) = config::begin(&args.config, folder.as_deref()) {
                 dialogue::say(&format!("* settings can be changed in {}", file.display()));
             }
-            let interface = Interface::of(&config, args.color);
+            // From here on it is a setting like any other: `/set color` goes before it.
+            let config = Config { color: args.color.unwrap_or(config.color), ..config };
             match arrive(args, &config)? {
                 Some((chat, history)) if people => {
                     let file = config::file(&args.config, folder.as_deref());
-                    chat_with_people(chat.of_people(config, file), &history, args, &interface)
+                    chat_with_people(chat.of_people(config, file), &history, args)
                 }
                 Some((chat, _)) if !args.json && prompt::is_plain_terminal() => {
                     let file = config::file(&args.config, folder.as_deref());
-                    prompt::run_plain(chat.of_people(config, file), interface)
+                    prompt::run_plain(chat.of_people(config, file))
                 }
-                Some((chat, _)) => script::run(chat, args.form(), interface.color),
+                Some((chat, _)) => script::run(chat, args.form(), config.color),
                 None => Ok(()),
             }
         }
@@ -146,21 +150,21 @@ fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, F
 
 /// Chats until logout. When the server does not know the session any more (its token has expired, or was revoked), the one at the
 /// keyboard is asked to log in again, and the chat goes on where it was.
-fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args, interface: &Interface) -> Result<(), Failure> {
+fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args) -> Result<(), Failure> {
     loop {
         let (server, name, knowledge) = (chat.server.clone(), chat.name().to_owned(), chat.knowledge.clone());
-        let (reconnect_for, ping_after) = (chat.reconnect_for, chat.ping_after);
+        let (reconnect_for, ping_after, live) = (chat.reconnect_for, chat.ping_after, chat.live.clone());
         let carried = Carried::default();
         // What is left there by the session before is taken by this one.
         let carried = chat.carried.get_or_insert(carried).clone();
-        let Err(failure) = prompt::run(chat, history, interface.clone()) else { return Ok(()) };
+        let Err(failure) = prompt::run(chat, history) else { return Ok(()) };
         if carried.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Err(failure);
         }
         dialogue::say(&format!("* {}", SafeText::new(&failure.message)));
         let applicant = Applicant::again(args, name)?;
         match go_in(server, applicant, reconnect_for, ping_after, knowledge)? {
-            Some(next) => chat = Chat { carried: Some(carried), ..next },
+            Some(next) => chat = Chat { carried: Some(carried), live, ..next },
             None => return Err(failure),
         }
     }
@@ -174,6 +178,8 @@ fn go_in(
     ping_after: Duration,
     knowledge: SharedKnowledge,
 ) -> Result<Option<Chat>, Failure> {
+    // What is typed before the password is asked for may be the password. (Without a terminal there is nothing to hide.)
+    let _silent = echo::NoEcho::new();
     let leave = Leave::listen().map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let arrival = enter(server, applicant, &knowledge);
     let left = async {
@@ -193,6 +199,7 @@ fn go_in(
         link: LinkState::default(),
         ping_after,
         local: None,
+        live: Live::default(),
         carried: None,
         watcher: None,
     }))
@@ -210,12 +217,12 @@ fn try_out(args: &TryArgs, config: Config, form: Form, color: Option<When>) -> R
     let (watcher, answers) = async_channel::bounded(tour::ANSWERS_MAX);
     thread::spawn(move || smol::block_on(guide.show_around(answers)));
     let chat = Chat { watcher: Some(watcher), ..chat };
-    let interface = Interface::of(&config, color);
+    let config = Config { color: color.unwrap_or(config.color), ..config };
     // The trial server is seen off when this returns.
     if prompt::is_possible() {
-        prompt::run(chat.of_people(config, None), &HistoryFile::none(), interface)
+        prompt::run(chat.of_people(config, None), &HistoryFile::none())
     } else {
-        script::run(chat, form, interface.color)
+        script::run(chat, form, config.color)
     }
 }
 

@@ -42,16 +42,34 @@ impl Source {
         }
     }
 
+    /// Whether it gives the password as often as it is asked, without anybody at the keyboard.
+    pub(crate) fn gives_again(&self) -> bool {
+        matches!(self, Source::Command(_) | Source::Given(_))
+    }
+
     /// Reads a password that needs nobody at the keyboard; `None` if this source does.
     ///
     /// # Errors
     /// The descriptor or the command gives none, or one that cannot be used.
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
+        // A password manager may want to ask at the keyboard, but must not eat the lines of a script.
+        self.read_with(if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() })
+    }
+
+    /// The same while somebody types: a command that wants to ask at the keyboard gets no answer.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub(crate) fn read_unattended(&self) -> Result<Option<String>, Failure> {
+        self.read_with(Stdio::null())
+    }
+
+    fn read_with(&self, input: Stdio) -> Result<Option<String>, Failure> {
         let (password, whence) = match self {
             Source::Keyboard | Source::Nobody => return Ok(None),
             Source::Given(password) => return Ok(Some(password.clone())),
             Source::Descriptor(fd) => (from_descriptor(*fd), format!("file descriptor {fd}")),
-            Source::Command(command) => (from_command(command), "the password command".to_owned()),
+            Source::Command(command) => (from_command(command, input), "the password command".to_owned()),
         };
         let password = password.map_err(|error| Failure::usage(format!("cannot read the password from {whence}: {error}")))?;
         check(&password).map_err(|why| Failure::usage(format!("the password from {whence} cannot be used: {why}")))?;
@@ -84,9 +102,7 @@ fn from_descriptor(fd: u32) -> io::Result<String> {
     first_line(BufReader::new(File::open(format!("/dev/fd/{fd}"))?))
 }
 
-fn from_command(command: &str) -> io::Result<String> {
-    // A password manager may want to ask at the keyboard, but must not eat the lines of a script.
-    let input = if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() };
+fn from_command(command: &str, input: Stdio) -> io::Result<String> {
     let mut child = Command::new("sh").arg("-c").arg(command).stdin(input).stdout(Stdio::piped()).spawn()?;
     let line = match child.stdout.take() {
         Some(output) => first_line(BufReader::new(output)),

@@ -1,17 +1,18 @@
 //! Chat at a terminal: a prompt to type at on this thread, the session on another, and what arrives printed above
 //! the prompt. A terminal that can do nothing but print gets the same without a prompt.
 
-use std::io::{self, IsTerminal};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use async_channel::{Sender, TrySendError};
 use chinwag_wire::split::{self, Asked};
 use jiff::tz::TimeZone;
-use rustyline::config::BellStyle;
+use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, EventContext, EventHandler, RepeatCount};
@@ -22,15 +23,15 @@ use crate::complete::{Assistant, Situation};
 use crate::echo::NoEcho;
 use crate::failure::Failure;
 use crate::history::HistoryFile;
-use crate::interface::Interface;
-use crate::keys::{Action, Keys};
+use crate::interface::Live;
+use crate::keys::{Action, Bindings, Keys};
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
+use crate::redraw;
 use crate::screen::model::Model;
-use crate::screen::{Look, Output, Screen, Settled, now};
+use crate::screen::{Look, Output, Screen, Settled, columns, now};
 use crate::script::Input;
 use crate::session::{LinkState, Typed};
-use crate::theme::Depth;
 use crate::wrap;
 
 /// How long the next prompt waits for the answer to the last line: long enough for the answer to stand under its
@@ -52,22 +53,22 @@ pub(crate) fn is_plain_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_possible()
 }
 
-fn model(chat: &Chat, interface: &Interface) -> Model {
-    Model::new(chat.name(), TimeZone::system(), interface.times, now())
+fn model(chat: &Chat) -> Model {
+    Model::new(chat.name(), TimeZone::system(), chat.live.now().times, now())
 }
 
 /// Chats until logout, at a terminal that can only print: nothing is drawn over, so nothing is lost on whoever reads it aloud.
 ///
 /// # Errors
 /// Why it did not end by a logout.
-pub(crate) fn run_plain(chat: Chat, interface: Interface) -> Result<(), Failure> {
+pub(crate) fn run_plain(chat: Chat) -> Result<(), Failure> {
     let cannot = |error: io::Error| Failure::usage(format!("cannot start: {error}"));
-    let look = Look::new(Depth::None, interface.theme.clone());
-    let (screen, printer) = Screen::start(Output::Plain(model(&chat, &interface)), look, chat.name()).map_err(cannot)?;
+    let (screen, printer) = Screen::start(Output::Plain(model(&chat)), chat.live.clone(), chat.name()).map_err(cannot)?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
+    let input = Input::of_people(chat.knowledge.clone());
     let session = chat.session(Audience::Screen(screen), lines, false)?;
     // Nobody waits for this thread: it may sit in a read that never ends.
-    thread::Builder::new().name("input".to_owned()).spawn(move || Input::default().read(io::stdin().lock(), &typed)).map_err(cannot)?;
+    thread::Builder::new().name("input".to_owned()).spawn(move || input.read(io::stdin().lock(), &typed)).map_err(cannot)?;
     let end = session.run_to_end();
     let _ = printer.join();
     end
@@ -77,18 +78,17 @@ pub(crate) fn run_plain(chat: Chat, interface: Interface) -> Result<(), Failure>
 ///
 /// # Errors
 /// Why it did not end by a logout.
-pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Result<(), Failure> {
+pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
-    let model = model(&chat, &interface);
-    let look = Look::new(Depth::of_output(interface.color), interface.theme);
-    let situation = Arc::default();
+    let model = model(&chat);
+    let situation = Arc::<Situation>::default();
     let _quiet = NoEcho::new().map_err(|error| Failure::usage(format!("cannot use this terminal: {error}")))?;
-    let mut editor = editor(&chat.knowledge, &look, &interface.keys, &situation, history).map_err(broken)?;
+    let mut editor = editor(&chat, &situation, history).map_err(broken)?;
     history.load(&mut editor);
     let printer = editor.create_external_printer().map_err(broken)?;
-    let output = Output::AbovePrompt(Box::new(printer), model, interface.attention);
+    let output = Output::AbovePrompt(Box::new(printer), model, Arc::clone(&situation.redraw));
     let (screen, _printer) =
-        Screen::start(output, look.clone(), chat.name()).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
+        Screen::start(output, chat.live.clone(), chat.name()).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let prompt = Prompt {
         knowledge: chat.knowledge.clone(),
@@ -96,7 +96,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile, interface: Interface) -> Re
         reading: Arc::default(),
         typed,
         name: chat.name().to_owned(),
-        look,
+        live: chat.live.clone(),
         link: chat.link.clone(),
         situation,
     };
@@ -149,30 +149,32 @@ impl rustyline::Prompt for Text {
     }
 }
 
-fn editor(
-    knowledge: &SharedKnowledge,
-    look: &Look,
-    keys: &Keys,
-    situation: &Arc<Situation>,
-    history: &HistoryFile,
-) -> rustyline::Result<LineEditor> {
+fn editor(chat: &Chat, situation: &Arc<Situation>, history: &HistoryFile) -> rustyline::Result<LineEditor> {
     let config = history
         .rules(Config::builder())?
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)
-        .edit_mode(keys.mode.into())
         .bell_style(BellStyle::None)
         // The mask over a secret is no decoration: it must be there without colours too.
         .color_mode(ColorMode::Forced)
         .build();
     let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(Assistant::new(knowledge.clone(), look.clone(), Arc::clone(situation))));
-    for (key, action) in &keys.bindings.0 {
+    editor.set_helper(Some(Assistant::new(chat.knowledge.clone(), chat.live.clone(), Arc::clone(situation))));
+    bind(&mut editor, &Keys { bindings: Bindings(BTreeMap::new()), ..Keys::default() }, &chat.live.now().keys, situation);
+    Ok(editor)
+}
+
+/// Lets the keys do what they are to do, and not what they did.
+fn bind(editor: &mut LineEditor, old: &Keys, new: &Keys, situation: &Arc<Situation>) {
+    editor.set_edit_mode(new.mode.into());
+    old.bindings.0.keys().for_each(|key| {
+        editor.unbind_sequence(key.0);
+    });
+    for (key, action) in &new.bindings.0 {
         let handler = action.handler().unwrap_or_else(|| EventHandler::Conditional(Box::new(Reply(Arc::clone(situation)))));
         debug_assert!(matches!(handler, EventHandler::Simple(_)) || *action == Action::Reply);
         editor.bind_sequence(key.0, handler);
     }
-    Ok(editor)
 }
 
 /// Puts the one who wrote last in front of the line; again, the one before. The editor's own way to replace text leaves the cursor
@@ -193,7 +195,7 @@ struct Prompt {
     reading: Arc<AtomicBool>,
     typed: Sender<Typed>,
     name: String,
-    look: Look,
+    live: Live,
     link: LinkState,
     /// What the assistant has to know.
     situation: Arc<Situation>,
@@ -202,12 +204,34 @@ struct Prompt {
 impl Prompt {
     /// Reads lines until somebody wants to leave or the session is over.
     fn read(&self, editor: &mut LineEditor, history: &HistoryFile) -> rustyline::Result<()> {
-        let mut again = String::new();
+        // What the line begins with, before the cursor and behind it.
+        let mut again = (String::new(), String::new());
+        let mut interface = self.live.now();
         loop {
-            let text = Text::new(&self.name, self.knowledge.lock().room(), &self.look, self.link.clone());
+            let now = self.live.now();
+            if now.keys != interface.keys {
+                bind(editor, &interface.keys, &now.keys, &self.situation);
+            }
+            history.resize(editor, now.history)?;
+            interface = now;
+            let room = self.knowledge.lock().room().map(str::to_owned);
+            room.clone_into(&mut self.situation.room.lock().unwrap_or_else(PoisonError::into_inner));
+            let text = Text::new(&self.name, room.as_deref(), &interface.look, self.link.clone());
             self.situation.prompt_columns.store(wrap::width(&text.linked.0), Ordering::Relaxed);
-            let line = match self.line(editor, &text, &std::mem::take(&mut again)) {
+            let (before, behind) = std::mem::take(&mut again);
+            let read = self.line(editor, &text, (&before, &behind));
+            let painted = self.situation.redraw.broken_off();
+            if let (Err(ReadlineError::Interrupted), Some(painted)) = (&read, &painted) {
+                // The room has changed: the same line again, under the new prompt.
+                let all = format!("{}{}{}", text.linked.0, painted.line, painted.hint);
+                self.put(&redraw::wiped(&all, columns()));
+                let (before, behind) = painted.line.split_at(painted.line.floor_char_boundary(painted.cursor));
+                again = (before.to_owned(), behind.to_owned());
+            }
+            self.situation.redraw.end();
+            let line = match read {
                 Ok(line) => line.trim_end().to_owned(),
+                Err(ReadlineError::Interrupted) if painted.is_some() => continue,
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
                 Err(error) => return Err(error),
             };
@@ -215,22 +239,27 @@ impl Prompt {
                 continue;
             }
             if line.contains('\n') && !self.means_it(editor, &line)? {
-                again = line;
+                again.0 = line;
                 continue;
             }
             history.remember(editor, &line, &self.knowledge.lock());
-            if let Err(line) = self.send(line) {
+            if let Err(line) = self.send(line, room.as_deref()) {
                 println!("* not sent: {TYPED_MAX} lines wait for the link already");
-                again = line;
+                again.0 = line;
             }
         }
     }
 
     /// Reads one line; the session wakes us when it is over.
-    fn line(&self, editor: &mut LineEditor, prompt: &(impl rustyline::Prompt + ?Sized), initial: &str) -> rustyline::Result<String> {
+    fn line(
+        &self,
+        editor: &mut LineEditor,
+        prompt: &(impl rustyline::Prompt + ?Sized),
+        initial: (&str, &str),
+    ) -> rustyline::Result<String> {
         self.reading.store(true, Ordering::SeqCst);
         // Checked after `reading` is set: either the session sees that it has to wake us, or we see that it is over.
-        let line = if self.leave.is_over() { Err(ReadlineError::Eof) } else { editor.readline_with_initial(prompt, (initial, "")) };
+        let line = if self.leave.is_over() { Err(ReadlineError::Eof) } else { editor.readline_with_initial(prompt, initial) };
         self.reading.store(false, Ordering::SeqCst);
         line
     }
@@ -239,7 +268,7 @@ impl Prompt {
     fn means_it(&self, editor: &mut LineEditor, text: &str) -> rustyline::Result<bool> {
         let question = format!("send these {} lines as one message? [y/N] ", text.lines().count());
         self.situation.asking.store(true, Ordering::SeqCst);
-        let answer = self.line(editor, question.as_str(), "");
+        let answer = self.line(editor, question.as_str(), ("", ""));
         self.situation.asking.store(false, Ordering::SeqCst);
         match answer {
             Ok(answer) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
@@ -250,24 +279,43 @@ impl Prompt {
     }
 
     /// Hands a line to the session, and waits a little for its answer. Gives it back if too many wait.
-    fn send(&self, text: String) -> Result<(), String> {
+    fn send(&self, line: String, room: Option<&str>) -> Result<(), String> {
+        if self.link.waiting() + self.typed.len() >= TYPED_MAX {
+            return Err(line);
+        }
         let (settled, answered) = mpsc::sync_channel(1);
-        match self.typed.try_send(Typed { settled: Settled(settled), ..Typed::line(text) }) {
+        let typed = Typed { settled: Settled(settled), ..Typed::line(line) }.meant_in(room);
+        let is_own = typed.meant.as_deref().is_some_and(|line| self.is_own(line));
+        match self.typed.try_send(typed) {
             Ok(()) => {
-                if self.link.is_up() {
+                if self.link.is_up() || is_own {
                     // Whether it came or is late: the next prompt is due.
                     let _ = answered.recv_timeout(ANSWER_PATIENCE);
                 }
                 Ok(())
             }
-            Err(TrySendError::Full(back)) => Err(back.text),
+            Err(TrySendError::Full(back)) => Err(back.line),
             Err(TrySendError::Closed(_)) => Ok(()),
         }
     }
 }
 
+impl Prompt {
+    /// Writes to the terminal, while nobody reads a line.
+    fn put(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        // A terminal that is gone is found out by the next reading.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Whether the client obeys `line` itself, link or no link.
+    fn is_own(&self, line: &str) -> bool {
+        matches!(split::line(line), Asked::Command { name, .. } if self.knowledge.lock().is_own(name))
+    }
+}
+
 /// Ends the wait at the prompt: the line editor takes an interrupt for Ctrl-C, puts the terminal in order and
 /// returns. Says whether that could be done.
-fn wake() -> bool {
+pub(crate) fn wake() -> bool {
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).is_ok()
 }

@@ -11,7 +11,8 @@ use async_channel::{Receiver, Sender};
 use chinwag_wire::dialect::json::Json;
 use chinwag_wire::dialect::s4::client::GREETING;
 use chinwag_wire::dialect::{Dialect, text};
-use chinwag_wire::{Event, SafeText};
+use chinwag_wire::name::folded;
+use chinwag_wire::{Addressee, Event, SafeText};
 
 use crate::connection::within;
 use crate::dialogue;
@@ -57,6 +58,8 @@ pub(crate) struct Report {
     written: Arc<AtomicU64>,
     form: Form,
     of: Of,
+    /// In which room or from whom, folded, if not from everywhere.
+    only: Option<String>,
     /// After how many messages it is enough, and how to say so.
     left: Option<(AtomicU64, Leave)>,
 }
@@ -73,9 +76,24 @@ impl Report {
     fn on(out: impl Write + Send + 'static, form: Form, of: Of) -> io::Result<(Report, JoinHandle<()>)> {
         let (items, waiting) = async_channel::bounded(WAITING_MAX);
         let written = Arc::new(AtomicU64::new(0));
-        let report = Report { items, written: Arc::clone(&written), form, of, left: None };
+        let report = Report { items, written: Arc::clone(&written), form, of, only: None, left: None };
         let writer = thread::Builder::new().name("report".to_owned()).spawn(move || write_all(&waiting, out, &written))?;
         Ok((report, writer))
+    }
+
+    /// Writes only what is said in the room `name`, by the user `name` or to them.
+    pub(crate) fn only(self, name: &str) -> Report {
+        Report { only: Some(folded(name)), ..self }
+    }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        let Some(only) = &self.only else { return true };
+        let Event::Message(said) = event else { return false };
+        match &said.to {
+            Addressee::Room(room) => folded(room) == *only,
+            Addressee::User(to) => folded(&said.from) == *only || folded(to) == *only,
+            _ => folded(&said.from) == *only,
+        }
     }
 
     /// Ends the session after `count` messages; those after them are neither written nor taken for read.
@@ -92,7 +110,7 @@ impl Report {
             Event::Message(said) | Event::Own(said) => Some(said.seq),
             _ => None,
         };
-        let Some(line) = self.line(event) else { return Ok(()) };
+        let Some(line) = self.line(event).filter(|_| self.is_wanted(event)) else { return Ok(()) };
         if let Some((left, _)) = &self.left
             && left.load(Ordering::Relaxed) == 0
         {

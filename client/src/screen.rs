@@ -22,7 +22,8 @@ use self::backlog::{Backlog, Item};
 use self::model::{Model, Show};
 pub(crate) use self::paint::{Look, columns};
 use crate::connection::within;
-use crate::interface::Attention;
+use crate::interface::Live;
+use crate::redraw::Redraw;
 use crate::theme::Paint;
 
 /// How long the last lines may take to be shown at the end.
@@ -38,7 +39,7 @@ const NOTHING_TO_SEE: &str = "\x1b[1A\n";
 /// Where lines go.
 pub(crate) enum Output {
     /// Above the prompt of the line editor.
-    AbovePrompt(Box<dyn ExternalPrinter + Send>, Model, Attention),
+    AbovePrompt(Box<dyn ExternalPrinter + Send>, Model, Arc<Redraw>),
     /// To a terminal that can do nothing but print.
     Plain(Model),
     /// To standard output, and notices of the client itself to standard error.
@@ -99,12 +100,12 @@ pub(crate) struct Gone;
 impl Screen {
     /// A screen for a reader called `me`, and the thread that feeds it; the thread ends when the last handle to the screen is
     /// dropped.
-    pub(crate) fn start(output: Output, look: Look, me: &str) -> io::Result<(Screen, JoinHandle<()>)> {
+    pub(crate) fn start(output: Output, live: Live, me: &str) -> io::Result<(Screen, JoinHandle<()>)> {
         let (room, has_room) = async_channel::bounded(1);
         let may_skip = !matches!(output, Output::Pipe);
         let waiting = Waiting { backlog: Backlog::new(me, may_skip), flushes: Vec::new(), ended: false, gone: false };
         let shared = Arc::new(Shared { waiting: Mutex::new(waiting), something: Condvar::new(), room, shown: AtomicU64::new(0) });
-        let printer = Printer { shared: Arc::clone(&shared), output, look };
+        let printer = Printer { shared: Arc::clone(&shared), output, live };
         let printer = thread::Builder::new().name("printer".to_owned()).spawn(move || printer.run())?;
         Ok((Screen(Arc::new(Handle { shared, room: has_room })), printer))
     }
@@ -176,7 +177,7 @@ pub(crate) fn now() -> Millis {
 struct Printer {
     shared: Arc<Shared>,
     output: Output,
-    look: Look,
+    live: Live,
 }
 
 /// What was taken to be shown next.
@@ -260,13 +261,17 @@ impl Printer {
 
     fn print(&mut self, items: &[Item]) -> io::Result<()> {
         let columns = paint::columns();
+        let interface = self.live.now();
+        // A terminal that can only print has no colours either.
+        let look = if matches!(self.output, Output::Plain(_)) { &Look::default() } else { &interface.look };
         let (text, calls) = match &mut self.output {
-            Output::Pipe => return pipe(items, &self.look),
+            Output::Pipe => return pipe(items, look),
             Output::Plain(model) | Output::AbovePrompt(_, model, _) => {
+                model.set_times(interface.times);
                 let (mut text, mut calls) = (String::new(), None);
                 for item in items {
                     for line in model.lines(&item.show) {
-                        paint::line(&line, &self.look, columns, &mut text);
+                        paint::line(&line, look, columns, &mut text);
                         // One bell for all that comes at once, and none for what was left out.
                         if line.calls {
                             calls = Some(line);
@@ -280,7 +285,7 @@ impl Printer {
             return Ok(());
         }
         let call = match (&self.output, calls) {
-            (Output::AbovePrompt(_, _, attention), Some(line)) => paint::call(*attention, &line),
+            (Output::AbovePrompt(..), Some(line)) => paint::call(interface.attention, &line),
             _ => String::new(),
         };
         self.put(call + &text)
@@ -288,7 +293,14 @@ impl Printer {
 
     fn put(&mut self, text: String) -> io::Result<()> {
         match &mut self.output {
-            Output::AbovePrompt(printer, ..) => printer.print(text).map_err(io::Error::other),
+            Output::AbovePrompt(printer, _, redraw) => {
+                redraw.before_printing();
+                let printed = printer.print(text);
+                if redraw.after_printing() && printed.is_ok() {
+                    return printer.print(NOTHING_TO_SEE.to_owned()).map_err(io::Error::other);
+                }
+                printed.map_err(io::Error::other)
+            }
             Output::Plain(_) | Output::Pipe => {
                 let mut out = io::stdout().lock();
                 out.write_all(text.as_bytes())?;
@@ -360,7 +372,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::interface::Times;
+    use crate::interface::{Attention, Interface, Times};
     use crate::theme::Depth;
 
     fn said(seq: u64, from: &str, text: &str) -> Said {
@@ -409,14 +421,18 @@ mod tests {
 
     fn above(paper: &Paper) -> Output {
         let model = Model::new("zoe", TimeZone::UTC, Times::Off, Millis(0));
-        Output::AbovePrompt(Box::new(paper.clone()), model, Attention::Nothing)
+        Output::AbovePrompt(Box::new(paper.clone()), model, Arc::default())
+    }
+
+    fn silent() -> Live {
+        Live::of(Interface { times: Times::Off, attention: Attention::Nothing, ..Interface::default() })
     }
 
     #[test]
     fn a_burst_is_printed_in_few_pieces_and_in_order() {
         let (release, released) = async_channel::bounded::<()>(1);
         let paper = Paper(Arc::default(), Some(released));
-        let (screen, printer) = Screen::start(above(&paper), Look::default(), "zoe").expect("starts");
+        let (screen, printer) = Screen::start(above(&paper), silent(), "zoe").expect("starts");
         smol::block_on(async {
             for seq in 1..=500 {
                 screen.event(&Event::Message(said(seq, "alice", &seq.to_string())), None).await.expect("is there");
@@ -440,7 +456,7 @@ mod tests {
     fn a_flood_does_not_wait_for_a_screen_that_stands_still() {
         let (release, released) = async_channel::bounded::<()>(1);
         let paper = Paper(Arc::default(), Some(released));
-        let (screen, printer) = Screen::start(above(&paper), Look::default(), "zoe").expect("starts");
+        let (screen, printer) = Screen::start(above(&paper), silent(), "zoe").expect("starts");
         smol::block_on(async {
             for seq in 1..=50_000 {
                 screen.event(&Event::Message(said(seq, "alice", "x")), None).await.expect("is there");
@@ -469,8 +485,8 @@ mod tests {
     #[test]
     fn whoever_shows_something_learns_that_the_screen_is_gone() {
         let model = Model::new("zoe", TimeZone::UTC, Times::Off, Millis(0));
-        let output = Output::AbovePrompt(Box::new(Torn), model, Attention::Nothing);
-        let (screen, printer) = Screen::start(output, Look::default(), "zoe").expect("starts");
+        let output = Output::AbovePrompt(Box::new(Torn), model, Arc::default());
+        let (screen, printer) = Screen::start(output, silent(), "zoe").expect("starts");
         smol::block_on(async {
             screen.notice("x").await.expect("nobody knows yet");
             screen.flush().await;

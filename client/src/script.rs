@@ -16,6 +16,8 @@ use crate::chat::{Chat, TYPED_MAX};
 use crate::connection::sentence;
 use crate::dialogue;
 use crate::failure::{Exit, Failure};
+use crate::interface::Live;
+use crate::knowledge::SharedKnowledge;
 use crate::report::{Form, Of, Report};
 use crate::screen::{Look, Output, Screen};
 use crate::session::Typed;
@@ -33,7 +35,8 @@ pub(crate) fn run(chat: Chat, form: Form, color: When) -> Result<(), Failure> {
     let (audience, printer) = match form {
         Form::Text => {
             let (screen, printer) =
-                Screen::start(Output::Pipe, Look::new(Depth::of_output(color), Theme::default()), chat.name()).map_err(cannot)?;
+                Screen::start(Output::Pipe, Live::looking(Look::new(Depth::of_output(color), Theme::default())), chat.name())
+                    .map_err(cannot)?;
             (Audience::Screen(screen), printer)
         }
         Form::Json => {
@@ -69,16 +72,34 @@ pub(crate) struct Input {
     ended: AtomicBool,
     /// How many lines could not be sent at all.
     skipped: AtomicUsize,
+    /// Where people type, a line means what it means there and then; a script's means what it means when it is its turn.
+    typed_by_people: Option<SharedKnowledge>,
 }
 
 impl Input {
+    /// Of somebody who types.
+    pub(crate) fn of_people(knowledge: SharedKnowledge) -> Input {
+        Input { typed_by_people: Some(knowledge), ..Input::default() }
+    }
+
+    fn typed(&self, line: &str) -> Typed {
+        let typed = Typed::line(line.to_owned());
+        match &self.typed_by_people {
+            Some(knowledge) => {
+                let room = knowledge.lock().room().map(str::to_owned);
+                typed.meant_in(room.as_deref())
+            }
+            None => typed,
+        }
+    }
+
     /// Hands over lines until the input ends or nobody takes them any more.
     pub(crate) fn read(&self, input: impl Read, typed: &Sender<Typed>) {
         let read = lines(input, |number, line| {
             match line {
                 Ok(text) if split::line(text) == Asked::Nothing => {}
                 Ok(text) => {
-                    if typed.send_blocking(Typed::line(text.to_owned())).is_err() {
+                    if typed.send_blocking(self.typed(text)).is_err() {
                         return ControlFlow::Break(());
                     }
                 }
@@ -146,7 +167,7 @@ mod tests {
         assert!(input.ended.load(Ordering::SeqCst));
         assert_eq!(input.skipped.load(Ordering::SeqCst), 1, "one line is not text");
         drop(typed);
-        let read: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok()).map(|typed| typed.text).collect();
+        let read: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok()).map(|typed| typed.line).collect();
         assert_eq!(read, ["one", "two  words ", "last"]);
     }
 }

@@ -14,6 +14,7 @@ use crate::chat::Chat;
 use crate::connection::sentence;
 use crate::dialogue;
 use crate::failure::Failure;
+use crate::machinery;
 use crate::report::{Form, Of, Report, json};
 use crate::script::{LINE_BYTES_MAX, lines};
 use crate::session::Typed;
@@ -25,7 +26,10 @@ const ALL: &str = "all";
 /// What a server cannot read at all.
 const UNREADABLE: Code = code::LINE_TOO_LONG;
 
-/// Say something to somebody, and end when the server has acknowledged it.
+/// Say something to somebody or in a room, and end when the server has acknowledged it.
+///
+/// To be heard in a room one comes into it: whoever is not in it yet joins it first. In a room that is kept one stays, and is there at once the
+/// next time.
 ///
 /// Without TEXT it is read from standard input, each line as a message of its own (blank lines are skipped), or with --whole all
 /// of it as one. The first message that is refused ends it: those before it are said, those after it are not. A message that waits for
@@ -41,7 +45,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_parser = read_key)]
     key: Option<String>,
 
-    /// Who gets it: a user, or `all` for everyone.
+    /// Who gets it: a user, a room (`#room` says that it is one; in a shell it has to be quoted), or `all` for everyone.
     #[arg(value_parser = read_addressee)]
     to: String,
 
@@ -61,7 +65,7 @@ fn read_key(key: &str) -> Result<String, String> {
 fn read_addressee(who: &str) -> Result<String, String> {
     let who = who.strip_prefix('@').unwrap_or(who);
     if !who.eq_ignore_ascii_case(ALL) {
-        name::check(who).map_err(|refusal| sentence(&refusal))?;
+        name::check(who.strip_prefix('#').unwrap_or(who)).map_err(|refusal| sentence(&refusal))?;
     }
     Ok(format!("@{who}"))
 }
@@ -179,17 +183,28 @@ struct Mouth {
 }
 
 impl Mouth {
+    /// The last answer to `line`.
+    fn ask(&self, line: String, key: Option<String>) -> Option<Event> {
+        let (answers, answered) = async_channel::bounded(1);
+        self.typed.send_blocking(Typed { key, answers: Some(answers), ..Typed::line(line) }).ok()?;
+        answered.recv_blocking().ok()
+    }
+
     /// Says one message and waits for what the server answers; breaks off when nothing more is to be said.
     fn say(&self, text: &str, number: usize, key: Option<String>, fared: &mut Fared) -> ControlFlow<()> {
-        let (answers, answered) = async_channel::bounded(1);
-        let typed = Typed { key, answers: Some(answers), ..Typed::line(format!("{} {text}", self.to)) };
-        if self.typed.send_blocking(typed).is_err() {
-            return ControlFlow::Break(());
+        // `None`: the session is over, and says why.
+        let line = format!("{} {text}", self.to);
+        let Some(mut answer) = self.ask(line.clone(), key.clone()) else { return ControlFlow::Break(()) };
+        if matches!(&answer, Event::Refusal(refusal) if refusal.code == code::NO_ROOM) {
+            let Some(joined) = self.ask(machinery::join(self.to.trim_start_matches('@')), None) else { return ControlFlow::Break(()) };
+            answer = match joined {
+                Event::Refusal(_) => joined,
+                _ => match self.ask(line, key) {
+                    Some(answer) => answer,
+                    None => return ControlFlow::Break(()),
+                },
+            };
         }
-        let Ok(answer) = answered.recv_blocking() else {
-            // The session is over, and says why.
-            return ControlFlow::Break(());
-        };
         if self.form == Form::Json {
             let mut out = io::stdout().lock();
             // What is said is said, whether or not anybody reads the receipt.
@@ -214,10 +229,10 @@ mod tests {
 
     #[test]
     fn an_addressee_is_a_user_or_everyone() {
-        for (typed, said) in [("bob", "@bob"), ("@bob", "@bob"), ("ALL", "@ALL")] {
+        for (typed, said) in [("bob", "@bob"), ("@bob", "@bob"), ("ALL", "@ALL"), ("#den", "@#den"), ("@#den", "@#den")] {
             assert_eq!(read_addressee(typed).as_deref(), Ok(said));
         }
-        for wrong in ["", "@", "#", "two words", "bob:", "a/b", "\u{1b}[2J"] {
+        for wrong in ["", "@", "#", "##den", "two words", "bob:", "a/b", "\u{1b}[2J"] {
             assert!(read_addressee(wrong).is_err(), "{wrong:?}");
         }
     }

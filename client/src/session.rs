@@ -2,7 +2,8 @@
 //!
 //! Every line that somebody types is kept until its last answer has come. When the link breaks, the session comes
 //! back with its token, says what it has seen, and sends the kept lines again under the keys they had: the server
-//! knows a key it has seen, and nothing is said twice.
+//! knows a key it has seen, and nothing is said twice. What is typed meanwhile waits, but for what the client obeys itself;
+//! and whatever waits means what it meant where it was typed ([`meaning`]).
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,15 +17,20 @@ use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Code, Event, Refusal, code};
 use smol::Timer;
 use smol::future::{or, pending, race};
+use smol::pin;
 
 use crate::audience::Audience;
 use crate::backoff::Backoff;
+use crate::chat::TYPED_MAX;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence, within};
 use crate::failure::{Exit, Failure};
+use crate::interface::{Interface, Live};
 use crate::knowledge::SharedKnowledge;
 use crate::local::{Answer, Local};
-use crate::login::{Credential, LoggedIn, Outcome, attempt};
+use crate::login::{self, Credential, LoggedIn, Outcome, attempt};
 use crate::machinery;
+use crate::meaning;
+use crate::password::Source;
 use crate::screen::{Gone, Settled};
 use crate::secrets;
 
@@ -56,41 +62,60 @@ const TOKEN_TAG: &str = "token";
 
 /// A line that somebody typed.
 pub(crate) struct Typed {
-    /// The line.
-    pub(crate) text: String,
+    /// The line as it was typed.
+    pub(crate) line: String,
+    /// The same as it is sent: means the same wherever one is by then. Without it, what is meant is decided when it is its turn.
+    pub(crate) meant: Option<String>,
     /// Dropped when its answer is on the screen.
     pub(crate) settled: Settled,
     /// The key it is said under; without one it gets one of its own.
     pub(crate) key: Option<String>,
     /// Who wants to have its last answer.
     pub(crate) answers: Option<Sender<Event>>,
+    /// The link was lost since it was typed.
+    pub(crate) late: bool,
 }
 
 impl Typed {
     /// A line that nobody waits for.
-    pub(crate) fn line(text: String) -> Typed {
-        Typed { text, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None }
+    pub(crate) fn line(line: String) -> Typed {
+        Typed { line, meant: None, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None, late: false }
+    }
+
+    /// The line as it is meant in `room`, or in none.
+    pub(crate) fn meant_in(self, room: Option<&str>) -> Typed {
+        let meant = Some(meaning::explicit(&self.line, room));
+        Typed { meant, ..self }
     }
 }
 
-/// Whether the link is there: the session says so, the prompt shows it.
-#[derive(Clone, Debug)]
-pub(crate) struct LinkState(Arc<AtomicBool>);
+/// Whether the link is there, and how many lines wait for it: the session says so, the prompt shows it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkState(Arc<Line>);
 
-impl Default for LinkState {
-    fn default() -> LinkState {
-        LinkState(Arc::new(AtomicBool::new(true)))
-    }
+#[derive(Debug, Default)]
+struct Line {
+    lost: AtomicBool,
+    waiting: AtomicUsize,
 }
 
 impl LinkState {
     /// Whether it is there.
     pub(crate) fn is_up(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        !self.0.lost.load(Ordering::Relaxed)
+    }
+
+    /// How many lines the session has taken that it cannot send yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
     }
 
     fn set(&self, up: bool) {
-        self.0.store(up, Ordering::Relaxed);
+        self.0.lost.store(!up, Ordering::Relaxed);
+    }
+
+    fn set_waiting(&self, lines: usize) {
+        self.0.waiting.store(lines, Ordering::Relaxed);
     }
 }
 
@@ -114,6 +139,8 @@ pub(crate) struct Surroundings {
     pub(crate) acknowledges: bool,
     /// The commands of the client itself, for people.
     pub(crate) local: Option<Local>,
+    /// What settings change.
+    pub(crate) live: Live,
     /// Who wants to know every last answer to a line.
     pub(crate) watcher: Option<Sender<Event>>,
     /// How many lines were refused.
@@ -144,7 +171,12 @@ pub(crate) type Carried = Arc<Mutex<Option<Carry>>>;
 struct Unanswered {
     tag: String,
     key: String,
+    /// As it was typed.
+    line: String,
+    /// As it is sent.
     text: String,
+    /// The link was lost since it was typed: its answer no longer stands under it.
+    late: bool,
     settled: Settled,
     /// It holds a secret, and may be the end of the secrets there were: a changed password ends tokens.
     guarded: bool,
@@ -175,6 +207,16 @@ pub(crate) struct Session {
     around: Surroundings,
     link: Link,
     credential: Credential,
+    /// Where a new password comes from, when the token is not taken any more.
+    again: Option<Source>,
+    /// Who one is.
+    name: String,
+    /// The rest of a login's answer is to come: what is typed in a room is not sent before it is known in which one is.
+    entering: bool,
+    /// In which room one was when the link was lost.
+    was_in: Option<Option<String>>,
+    /// What was typed and cannot be sent yet.
+    waiting: VecDeque<Typed>,
     /// The log that numbers belong to.
     log: Option<String>,
     /// The highest number of a message that came.
@@ -202,6 +244,8 @@ pub(crate) struct Session {
 enum Turn {
     Heard(Result<Heard, Lost>),
     Typed(Typed),
+    /// The turn of what has waited longest.
+    Waited(Typed),
     /// Nothing more will be typed.
     TypedOut,
     AckDue,
@@ -248,6 +292,11 @@ impl Session {
             around,
             link: inside.link,
             credential: inside.credential,
+            again: inside.again,
+            name: inside.name,
+            entering: inside.entering,
+            was_in: None,
+            waiting: VecDeque::new(),
             log,
             seen: carry.seen,
             acked: 0,
@@ -290,7 +339,13 @@ impl Session {
                 _ => Ok(()),
             },
             End::Failed(failure) => Err(failure),
-            End::TokenRefused(failure) => {
+            End::TokenRefused(mut failure) => {
+                if self.around.carried.is_none() {
+                    failure.message.push_str(" (with --password-command this program does so by itself)");
+                    if let Some(Failure { message, .. }) = self.undelivered() {
+                        failure.message = format!("{}\n{message}", failure.message);
+                    }
+                }
                 self.carry_over();
                 Err(failure)
             }
@@ -301,9 +356,13 @@ impl Session {
     fn carry_over(&mut self) {
         self.around.typed.close();
         while let Ok(typed) = self.around.typed.try_recv() {
-            if self.obey(&typed.text).is_none() {
+            self.waiting.push_back(typed);
+        }
+        while let Some(typed) = self.waiting.pop_front() {
+            let typed = self.meant(typed);
+            if self.obey(&typed).is_none() {
                 let line = self.numbered(typed);
-                self.unanswered.push_back(line);
+                self.unanswered.push_back(Unanswered { late: true, ..line });
             }
         }
         let Some(carried) = &self.around.carried else { return };
@@ -321,6 +380,24 @@ impl Session {
     async fn begin(&mut self, welcome: &Event) -> Result<(), End> {
         self.around.audience.event(welcome, None).await?;
         self.ask_for_token().await;
+        if self.entering { Ok(()) } else { self.entered().await }
+    }
+
+    /// It is known now where one is.
+    async fn entered(&mut self) -> Result<(), End> {
+        self.entering = false;
+        let room = {
+            let mut knowledge = self.around.knowledge.lock();
+            knowledge.settle();
+            knowledge.room().map(str::to_owned)
+        };
+        match (self.was_in.take(), room) {
+            (Some(Some(was)), None) => self.around.audience.notice(&format!("you are not in {was} any more")).await?,
+            (Some(was), Some(is)) if was.as_ref() != Some(&is) => {
+                self.around.audience.notice(&format!("you are in {is} now; what you type is said to all in it")).await?;
+            }
+            _ => {}
+        }
         match self.send_again().await {
             Ok(()) => Ok(()),
             Err(lost) => self.come_back(lost).await,
@@ -337,6 +414,7 @@ impl Session {
                 }
                 Turn::Heard(Err(lost)) => self.come_back(lost).await,
                 Turn::Typed(typed) => self.say(typed).await,
+                Turn::Waited(typed) => self.send(typed).await,
                 Turn::TypedOut if self.unanswered.is_empty() => Err(self.log_out().await),
                 Turn::TypedOut => Ok(()),
                 Turn::AckDue => self.acknowledge().await,
@@ -355,15 +433,20 @@ impl Session {
 
     /// Whatever happens first.
     async fn turn(&mut self) -> Turn {
-        let room = if self.around.one_by_one { self.unanswered.is_empty() } else { self.unanswered.len() < UNANSWERED_MAX };
+        let room = self.has_room();
         // Somebody who leaves types no more: what is there is all there is.
         if self.leaving.is_some() {
             self.around.typed.close();
         }
+        if room && let Some(typed) = self.waiting.pop_front() {
+            self.around.state.set_waiting(self.waiting.len());
+            return Turn::Waited(typed);
+        }
         let typed_out = self.around.typed.is_closed() && self.around.typed.is_empty();
-        if typed_out && self.unanswered.is_empty() {
+        if typed_out && self.unanswered.is_empty() && self.waiting.is_empty() {
             return Turn::TypedOut;
         }
+        let room = room || self.can_wait();
         let typed = async {
             match self.around.typed.recv().await {
                 Ok(typed) => Turn::Typed(typed),
@@ -384,6 +467,17 @@ impl Session {
         let ack = at(self.ack_due, Turn::AckDue);
         let patience = at(self.leaving, Turn::PatienceOver);
         race(race(heard, typed), or(leave, or(patience, or(ack, silent)))).await
+    }
+
+    /// Whether a line can be sent now.
+    fn has_room(&self) -> bool {
+        let unanswered = self.unanswered.len();
+        !self.entering && if self.around.one_by_one { unanswered == 0 } else { unanswered < UNANSWERED_MAX }
+    }
+
+    /// Whether a line can be taken that cannot be sent now: it may be one that the client obeys itself.
+    fn can_wait(&self) -> bool {
+        self.around.local.is_some() && self.waiting.len() < TYPED_MAX
     }
 
     /// When the server has been silent for so long that it is asked whether it is still there, or taken to be gone.
@@ -409,12 +503,32 @@ impl Session {
         }
     }
 
-    /// Sends a line that somebody typed.
+    /// Does what a line says that somebody typed: obeys it, sends it, or lets it wait.
     async fn say(&mut self, typed: Typed) -> Result<(), End> {
-        if let Some(answer) = self.obey(&typed.text) {
+        let typed = self.meant(typed);
+        if let Some(answer) = self.obey(&typed) {
             return self.answered_here(answer, typed.settled).await;
         }
-        if let Asked::Command { name, .. } = split::line(&typed.text)
+        if self.has_room() && self.waiting.is_empty() {
+            return self.send(typed).await;
+        }
+        self.waiting.push_back(typed);
+        self.around.state.set_waiting(self.waiting.len());
+        Ok(())
+    }
+
+    /// Whoever does not say where a line was typed means where one is now.
+    fn meant(&self, typed: Typed) -> Typed {
+        if typed.meant.is_some() {
+            return typed;
+        }
+        let room = self.around.knowledge.lock().room().map(str::to_owned);
+        typed.meant_in(room.as_deref())
+    }
+
+    /// Sends a line that is not for the client itself.
+    async fn send(&mut self, typed: Typed) -> Result<(), End> {
+        if let Asked::Command { name, .. } = split::line(typed.meant.as_deref().unwrap_or(&typed.line))
             && name.eq_ignore_ascii_case(machinery::DIALECT)
         {
             let notice = "not sent: this client and the server have agreed on a dialect already";
@@ -432,11 +546,16 @@ impl Session {
     /// The line with the marks it is sent under, however often that is.
     fn numbered(&mut self, typed: Typed) -> Unanswered {
         self.lines += 1;
+        // A foreign server has no rooms, and what is typed without a `/` is for its translator to make sense of.
+        let meant = typed.meant.filter(|_| !self.link.is_foreign());
+        let text = meant.unwrap_or_else(|| typed.line.clone());
         Unanswered {
             tag: self.lines.to_string(),
             key: typed.key.unwrap_or_else(|| format!("{:016x}-{}", self.salt, self.lines)),
-            guarded: secrets::holds_one(&typed.text, &self.around.knowledge.lock()),
-            text: typed.text,
+            guarded: secrets::holds_one(&text, &self.around.knowledge.lock()),
+            line: typed.line,
+            text,
+            late: typed.late,
             settled: typed.settled,
             answers: typed.answers,
             shown: Vec::new(),
@@ -445,15 +564,20 @@ impl Session {
     }
 
     /// What comes of a line that is for the client itself.
-    fn obey(&mut self, line: &str) -> Option<Answer> {
+    fn obey(&mut self, typed: &Typed) -> Option<Answer> {
         let local = self.around.local.as_mut()?;
         let knowledge = &self.around.knowledge;
-        local.answer(line, |name| knowledge.lock().is_own(name))
+        local.answer(typed.meant.as_deref().unwrap_or(&typed.line), |name| knowledge.lock().is_own(name))
     }
 
     async fn answered_here(&mut self, answer: Answer, settled: Settled) -> Result<(), End> {
         match answer {
             Answer::Events(events) => self.show(events, Some(settled)).await,
+            Answer::Set { config, events } => {
+                (self.around.reconnect_for, self.around.ping_after) = (config.reconnect_for.0, config.ping_after.0);
+                self.around.live.change(Interface::of(&config));
+                self.show(events, Some(settled)).await
+            }
             Answer::Leave => {
                 self.parting = Some(settled);
                 self.leaving = Some(Instant::now() + LEAVING_PATIENCE);
@@ -474,7 +598,11 @@ impl Session {
 
     async fn hear(&mut self, heard: Heard) -> Result<(), End> {
         match heard {
-            Heard::Said(line) => self.take(*line).await,
+            Heard::Said(line) => {
+                let entered = self.entering && line.done && line.tag.as_deref() == Some(login::TAG);
+                self.take(*line).await?;
+                if entered { self.entered().await } else { Ok(()) }
+            }
             Heard::Foreign(text) => {
                 let notice = format!("the server says something that this client does not understand: {text}");
                 Ok(self.around.audience.notice(&notice).await?)
@@ -497,6 +625,8 @@ impl Session {
                 let _ = wanted.try_send(line.event.clone());
             }
         }
+        let refused = answered.as_ref().filter(|line| line.late && !line.guarded).map(|line| line.line.clone());
+        let refused = refused.filter(|_| matches!(line.event, Event::Refusal(_)));
         let settled = answered.map(|line| line.settled);
         match &line.event {
             Event::Message(said) | Event::Own(said) => {
@@ -522,6 +652,8 @@ impl Session {
                 return Err(End::Goodbye);
             }
             Event::Closing(refusal) => return self.sent_away(&line.event, refusal).await,
+            // Where one is already, with another device or since an earlier visit.
+            Event::Entered { .. } if self.was_in.is_none() && line.tag.as_deref() == Some(login::TAG) => {}
             // What the machinery asked for is its own business.
             _ if line.tag.is_some() && asked.is_none() => return Ok(()),
             _ => {}
@@ -540,7 +672,12 @@ impl Session {
         {
             return Ok(());
         }
-        Ok(self.around.audience.event(&line.event, settled).await?)
+        self.around.audience.event(&line.event, settled).await?;
+        if let Some(refused) = refused {
+            // It was typed a while ago, and whatever has come since stands between.
+            self.around.audience.notice(&format!("so this was not said or done: {refused}")).await?;
+        }
+        Ok(())
     }
 
     /// Which of the unanswered lines this is an answer to.
@@ -625,7 +762,7 @@ impl Session {
 
     /// What was typed and never answered.
     fn undelivered(&self) -> Option<Failure> {
-        let count = self.unanswered.len() + self.around.typed.len();
+        let count = self.unanswered.len() + self.waiting.len() + self.around.typed.len();
         let lines = match count {
             0 => return None,
             1 => "1 line was not answered; it may not have arrived".to_owned(),
@@ -634,13 +771,14 @@ impl Session {
         Some(Failure::no_link(lines))
     }
 
-    /// Gets the link back: waits, connects, resumes, and sends again what has no answer.
+    /// Gets the link back: waits, connects, resumes, and sends again what has no answer. What the client obeys itself it obeys meanwhile.
     async fn come_back(&mut self, Lost(why): Lost) -> Result<(), End> {
         self.link.hang_up();
         if let Some(local) = &mut self.around.local {
             local.link_lost();
         }
         self.around.state.set(false);
+        self.entering = false;
         let place = self.around.server.place.to_string();
         let mut reason = why;
         let gives_up = Instant::now() + self.around.reconnect_for;
@@ -648,103 +786,104 @@ impl Session {
         if self.leaving.is_some() {
             return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
         }
+        if self.was_in.is_none() {
+            self.was_in = Some(self.around.knowledge.lock().room().map(str::to_owned));
+        }
+        self.unanswered.iter_mut().for_each(|line| line.late = true);
+        self.waiting.iter_mut().for_each(|line| line.late = true);
         if !self.around.reconnect_for.is_zero() {
             self.around
                 .audience
                 .notice(&format!("the link is lost: {place} {reason}; trying to get it back, lines wait until then"))
                 .await?;
         }
+        // Each attempt has it, and not the session, which has lines to take meanwhile.
+        let mut link = std::mem::take(&mut self.link);
         loop {
             let wait = backoff.next(getrandom::u32().unwrap_or_default());
             if Instant::now() + wait > gives_up {
                 return Err(End::Failed(Failure::no_link(format!("the link is lost: {place} {reason}"))));
             }
-            let leave = async {
-                let _ = self.around.leave.recv().await;
-                false
-            };
-            let waited = async {
-                Timer::after(wait).await;
-                true
-            };
-            if !or(leave, waited).await {
-                return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
-            }
-            let Some(attempt) = self.or_leave(RESUME_PATIENCE).await else {
-                return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
-            };
-            match attempt {
-                Ok(()) => {}
+            self.meanwhile(Timer::after(wait)).await?;
+            // Whatever is left of an attempt that took too long.
+            link.hang_up();
+            let attempt = within(RESUME_PATIENCE, self.attempt().make(&mut link));
+            let late = || Err(Setback::Again("does not answer".to_owned()));
+            let entering = match self.meanwhile(attempt).await?.unwrap_or_else(late) {
+                Ok(entering) => entering,
                 Err(Setback::Again(why)) => {
                     reason = why;
                     continue;
                 }
                 Err(Setback::Final(failure)) => return Err(End::Failed(failure)),
-                Err(Setback::TokenRefused(failure)) => return Err(End::TokenRefused(failure)),
+                Err(Setback::TokenRefused(failure)) => {
+                    // Where somebody can be asked, the session ends for that, and another takes over.
+                    let Some(source) = self.again.clone().filter(|_| self.around.carried.is_none()) else {
+                        return Err(End::TokenRefused(failure));
+                    };
+                    let read = smol::unblock(move || source.read_unattended());
+                    let password = self.meanwhile(read).await?.map_err(End::Failed)?.unwrap_or_default();
+                    self.around.audience.notice("the server does not know the session any more; logging in again").await?;
+                    self.credential = Credential::Password { name: self.name.clone(), password };
+                    continue;
+                }
+            };
+            (self.link, self.entering) = (link, entering);
+            if matches!(self.credential, Credential::Password { .. }) {
+                self.ask_for_token().await;
             }
             self.around.state.set(true);
             (self.heard, self.pinged) = (Instant::now(), None);
             self.around.audience.notice("the link is back").await?;
-            match self.send_again().await {
-                Ok(()) => return Ok(()),
-                Err(Lost(why)) => reason = why,
-            }
-            self.around.state.set(false);
+            // What is sent again goes behind the rest of the answer; a link that breaks again before that is found out by the next turn.
+            return if self.entering { Ok(()) } else { Box::pin(self.entered()).await };
         }
     }
 
-    /// One attempt to resume; nothing if somebody wants to leave meanwhile.
-    async fn or_leave(&mut self, patience: Duration) -> Option<Result<(), Setback>> {
-        let leave = self.around.leave.clone();
-        let leave = async {
-            let _ = leave.recv().await;
-            None
-        };
-        let attempt = async {
-            let late = || Err(Setback::Again("does not answer".to_owned()));
-            Some(within(patience, self.resume()).await.unwrap_or_else(late))
-        };
-        or(leave, attempt).await
+    /// What it takes to come back, as of now.
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            server: self.around.server.clone(),
+            line: self.credential.line(self.seen),
+            log: self.log.clone(),
+            knowledge: self.around.knowledge.clone(),
+            by_name: matches!(self.credential, Credential::Name(_)),
+        }
     }
 
-    async fn resume(&mut self) -> Result<(), Setback> {
-        // Whatever is left of an attempt that took too long.
-        self.link.hang_up();
-        let opened = connection::open(&self.around.server).await.map_err(|failure| match failure.exit {
-            Exit::NoLink => Setback::Again(format!("is not back: {failure}")),
-            _ => Setback::Final(failure),
-        })?;
-        let log = log_of(&opened.greeting);
-        if log != self.log {
-            // Numbers of one log mean nothing in another: nobody could say what was seen and what was not.
-            return Err(Setback::Final(started_over()));
-        }
-        opened.greeting.iter().for_each(|event| self.around.knowledge.lock().learn(event));
-        self.link.go_on_over(opened.link);
-        let line = self.credential.line(self.seen);
-        match attempt(&mut self.link, &line, &self.around.knowledge).await {
-            Ok(Outcome::Welcome(..)) => {}
-            Ok(Outcome::Refused(refusal) | Outcome::Closed(refusal)) => {
-                self.link.hang_up();
-                let why = sentence(&refusal);
-                // Whose name it is the server forgets when it has noticed that the link is lost.
-                let is_a_name = matches!(self.credential, Credential::Name(_));
-                return Err(if is_a_name || TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
-                    Setback::Again(format!("refuses: {why}"))
-                } else {
-                    let failure = Failure::login(format!("the link was lost, and the server does not take the session back: {why}"));
-                    if refusal.code == code::BAD_TOKEN { Setback::TokenRefused(failure) } else { Setback::Final(failure) }
-                });
+    /// Waits for `what`, and takes what is typed meanwhile.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> Result<T, End> {
+        pin!(what);
+        loop {
+            let takes = self.can_wait();
+            let leave = async {
+                // Nothing is ever sent: that it ends is the message.
+                let _ = self.around.leave.recv().await;
+                Meanwhile::Leave
+            };
+            let typed = async {
+                match self.around.typed.recv().await {
+                    Ok(typed) if takes => Meanwhile::Typed(typed),
+                    _ => pending().await,
+                }
+            };
+            let typed = async { if takes { typed.await } else { pending().await } };
+            match or(async { Meanwhile::Over(what.as_mut().await) }, or(leave, typed)).await {
+                Meanwhile::Over(what) => return Ok(what),
+                Meanwhile::Leave => return Err(self.undelivered().map_or(End::Goodbye, End::Failed)),
+                Meanwhile::Typed(typed) => {
+                    let typed = Typed { late: true, ..self.meant(typed) };
+                    match self.obey(&typed) {
+                        Some(Answer::Leave) => return Err(self.undelivered().map_or(End::Goodbye, End::Failed)),
+                        Some(answer) => self.answered_here(answer, typed.settled).await?,
+                        None => {
+                            self.waiting.push_back(typed);
+                            self.around.state.set_waiting(self.waiting.len());
+                        }
+                    }
+                }
             }
-            Err(Lost(why)) => {
-                self.link.hang_up();
-                return Err(Setback::Again(why));
-            }
         }
-        if matches!(self.credential, Credential::Password { .. }) {
-            self.ask_for_token().await;
-        }
-        Ok(())
     }
 
     async fn send_again(&mut self) -> Result<(), Lost> {
@@ -753,6 +892,57 @@ impl Session {
             self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await?;
         }
         Ok(())
+    }
+}
+
+/// What happens while the link is lost.
+enum Meanwhile<T> {
+    /// What was waited for.
+    Over(T),
+    Leave,
+    Typed(Typed),
+}
+
+/// One attempt to come back.
+struct Attempt {
+    server: Server,
+    line: String,
+    log: Option<String>,
+    knowledge: SharedKnowledge,
+    /// With a name and nothing else.
+    by_name: bool,
+}
+
+impl Attempt {
+    /// Logs in over `link`. Says whether more of the answer is to come.
+    async fn make(self, link: &mut Link) -> Result<bool, Setback> {
+        let opened = connection::open(&self.server).await.map_err(|failure| match failure.exit {
+            Exit::NoLink => Setback::Again(format!("is not back: {failure}")),
+            _ => Setback::Final(failure),
+        })?;
+        if log_of(&opened.greeting) != self.log {
+            // Numbers of one log mean nothing in another: nobody could say what was seen and what was not.
+            return Err(Setback::Final(started_over()));
+        }
+        opened.greeting.iter().for_each(|event| self.knowledge.lock().learn(event));
+        link.go_on_over(opened.link);
+        match attempt(link, &self.line, &self.knowledge).await {
+            Ok(Outcome::Welcome { entering, .. }) => Ok(entering),
+            Ok(Outcome::Refused(refusal) | Outcome::Closed(refusal)) => {
+                let why = sentence(&refusal);
+                // Whose name it is the server forgets when it has noticed that the link is lost.
+                Err(if self.by_name || TRY_AGAIN.contains(&refusal.code) || COMING_BACK.contains(&refusal.code) {
+                    Setback::Again(format!("refuses: {why}"))
+                } else if refusal.code == code::BAD_TOKEN {
+                    Setback::TokenRefused(Failure::login(format!(
+                        "the link was lost, and the server does not know the session any more: {why}; log in again"
+                    )))
+                } else {
+                    Setback::Final(Failure::login(format!("the link was lost, and the server does not take the session back: {why}")))
+                })
+            }
+            Err(Lost(why)) => Err(Setback::Again(why)),
+        }
     }
 }
 

@@ -240,7 +240,7 @@ async fn enter(server: &Server, line: &str) -> Result<(Link, Vec<Card>), Failure
     let mut link = connection::open(server).await?.link;
     let refused = |refusal| Failure::refused(&refusal);
     match attempt(&mut link, line, &SharedKnowledge::default()).await {
-        Ok(Outcome::Welcome(..)) => {}
+        Ok(Outcome::Welcome { .. }) => {}
         Ok(Outcome::Refused(refusal) | Outcome::Closed(refusal)) => return Err(refused(refusal)),
         Err(Lost(why)) => return Err(Failure::no_link(format!("{} {why}", server.place))),
     }

@@ -41,7 +41,7 @@ pub use registry::Registry;
 pub mod prelude {
     pub use crate::arg::{
         Choice, CommandName, KnownUser, Member, MessageRef, Number, OnlineUser, PrivateOffer, RoomName, Seconds, Secret, Term, Text,
-        Ticket, UserOrAddress, Word, Words,
+        Ticket, UserOrAddress, UserOrRoom, Word, Words,
     };
     pub use crate::args;
     pub use crate::arguments::{Arg, NoArgs};

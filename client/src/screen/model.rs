@@ -98,6 +98,11 @@ impl Model {
         Model { me: me.to_owned(), zone, times, day, mail: 0 }
     }
 
+    /// From here on times are so exact.
+    pub(crate) fn set_times(&mut self, times: Times) {
+        self.times = times;
+    }
+
     /// What `show` looks like.
     pub(crate) fn lines(&mut self, show: &Show) -> Vec<Line> {
         let mut lines = Vec::new();

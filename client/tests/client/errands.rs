@@ -235,3 +235,56 @@ fn errands_called_wrongly_are_exit_2() {
         assert!(ended.err.contains(said), "{words:?}: {}", ended.err);
     }
 }
+
+#[test]
+fn send_speaks_in_rooms_and_comes_in_where_it_is_not() {
+    let server = Server::listen();
+    let client = Client::alice(&server, &["send", "#den", "the build is done"]);
+    let mut link = server.accept();
+    link.let_in();
+    let line = link.expect("@#den the build is done");
+    link.answer(&line, refusal("no-room", "you are not in `den`"));
+    let join = link.expect("/join #den");
+    link.answer(&join, json!({"type": "entered", "room": "den", "nick": "alice", "others": []}));
+    let line = link.expect("@#den the build is done");
+    sent(&mut link, &line);
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!((ended.exit, ended.out.as_str(), ended.err.as_str()), (Some(0), "", ""));
+
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &["send", "den"]);
+    client.types_last("one\ntwo\n");
+    let mut link = server.accept();
+    link.let_in();
+    let one = link.expect("@den one");
+    sent(&mut link, &one);
+    let two = link.expect("@den two");
+    link.answer(&two, refusal("no-room", "you are not in `den`"));
+    let join = link.expect("/join den");
+    link.answer(&join, refusal("banned", "you are banned from `den`"));
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(5), "{ended:?}");
+    assert!(ended.err.contains("error[banned]") && ended.err.contains("this was line 2; 1 before it"), "{}", ended.err);
+}
+
+#[test]
+fn tail_of_a_room_or_a_user_prints_that_and_leaves_all_unread() {
+    let to_room =
+        |seq, room: &str, text: &str| json!({"type": "message", "seq": seq, "at": 0, "from": "carol", "to": {"room": room}, "text": text});
+    for (of, printed) in [("#Den", "[den] carol: in the den\n"), ("bob", "bob: from bob\n")] {
+        let server = Server::listen();
+        let client = Client::alice(&server, &["tail", "--count", "1", of]);
+        let mut link = server.accept();
+        link.let_in();
+        link.say(message(11, "carol", "den and bob"));
+        link.say(to_room(12, "attic", "in the attic"));
+        link.say(to_room(13, "den", "in the den"));
+        link.say(message(14, "bob", "from bob"));
+        link.see_off();
+        assert_eq!(link.acked, None);
+        let ended = client.ends();
+        assert_eq!((ended.exit, ended.out.as_str()), (Some(0), printed), "{ended:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::scripted::{Connection, Server, message, welcome};
+use crate::scripted::{Connection, Server, message, refusal, welcome};
 use crate::terminal::{Setup, Terminal};
 
 fn begin(server: &Server, setup: Setup) -> (Terminal, Connection) {
@@ -117,4 +117,103 @@ fn a_computer_that_sleeps_comes_back() {
     terminal.shows("good morning");
     terminal.ends_with("alice> half a li");
     assert_eq!(terminal.all().matches("good night").count(), 1);
+}
+
+#[test]
+fn what_was_meant_for_a_room_goes_there_or_comes_back() {
+    let server = Server::listen();
+    let (terminal, mut link) = begin(&server, Setup::new(80));
+    let entered = json!({"type": "entered", "room": "den", "nick": "alice", "others": ["bob"]});
+    link.say(entered.clone());
+    terminal.ends_with("alice [den]>");
+    terminal.types("hello\r");
+    let hello = link.expect("@#den hello");
+    drop(link);
+    terminal.ends_with("alice [den]!");
+    for line in ["logout you fools", "/whoelse", "//shrug"] {
+        terminal.types(&format!("{line}\r"));
+        terminal.ends_with("alice [den]!");
+    }
+    let mut link = server.accept();
+    let resume = link.expect("resume tok-1");
+    link.answer_first(&resume, welcome());
+    link.say(json!({"type": "cards", "cards": []}));
+    terminal.shows("the link is back");
+    // Where one is now is not known before the login is answered to its end.
+    assert!(!link.something_waits());
+    link.answer(&resume, entered);
+    let again = link.expect("@#den hello");
+    assert_eq!(again.key, hello.key);
+    link.answer(&again, json!({"type": "sent", "seq": 12, "at": 0, "to": {"room": "den"}, "again": true}));
+    let fools = link.expect("@#den logout you fools");
+    let whoelse = link.expect("/whoelse");
+    drop(link);
+
+    // This time the room has ended meanwhile.
+    terminal.ends_with("alice [den]!");
+    let mut link = server.accept();
+    let resume = link.expect("resume tok-1");
+    link.answer(&resume, welcome());
+    terminal.shows("you are not in den any more");
+    let again = link.expect("@#den logout you fools");
+    assert_eq!(again.key, fools.key);
+    link.answer(&again, refusal("no-such-room", "there is no room `den`"));
+    let again = link.expect("/whoelse");
+    assert_eq!(again.key, whoelse.key);
+    link.answer(&again, json!({"type": "people", "of": "online", "names": ["bob"]}));
+    let shrug = link.expect("@#den /shrug");
+    link.answer(&shrug, refusal("no-such-room", "there is no room `den`"));
+    terminal.shows("so this was not said or done: logout you fools");
+    terminal.shows("so this was not said or done: //shrug");
+    terminal.ends_with("alice>");
+    terminal.types("whoami\r");
+    link.expect("/whoami");
+}
+
+#[test]
+fn the_client_obeys_without_a_link() {
+    let server = Server::listen();
+    let (mut terminal, mut link) = begin(&server, Setup::new(80));
+    link.say(message(11, "bob", "are you there?"));
+    terminal.shows("are you there?");
+    drop(link);
+    terminal.ends_with("alice!");
+    terminal.types("@bob yes\r");
+    terminal.types("/mentions\r");
+    terminal.shows("1970-01-01 00:00 bob to alice: are you there?");
+    terminal.shows("1 message");
+    terminal.types("set page 7\r");
+    terminal.shows("page is 7");
+    terminal.ends_with("alice!");
+    let mut link = resumed(&server, " 11");
+    let yes = link.expect("@bob yes");
+    link.answer(&yes, sent(12));
+    terminal.ends_with("alice>");
+    drop(link);
+    terminal.ends_with("alice!");
+    terminal.types("/quit\r");
+    assert_eq!(terminal.ends(), Some(0));
+}
+
+#[test]
+fn no_more_lines_wait_than_can_be_kept() {
+    let server = Server::listen();
+    let (terminal, link) = begin(&server, Setup::new(80));
+    drop(link);
+    terminal.ends_with("alice!");
+    for number in 1..=256 {
+        terminal.types(&format!("@bob {number}\r"));
+    }
+    terminal.shows("@bob 256");
+    terminal.types("@bob too many\r");
+    terminal.shows("* not sent: 256 lines wait for the link already");
+    // What was typed is still there, to be sent later.
+    terminal.ends_with("alice! @bob too many");
+    let mut link = resumed(&server, "");
+    for number in 1..=256 {
+        let line = link.expect(&format!("@bob {number}"));
+        link.answer(&line, sent(number));
+    }
+    terminal.ends_with("alice> @bob too many");
+    assert!(!link.something_waits());
 }

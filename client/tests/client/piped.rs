@@ -171,9 +171,13 @@ fn a_session_that_is_not_taken_back_is_exit_3() {
     let mut link = server.accept();
     let resume = link.expect("resume tok-1");
     link.answer(&resume, refusal("bad-token", "the token has expired"));
+    // The command that gave the password gives it again; but meanwhile it has been changed.
+    let mut link = server.accept();
+    let login = link.expect("login alice secret");
+    link.answer(&login, refusal("wrong-password", "this is not the password of alice"));
     let ended = client.ends();
     assert_eq!(ended.exit, Some(3), "{ended:?}");
-    assert!(ended.err.contains("the token has expired"), "{}", ended.err);
+    assert!(ended.err.contains("this is not the password of alice"), "{}", ended.err);
 }
 
 #[test]

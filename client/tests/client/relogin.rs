@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::scripted::{Connection, Server, message, refusal, welcome};
+use crate::scripted::{Client, Connection, Server, message, refusal, welcome};
 use crate::terminal::Setup;
 
 /// The server's side of a token that has expired while the link was down.
@@ -81,4 +81,85 @@ fn a_command_that_gives_the_password_gives_it_again() {
     terminal.types("\u{4}");
     link.see_off();
     assert_eq!(terminal.ends(), Some(0));
+}
+
+/// Sits before a terminal that can only print, or runs from a script: the command is asked again, and nobody else.
+#[test]
+fn without_a_prompt_the_command_gives_the_password_again() {
+    let server = Server::listen();
+    let terminal = Setup::new(100).env("TERM", "dumb").run(&server);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.shows("* welcome back, alice");
+    link.say(message(11, "bob", "seen before"));
+    terminal.shows("seen before");
+    drop(link);
+    refuses_the_token(&server);
+    let mut link = lets_in_again(server.accept());
+    terminal.shows("logging in again");
+    terminal.shows("and this is new");
+    terminal.types("whoami\n");
+    link.expect("whoami");
+    assert_eq!(terminal.all().matches("seen before").count(), 1, "{}", terminal.all());
+
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &[]);
+    client.types("message bob hi\n");
+    let mut link = server.accept();
+    link.let_in();
+    link.say(message(11, "bob", "seen before"));
+    let first = link.expect("message bob hi");
+    while !client.prints_line().contains("seen before") {}
+    drop(link);
+    refuses_the_token(&server);
+    let mut link = lets_in_again(server.accept());
+    let again = link.expect("message bob hi");
+    assert_eq!(again.key, first.key);
+    link.answer(&again, json!({"type": "sent", "seq": 13, "at": 0, "to": {"user": "bob"}}));
+    client.types_last("");
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert!(!ended.out.contains("seen before") && ended.out.contains("and this is new"), "{}", ended.out);
+}
+
+#[test]
+fn whoever_cannot_be_asked_again_is_told_what_to_do() {
+    let server = Server::listen();
+    let mut terminal = Setup::new(100).env("TERM", "dumb").asked().run(&server);
+    let mut link = server.accept();
+    terminal.shows("Password for alice:");
+    terminal.types("secret\n");
+    link.let_in();
+    terminal.shows("* welcome back, alice");
+    link.say(message(11, "bob", "seen before"));
+    terminal.shows("seen before");
+    terminal.types("message bob hi\n");
+    link.expect("message bob hi");
+    drop(link);
+    refuses_the_token(&server);
+    assert_eq!(terminal.ends(), Some(3));
+    let all = terminal.all().replace('\n', " ");
+    for told in ["this token has expired; log in again", "--password-command", "1 line was not answered; it may not have arrived"] {
+        assert!(all.contains(told), "{told} is not in:\n{all}");
+    }
+}
+
+#[test]
+fn a_password_typed_before_it_is_asked_for_is_not_shown() {
+    for term in ["xterm-256color", "dumb"] {
+        let server = Server::listen();
+        let mut terminal = Setup::new(80).env("TERM", term).asked().run(&server);
+        // The client is on its way in, and stays there until the greeting has come: nobody asks for a password yet.
+        let link = server.accept_silently();
+        terminal.types("secret\r");
+        let mut link = link.greeted();
+        terminal.shows("Password for alice:");
+        link.let_in();
+        terminal.shows("* welcome back, alice");
+        terminal.types("\u{4}");
+        link.see_off();
+        assert_eq!(terminal.ends(), Some(0));
+        assert!(!terminal.all().contains("secret"), "{term}:\n{}", terminal.all());
+    }
 }

@@ -40,12 +40,7 @@ impl Server {
 
     /// The next connection, greeted as the protocol says.
     pub(crate) fn accept(&self) -> Connection {
-        let mut connection = self.accept_silently();
-        assert_eq!(connection.raw_line(), "dialect json");
-        connection.say(json!({"type": "hello", "server": "scripted", "log": "log-1", "now": 0}));
-        connection.say(json!({"type": "dialect", "name": "json", "done": true}));
-        connection.say(json!({"type": "cards", "cards": []}));
-        connection
+        self.accept_silently().greeted()
     }
 }
 
@@ -66,6 +61,15 @@ pub(crate) struct Line {
 }
 
 impl Connection {
+    /// Greets the client as the protocol says.
+    pub(crate) fn greeted(mut self) -> Connection {
+        assert_eq!(self.raw_line(), "dialect json");
+        self.say(json!({"type": "hello", "server": "scripted", "log": "log-1", "now": 0}));
+        self.say(json!({"type": "dialect", "name": "json", "done": true}));
+        self.say(json!({"type": "cards", "cards": []}));
+        self
+    }
+
     pub(crate) fn raw_line(&mut self) -> String {
         let mut line = String::new();
         self.reader.read_line(&mut line).expect("a line in time");
@@ -88,10 +92,10 @@ impl Connection {
         }
     }
 
-    /// The next line, which must be this one.
+    /// The next line, which must be this one. A bare command is sent with its `/`.
     pub(crate) fn expect(&mut self, text: &str) -> Line {
         let line = self.line();
-        assert_eq!(line.text, text);
+        assert!(line.text == text || line.text.strip_prefix('/') == Some(text), "`{}` came instead of `{text}`", line.text);
         line
     }
 
@@ -173,18 +177,18 @@ impl Connection {
         self.answer(&logout, json!({"type": "goodbye"}));
     }
 
-    /// Whether the client has sent something that was not read yet.
+    /// Whether the client has sent something that was not read yet, besides acknowledgements, which come when they come.
     pub(crate) fn something_waits(&mut self) -> bool {
-        if !self.reader.buffer().is_empty() {
-            return true;
-        }
         self.stream.set_nonblocking(true).expect("can look");
-        let waits = match self.stream.peek(&mut [0]) {
-            Ok(count) => count > 0,
-            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        let mut peeked = [0; 4096];
+        let count = match self.stream.peek(&mut peeked) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(_) => return true,
         };
         self.stream.set_nonblocking(false).expect("can wait");
-        waits
+        let waiting = [self.reader.buffer(), &peeked[..count]].concat();
+        String::from_utf8_lossy(&waiting).lines().any(|line| !line.contains("\"/ack "))
     }
 }
 

@@ -15,6 +15,7 @@ mod term;
 mod text;
 mod ticket;
 mod user_or_address;
+mod user_or_room;
 mod word;
 
 pub use choice::{Choice, Words};
@@ -32,4 +33,5 @@ pub use term::Term;
 pub use text::Text;
 pub use ticket::Ticket;
 pub use user_or_address::UserOrAddress;
+pub use user_or_room::UserOrRoom;
 pub use word::Word;
