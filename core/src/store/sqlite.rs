@@ -32,7 +32,7 @@ pub const FILE: &str = "chinwag.db";
 
 /// Schema migrations: the nth brings a store from version n to n + 1 (`PRAGMA user_version`). Never edited once
 /// released, only added to.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE progress (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -901,24 +901,31 @@ fn amend(transaction: &Transaction<'_>, row: &SaidRow, indexed: u64) -> Result<C
 /// Whether `s` is not of somebody who is being forgotten, nor to them.
 const STANDS: &str = "NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (s.sender, s.audience))";
 
-/// Whether `s` is shown.
-const SHOWN: &str = "s.deleted IS NULL AND NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (s.sender, s.audience))";
+/// Whether `s` is shown; and the same while somebody is being forgotten, which is hardly ever and costs something with each row.
+const SHOWN: [&str; 2] =
+    ["s.deleted IS NULL", "s.deleted IS NULL AND NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (s.sender, s.audience))"];
 
 /// How far the indexes go.
 const INDEXED: &str = "SELECT indexed FROM progress";
 
-/// The columns that [`said`] reads.
+/// The columns that [`said`] reads, but for the last two: who said what it is about, and how people have reacted to it.
 const SAID: &str = "s.seq, s.at, s.sender, s.audience, s.text, s.hidden_from,
     coalesce(s.from_guest, (SELECT name FROM accounts WHERE id = s.sender), '?'),
     coalesce(s.to_guest, CASE WHEN s.audience > 1099511627776
         THEN (SELECT name FROM rooms WHERE id = s.audience - 1099511627776)
         ELSE (SELECT name FROM accounts WHERE id = s.audience) END, '?'),
-    s.nick, s.whisper, s.mentions, s.about, s.deed, s.quoted,
-    CASE WHEN s.about IS NOT NULL THEN
+    s.nick, s.whisper, s.mentions, s.about, s.deed, s.quoted, s.edited";
+
+/// The last two; and the same while somebody is being forgotten.
+const OF_OTHERS: [&str; 2] = [
+    "CASE WHEN s.about IS NOT NULL THEN
+        (SELECT coalesce(o.from_guest, (SELECT name FROM accounts WHERE id = o.sender), '?') FROM said AS o WHERE o.seq = s.about) END,
+    (SELECT group_concat(reaction, ' ') FROM reactions WHERE seq = s.seq)",
+    "CASE WHEN s.about IS NOT NULL THEN
         (SELECT coalesce(o.from_guest, (SELECT name FROM accounts WHERE id = o.sender), '?') FROM said AS o WHERE o.seq = s.about
             AND NOT EXISTS (SELECT 1 FROM forgetting AS f WHERE f.user IN (o.sender, o.audience))) END,
-    s.edited,
-    (SELECT group_concat(reaction, ' ') FROM reactions WHERE seq = s.seq AND user NOT IN (SELECT user FROM forgetting))";
+    (SELECT group_concat(reaction, ' ') FROM reactions WHERE seq = s.seq AND user NOT IN (SELECT user FROM forgetting))",
+];
 
 /// How many rows are looked at for one page of what is owed. What is hidden from the asker is skipped, and somebody
 /// blocked by everyone must not turn a page into a scan.
@@ -1005,27 +1012,28 @@ impl Run {
         Run { way: Way::Table(joined), what, ids, after, until }
     }
 
-    fn sql(&self, newest_first: bool) -> String {
+    fn sql(&self, newest_first: bool, is_forgetting: bool) -> String {
         let what = self.what;
+        let (others, shown) = (OF_OTHERS[usize::from(is_forgetting)], SHOWN[usize::from(is_forgetting)]);
         let order = if newest_first { "DESC" } else { "ASC" };
         match &self.way {
             // Place by place: see `places.rs`.
-            Way::Index(_) => format!("SELECT {SAID} FROM said AS s WHERE s.seq = ?1 AND {SHOWN}"),
+            Way::Index(_) => format!("SELECT {SAID}, {others} FROM said AS s WHERE s.seq = ?1 AND {shown}"),
             Way::Tail => format!(
-                "SELECT {SAID} FROM said AS s
-                 WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND {SHOWN} ORDER BY s.seq {order}"
+                "SELECT {SAID}, {others} FROM said AS s
+                 WHERE {what} AND s.seq > max(?3, ({INDEXED})) AND s.seq <= ?4 AND {shown} ORDER BY s.seq {order}"
             ),
             Way::Words(_) => format!(
-                "SELECT {SAID} FROM said_words CROSS JOIN said AS s ON s.seq = said_words.rowid
-                 WHERE said_words MATCH ?5 AND said_words.rowid > ?3 AND said_words.rowid <= ?4 AND {SHOWN} ORDER BY said_words.rowid {order}"
+                "SELECT {SAID}, {others} FROM said_words CROSS JOIN said AS s ON s.seq = said_words.rowid
+                 WHERE said_words MATCH ?5 AND said_words.rowid > ?3 AND said_words.rowid <= ?4 AND {shown} ORDER BY said_words.rowid {order}"
             ),
             Way::Table(_) => format!(
-                "SELECT {SAID} FROM said AS s WHERE {what} AND s.seq > ?3 AND s.seq <= ?4 AND {SHOWN} ORDER BY s.seq {order}"
+                "SELECT {SAID}, {others} FROM said AS s WHERE {what} AND s.seq > ?3 AND s.seq <= ?4 AND {shown} ORDER BY s.seq {order}"
             ),
             Way::Among(..) => format!(
-                "SELECT {SAID} FROM (SELECT rowid FROM said_words WHERE said_words MATCH ?5 AND rowid > ?3 AND rowid <= ?4
+                "SELECT {SAID}, {others} FROM (SELECT rowid FROM said_words WHERE said_words MATCH ?5 AND rowid > ?3 AND rowid <= ?4
                   ORDER BY rowid DESC LIMIT ?7) AS i CROSS JOIN said AS s ON s.seq = i.rowid
-                 WHERE {what} AND {SHOWN} ORDER BY s.seq {order}"
+                 WHERE {what} AND {shown} ORDER BY s.seq {order}"
             ),
         }
     }
@@ -1039,13 +1047,14 @@ pub(super) fn merged(
     newest_first: bool,
     mut take: impl FnMut(Said, UserId, Vec<i64>) -> bool,
 ) -> Result<(), StoreError> {
+    let is_forgetting = transaction.prepare_cached("SELECT EXISTS (SELECT 1 FROM forgetting)")?.query_row([], |row| row.get(0))?;
     let mut row_of = None;
     let mut statements = Vec::with_capacity(runs.len());
     for run in runs {
         let is_indexed = matches!(run.way, Way::Index(_));
-        statements.push(if is_indexed { None } else { Some(transaction.prepare_cached(&run.sql(newest_first))?) });
+        statements.push(if is_indexed { None } else { Some(transaction.prepare_cached(&run.sql(newest_first, is_forgetting))?) });
         if is_indexed && row_of.is_none() {
-            row_of = Some(transaction.prepare_cached(&run.sql(newest_first))?);
+            row_of = Some(transaction.prepare_cached(&run.sql(newest_first, is_forgetting))?);
         }
     }
     let mut ways = Vec::with_capacity(runs.len());
@@ -1430,8 +1439,8 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
             seq: unsigned(seq)?,
             deed: read_word::<Option<Deed>>(&row.get::<_, String>(12)?).unwrap_or(Deed::Unknown),
             // Where the earlier one has gone, nothing is said of it.
-            text: if row.get_ref(14)? == rusqlite::types::ValueRef::Null { String::new() } else { row.get(13)? },
-            from: row.get::<_, Option<String>>(14)?.unwrap_or_default(),
+            text: if row.get_ref(15)? == rusqlite::types::ValueRef::Null { String::new() } else { row.get(13)? },
+            from: row.get::<_, Option<String>>(15)?.unwrap_or_default(),
         }),
         None => None,
     };
@@ -1449,7 +1458,7 @@ fn said(row: &rusqlite::Row<'_>) -> Result<(Said, UserId, Vec<i64>), rusqlite::E
         whisper: row.get::<_, Option<i64>>(9)?.is_some(),
         mentions: mentions.map(|names| names.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
         about,
-        edited: row.get::<_, Option<i64>>(15)?.is_some(),
+        edited: row.get::<_, Option<i64>>(14)?.is_some(),
         reactions,
         offline: false,
     };

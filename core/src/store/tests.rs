@@ -370,6 +370,39 @@ fn a_store_of_a_newer_server_is_left_alone() {
     assert!(told.contains("newer server"), "{told}");
 }
 
+#[test]
+fn a_store_of_an_older_server_is_brought_up_to_date_and_what_it_has_deleted_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(sqlite::FILE);
+    let older = rusqlite::Connection::open(&file).unwrap();
+    older.pragma_update(None, "secure_delete", "OFF").unwrap();
+    for migration in &sqlite::MIGRATIONS[..5] {
+        older.execute_batch(migration).unwrap();
+    }
+    older.execute("INSERT INTO progress (id, log, head, indexed) VALUES (1, 'this log', 500, 400)", []).unwrap();
+    older.execute("INSERT INTO accounts (id, name, password, joined, cursor, created_at) VALUES (1, 'u1', 'x', 0, 0, 7)", []).unwrap();
+    let mut say = older.prepare("INSERT INTO said (seq, at, sender, audience, text) VALUES (?1, ?1, 1, 0, ?2)").unwrap();
+    for seq in 1..=500 {
+        say.execute(rusqlite::params![seq, format!("this is {} and nothing else", word_of(seq.try_into().unwrap()))]).unwrap();
+    }
+    drop(say);
+    older.execute("DELETE FROM said WHERE seq <= 300", []).unwrap();
+    older.pragma_update(None, "user_version", 5).unwrap();
+    drop(older);
+    let in_file = || String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+    let words = in_file();
+    assert!((1..=300).any(|seq| words.contains(&word_of(seq))), "deleted and there all the same");
+    let opened = sqlite::open(folder.path(), "another log", &[]).unwrap();
+    let one = super::size(&format!("this is {} and nothing else", word_of(1)));
+    assert_eq!((opened.log.as_str(), opened.loaded.head, opened.writer.retention.bytes), ("this log", 500, 200 * one));
+    assert_eq!(opened.loaded.accounts[0].created, Millis(7));
+    opened.writer.finish();
+    let words = in_file();
+    for seq in 1..=500 {
+        assert_eq!(words.contains(&word_of(seq)), seq > 300, "{seq}");
+    }
+}
+
 /// All that is in the files of a store.
 fn bytes_of(folder: &Path) -> Vec<u8> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
