@@ -129,6 +129,11 @@ fn greet(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<(ClientC
     Ok((tls, stream))
 }
 
+/// One encrypted connection to a server that speaks lines.
+pub(crate) fn encrypted(process: &Process) -> io::Result<(ClientConnection, TcpStream)> {
+    greet(process.address, &Arc::new(pinned(process)?))
+}
+
 /// Trusts the certificate that the server has made, and no other.
 fn pinned(process: &Process) -> io::Result<ClientConfig> {
     use rustls::pki_types::pem::PemObject;

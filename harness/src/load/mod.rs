@@ -10,6 +10,7 @@ mod logins;
 mod machine;
 mod plan;
 mod process;
+mod relay;
 mod table;
 mod yardstick;
 

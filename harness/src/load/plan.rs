@@ -12,7 +12,7 @@ use super::crowd::Crowd;
 use super::machine::{self, Loopback};
 use super::process::{Launch, Process, System};
 use super::table::{self, Figure, Row, Sample};
-use super::{direct, idle, join, logins};
+use super::{direct, idle, join, logins, relay};
 
 /// What is measured, and how long.
 #[derive(Clone, Debug, Args)]
@@ -106,6 +106,7 @@ pub fn measure(options: Options) -> io::Result<()> {
         idle::round(&mut bench)?;
         join::round(&mut bench)?;
         bench.slow_readers()?;
+        relay::round(&mut bench)?;
     }
     let place = match pinned {
         Some((server, own)) => format!("server on core {server}, load on core {own}"),
