@@ -75,7 +75,7 @@ settings! {
     /// How many bytes a second the server carries for one private chat, both ways together: a picture in a few seconds. 0:
     /// any number.
     relay_rate: u32 = 1024 * 1024;
-    /// How many private chats it carries at a time. Each costs two connections and up to a quarter of a megabyte.
+    /// How many private chats it carries at a time. Each costs two connections and up to a third of a megabyte.
     relays: usize = 64;
     /// How many connections there can be at all. More cost memory (one to two kilobytes each) and file handles.
     connections: usize = 65_536;
