@@ -420,6 +420,8 @@ impl Visitor {
                 Some((name, arrives)) if accepted.is_none() && folded(&name) != folded(&self.me.clone().unwrap_or_default()) => {
                     self.presence(name, arrives, at);
                 }
+                // Who comes back after a lost link has been greeted.
+                _ if accepted.is_some() && self.again => {}
                 _ => {
                     let kind = if accepted.is_some() { GREETING } else { INFO };
                     self.tell(Event::Fact(Fact::new(kind, format!("* {info}"))));

@@ -302,7 +302,8 @@ fn after_a_lost_link_nothing_is_shown_twice() {
     stage.0.begin_again();
     assert_eq!((stage.0.held(), stage.heard()), (0, Vec::new()));
     assert_eq!(stage.says("guest alice"), [json!({"USERNAME": "alice"})]);
-    let more = json!({"USERNAME_ACCEPTED": true, "MESSAGES": [all[0], all[1], all[2], ["bob", "alice", 3, "three"]]});
+    let more =
+        json!({"USERNAME_ACCEPTED": true, "INFO": "Welcome back!", "MESSAGES": [all[0], all[1], all[2], ["bob", "alice", 3, "three"]]});
     assert_eq!(stage.hears(&more)[1..], ["(offline 1970-01-01 00:00:03Z) bob: three"]);
 }
 
