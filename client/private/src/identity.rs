@@ -132,9 +132,73 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Writes beside and links into place: a crash leaves a whole file or none, and who comes second replaces nothing.
 fn write_new(folder: &Path, path: &Path, pem: &[u8]) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    // A name of its own for each attempt: what is linked must not be written to by another one.
+    let mut suffix = [0; 8];
+    getrandom::fill(&mut suffix).map_err(io::Error::other)?;
+    let new = path.with_extension(format!("new-{:016x}", u64::from_be_bytes(suffix)));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     let written = file.write_all(pem).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&new, path));
     fs::remove_file(&new)?;
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn an_identity_is_made_once_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("made");
+        let first = Identity::open(&inner).unwrap();
+        assert_eq!(Identity::open(&inner).unwrap().fingerprint(), first.fingerprint());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&inner), mode(&inner.join(FILE))), (0o700, 0o600));
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), 1, "nothing else is left");
+        assert_ne!(Identity::fleeting().unwrap().fingerprint(), first.fingerprint());
+    }
+
+    #[test]
+    fn clients_that_start_at_once_have_one_identity() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let open = || Identity::open(folder).unwrap().fingerprint();
+        let all: Vec<Fingerprint> = thread::scope(|scope| {
+            let started: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            started.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|fingerprint| *fingerprint == all[0]), "{all:?}");
+    }
+
+    #[test]
+    fn a_damaged_identity_is_named_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let identity = Identity::open(folder.path()).unwrap();
+        let good = fs::read_to_string(&path).unwrap();
+        let (key, certificate) = good.split_at(good.find("-----BEGIN CERTIFICATE").unwrap());
+        let other = tempfile::tempdir().unwrap();
+        Identity::open(other.path()).unwrap();
+        let others = fs::read_to_string(other.path().join(FILE)).unwrap();
+        let foreign = format!("{key}{}", &others[others.find("-----BEGIN CERTIFICATE").unwrap()..]);
+        for (damage, expected) in [
+            (String::new(), "no key"),
+            (key.to_owned(), "no certificate"),
+            (certificate.to_owned(), "no key"),
+            (foreign, "do not fit"),
+            ("x".repeat(1 << 16), "larger than"),
+        ] {
+            fs::write(&path, &damage).unwrap();
+            let told = Identity::open(folder.path()).unwrap_err().to_string();
+            assert!(told.contains(expected) && told.contains(FILE), "{told}");
+            assert!(!told.contains("PRIVATE"), "{told}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), damage);
+        }
+        fs::write(&path, good).unwrap();
+        assert_eq!(Identity::open(folder.path()).unwrap().fingerprint(), identity.fingerprint());
+        assert!(!format!("{identity:?}").contains("key"), "{identity:?}");
+    }
 }

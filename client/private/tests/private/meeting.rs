@@ -260,3 +260,13 @@ fn only_what_others_can_come_to_is_offered() {
     assert_ne!(prepared.offer().token, Meeting::prepare(&alice, &[], Terms::default()).unwrap().offer().token);
     assert!(!format!("{prepared:?}").contains(&prepared.offer().token.to_string()));
 }
+
+#[test]
+fn the_ways_out_can_be_listened_on() {
+    let alice = Identity::fleeting().unwrap();
+    // A machine without a network has none.
+    let ways: Vec<SocketAddr> = chinwag_private::ways_out().into_iter().map(|ip| (ip, 0).into()).collect();
+    let prepared = Meeting::prepare(&alice, &ways, Terms::default()).unwrap();
+    assert_eq!(prepared.offer().addresses.len(), ways.len());
+    assert!(ways.len() <= 2);
+}
