@@ -785,6 +785,53 @@ mod tests {
         }
     }
 
+    /// A store in front of which something waits after each of the first commits, and which notes when it is tended.
+    struct NeverIdle<'a> {
+        sequencer: &'a Sequencer,
+        origin: SessionId,
+        left: usize,
+        /// How many commits were still to come each time.
+        tended: &'a Mutex<Vec<usize>>,
+    }
+
+    impl Writer for NeverIdle<'_> {
+        fn commit(&mut self, _: &[Row], _: u64, _: bool) -> Result<(), StoreError> {
+            if self.left > 0 {
+                self.left -= 1;
+                say(self.sequencer, self.origin).unwrap();
+            }
+            Ok(())
+        }
+
+        fn tend(&mut self, _: Millis) -> Result<bool, StoreError> {
+            self.tended.lock().unwrap().push(self.left);
+            Ok(false)
+        }
+
+        fn limit(&mut self, _: Limits) {}
+
+        fn due(&self) -> Option<Millis> {
+            None
+        }
+    }
+
+    #[test]
+    fn where_there_is_always_something_to_commit_what_can_wait_does_not_wait_for_ever() {
+        let (sequencer, _tells) = sequencer();
+        let origin = register(&sequencer, 1);
+        let tended = Mutex::default();
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                sequencer.commit_until_end(&mut NeverIdle { sequencer: &sequencer, origin, left: 200, tended: &tended });
+            });
+            while !sequencer.is_quiet() {
+                thread::yield_now();
+            }
+            sequencer.end();
+        });
+        assert_eq!(*tended.lock().unwrap(), [136, 72, 8, 0]);
+    }
+
     fn sequencer() -> (Sequencer, async_channel::Receiver<&'static str>) {
         let (told, tells) = async_channel::unbounded();
         let hall = Hall::load(Policy::default(), Loaded::default());
