@@ -132,11 +132,18 @@ fn silence_is_filled_and_a_wire_that_holds_everything_back_is_noticed() {
             }
         }
         held.store(true, Ordering::SeqCst);
-        hand.advance(terms.gone);
+        // What had gone through before may be heard after the hand has moved: it moves until both have noticed.
+        let gone = terms.gone;
+        let turning = smol::spawn(async move {
+            loop {
+                hand.advance(gone);
+                smol::Timer::after(std::time::Duration::from_millis(1)).await;
+            }
+        });
         for end in [&one, &other] {
             assert!(matches!(next(end).await, News::Ended { why: Ended::Silent, .. }));
         }
-        drop(wires);
+        drop((wires, turning));
     });
 }
 
