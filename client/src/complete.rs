@@ -19,6 +19,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::interface::Live;
 use crate::keys::Mode;
 use crate::knowledge::{Knowledge, SharedKnowledge};
+use crate::local;
 use crate::prompt;
 use crate::redraw::{Painted, Redraw};
 use crate::screen::{Look, columns};
@@ -190,6 +191,10 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
         Spot::Name(word) => (word, command_names(word, knowledge)),
         Spot::Addressee(word) => (word, people(word, [everybody(), vec![ALL]].concat())),
         Spot::Argument { card, index, typed: word } => match card.args.get(index) {
+            Some(_) if index == 1 && card.name == local::SET && knowledge.is_own(local::SET) => {
+                let (_, arguments) = split::word(typed);
+                (word, fitting(word, local::values_of(split::word(arguments).0), begins))
+            }
             Some(arg) if arg.kind.complete == Complete::Nothing => mention(word, everybody()),
             Some(arg) => (word, argument(arg, word, knowledge)),
             None => (word, Vec::new()),
@@ -627,6 +632,17 @@ mod tests {
         knowledge.learn(&news(chinwag_wire::event::RoomDeed::Kicked, "Me"));
         assert_eq!(knowledge.room(), None);
         assert_eq!(knowledge.rooms().collect::<Vec<_>>(), ["den"]);
+    }
+
+    #[test]
+    fn a_setting_is_offered_its_own_values() {
+        let mut knowledge = for_tests();
+        knowledge.obey(local::cards());
+        let words = |typed: &str| candidates(typed, &knowledge).1.into_iter().map(|pair| pair.display).collect::<Vec<_>>();
+        assert_eq!(words("/set att"), ["attention"]);
+        assert_eq!(words("/set attention "), ["Nothing", "Bell", "Notification"]);
+        assert_eq!(words("set Times se"), ["Seconds"]);
+        assert!(words("/set page ").is_empty() && words("/set frob ").is_empty());
     }
 
     #[test]

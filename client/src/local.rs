@@ -28,6 +28,8 @@ const SHOWN: usize = 20;
 const START_CHARS: usize = 40;
 /// The kind of facts that the client makes itself.
 const FACT: &str = "chinwag.client";
+/// The command that changes a setting.
+pub(crate) const SET: &str = "set";
 /// The command that explains commands, the client's own too.
 const HELP: &str = "help";
 
@@ -96,7 +98,7 @@ pub(crate) fn cards() -> Vec<Card> {
         card("recent", &[], "List whom you spoke with since you came, the last first.", vec![], ""),
         card("more", &[], "Show what came before the messages shown last.", vec![], ""),
         card(
-            "set",
+            SET,
             &[],
             "List the settings, explain one, or change one for good.",
             vec![arg("name", "which setting", name), arg("value", "what to change it to", value)],
@@ -104,6 +106,12 @@ pub(crate) fn cards() -> Vec<Card> {
         ),
         card("quit", &["exit"], "Log out and end this client.", vec![], ""),
     ]
+}
+
+/// What the setting `key` may be changed to, where there is a choice of words.
+pub(crate) fn values_of(key: &str) -> Vec<&'static str> {
+    let key = key.to_lowercase().replace('-', "_");
+    Config::reference().into_iter().find(|setting| setting.key == key).map_or_else(Vec::new, |setting| setting.choices().collect())
 }
 
 impl Local {
