@@ -178,6 +178,7 @@ fn somebody_at_a_terminal_has_all_they_are_used_to() {
     link.say_frame(
         &json!({"USERNAME_ACCEPTED": true, "INFO": "Welcome!", "USER_LIST": [{"NAME": "bobby"}, {"NAME": "alice2"}], "MESSAGES": []}),
     );
+    terminal.shows("* Welcome!");
     terminal.ends_with("alice2>");
     // Names and commands complete.
     terminal.types("/unbl\t");
