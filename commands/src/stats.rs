@@ -69,8 +69,16 @@ fn people(view: &View<'_>, connections: usize) -> (Fact, u64, Fact) {
     let guests = hall.users().filter(|(id, _)| id.is_guest()).count();
     let accounts = hall.users().count() - guests;
     let (sessions, online, rooms) = (hall.session_count(), hall.online().count(), hall.rooms(view.now).count());
-    let told =
-        format!("* {connections} connections; {sessions} sessions of {online} users; {accounts} accounts, {guests} guests, {rooms} rooms");
+    let of = |count: usize, what: &str| counted(count as u64, what);
+    let told = format!(
+        "* {}; {} of {}; {}, {}, {}",
+        of(connections, "connection"),
+        of(sessions, "session"),
+        of(online, "user"),
+        of(accounts, "account"),
+        of(guests, "guest"),
+        of(rooms, "room")
+    );
     let people = Fact::new("stats.people", told).with("connections", connections).with("sessions", sessions).with("online", online);
     let people = people.with("accounts", accounts).with("guests", guests).with("rooms", rooms);
     let (bans, invites) = (hall.bans(view.now).count(), hall.invites(view.now).count());
@@ -89,7 +97,11 @@ fn store(numbers: &Numbers) -> Fact {
     let Numbers { commits, rows_waiting, outputs_waiting, passwords_waiting, store_failing, .. } = numbers;
     let state = if *store_failing { "FAILS: is the disk full?" } else { "works" };
     let told = format!(
-        "* the store {state}; {commits} commits since the start; waiting: {rows_waiting} rows, {outputs_waiting} events, {passwords_waiting} passwords"
+        "* the store {state}; {} since the start; waiting: {}, {}, {}",
+        counted(*commits, "commit"),
+        counted(*rows_waiting as u64, "row"),
+        counted(*outputs_waiting as u64, "event"),
+        counted(*passwords_waiting as u64, "password")
     );
     let told = Fact::new("stats.store", told).with("failing", *store_failing).with("commits", *commits);
     let told = told.with("rows_waiting", *rows_waiting).with("events_waiting", *outputs_waiting);

@@ -20,6 +20,8 @@ macro_rules! faults {
 }
 
 faults! {
+    /// Anybody may come into a room, without an invitation or the password.
+    AccessNotChecked = "access-not-checked",
     /// Answers do not wait for what they answer for.
     AckBeforeEffects = "ack-before-effects",
     /// A message to one user gets through to whoever blocks its sender.
@@ -48,6 +50,8 @@ faults! {
     ForgetKeys = "forget-keys",
     /// Wrong passwords are counted, and nothing comes of it.
     ForgetLockOut = "forget-lock-out",
+    /// What guests left behind in rooms when the server was killed stays: rooms that nobody belongs to or owns.
+    GuestRoomsStay = "guest-rooms-stay",
     /// A guest who has left keeps the name.
     GuestStays = "guest-stays",
     /// The past shows what was hidden when it was said.
@@ -56,8 +60,12 @@ faults! {
     IdleTooLate = "idle-too-late",
     /// Tokens outlive a change of the password.
     KeepTokens = "keep-tokens",
+    /// Who leaves a kept room belongs to it no more.
+    KeptRoomForgets = "kept-room-forgets",
     /// Comings and goings are announced to those they are hidden from.
     LeakPresence = "leak-presence",
+    /// Who has left a room hears it still.
+    LeaverHears = "leaver-hears",
     /// A lock-out ends a second early.
     LockTooShort = "lock-too-short",
     /// Lines are logged as they are.
@@ -66,8 +74,12 @@ faults! {
     MailNotMarked = "mail-not-marked",
     /// The last message that was seen comes again at the next login.
     MailTwice = "mail-twice",
+    /// Who is muted in a room may speak all the same.
+    MutedSpeaks = "muted-speaks",
     /// A name is only itself in the case in which it was registered.
     NamesByCase = "names-by-case",
+    /// Nobody inherits a room.
+    NoHeir = "no-heir",
     /// Lines that are no command keep the idle timeout away.
     NonsenseIsActivity = "nonsense-is-activity",
     /// An offer of a private chat can be accepted when its time is over.
@@ -86,12 +98,18 @@ faults! {
     RelayStays = "relay-stays",
     /// A relay takes as much as it is sent.
     RelayUnbounded = "relay-unbounded",
+    /// A ban keeps nobody out of a room.
+    RoomBanForgotten = "room-ban-forgotten",
+    /// Who belongs to a room may read what was said before they came.
+    RoomPastForAll = "room-past-for-all",
     /// One session more than allowed.
     SessionTooMany = "session-too-many",
     /// Nobody is told that the server ends.
     ShutdownUnsaid = "shutdown-unsaid",
     /// What is committed is not.
     SkipCommit = "skip-commit",
+    /// What is said in a room reaches those who block its sender.
+    SpeaksToBlockers = "speaks-to-blockers",
     /// What was read is taken for whole letters.
     SplitLetters = "split-letters",
     /// The store refuses every commit, as on a full disk.
@@ -108,6 +126,8 @@ faults! {
     TokenForEver = "token-for-ever",
     /// Mail goes when it is old, though nobody has read it.
     UnreadExpires = "unread-expires",
+    /// A whisper reaches everyone in the room.
+    WhisperToRoom = "whisper-to-room",
 }
 
 impl Fault {

@@ -15,6 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// What notices each fault: scenarios, or folders of them, in the order in which they are tried.
 const NOTICED_BY: &[(&str, &[&str])] = &[
+    ("access-not-checked", &["rooms"]),
     ("ack-before-effects", &["dm", "broadcast", "net"]),
     ("block-not-checked", &["block", "dm"]),
     ("block-not-kept", &["block", "server"]),
@@ -26,16 +27,21 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("forget-keeps-words", &["forget"]),
     ("forget-keys", &["dm"]),
     ("forget-lock-out", &["login"]),
+    ("guest-rooms-stay", &["rooms", "guests"]),
     ("guest-stays", &["guests"]),
     ("history-shows-hidden", &["history"]),
     ("idle-too-late", &["sessions", "net"]),
     ("keep-tokens", &["sessions", "accounts"]),
+    ("kept-room-forgets", &["rooms"]),
     ("leak-presence", &["block", "sessions"]),
+    ("leaver-hears", &["rooms"]),
     ("lock-too-short", &["login"]),
     ("log-lines", &["server"]),
     ("mail-not-marked", &["dm"]),
     ("mail-twice", &["dm", "sessions"]),
+    ("muted-speaks", &["rooms"]),
     ("names-by-case", &["login", "accounts"]),
+    ("no-heir", &["rooms"]),
     ("nonsense-is-activity", &["sessions"]),
     ("offer-for-ever", &["private"]),
     ("offer-revealed", &["private"]),
@@ -45,9 +51,12 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("relay-back", &["private"]),
     ("relay-stays", &["private"]),
     ("relay-unbounded", &["private"]),
+    ("room-ban-forgotten", &["rooms"]),
+    ("room-past-for-all", &["history"]),
     ("session-too-many", &["login"]),
     ("shutdown-unsaid", &["server"]),
     ("skip-commit", &["server", "dm"]),
+    ("speaks-to-blockers", &["rooms"]),
     ("split-letters", &["input"]),
     ("swap-messages", &["dm", "broadcast"]),
     ("swap-senders", &["storm"]),
@@ -55,6 +64,7 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("ticket-twice", &["private"]),
     ("token-for-ever", &["sessions"]),
     ("unread-expires", &["retention"]),
+    ("whisper-to-room", &["rooms", "history"]),
 ];
 
 /// Circumstances, not mistakes: scenarios switch them on and say what the server does about it.

@@ -126,8 +126,9 @@ const BY_CHECK: [&str; 6] =
     ["ack-before-effects", "block-not-checked", "broadcast-to-blockers", "drop-third-mail", "forget-keys", "swap-messages"];
 /// What the model finds of them; all but the first only when asked for (`--ignored`), because finding and shrinking take
 /// some seconds each.
-const BY_MODEL: [&str; 18] = [
+const BY_MODEL: [&str; 30] = [
     "leak-presence",
+    "access-not-checked",
     "block-not-checked",
     "block-not-kept",
     "block-one-way",
@@ -137,14 +138,25 @@ const BY_MODEL: [&str; 18] = [
     "drop-third-mail",
     "forget-keys",
     "forget-lock-out",
+    "guest-rooms-stay",
+    "guest-stays",
     "history-shows-hidden",
     "keep-tokens",
+    "kept-room-forgets",
+    "leaver-hears",
     "mail-not-marked",
     "mail-twice",
+    "muted-speaks",
+    "no-heir",
+    "nonsense-is-activity",
     "presence-per-session",
+    "room-ban-forgotten",
+    "room-past-for-all",
     "session-too-many",
     "shutdown-unsaid",
     "skip-commit",
+    "speaks-to-blockers",
+    "whisper-to-room",
 ];
 
 fn with_fault(fault: &str) -> Result<Launch, Failed> {

@@ -135,7 +135,11 @@ impl Hall {
         let nick = (nick != from_name).then_some(nick);
         let Words { text, about } = words;
         let said = Said { seq, at: now, from: from_name, nick, to: Addressee::User(to), text, about, whisper: true, ..Said::default() };
-        self.hand_to(seq, now, from, whom, said)
+        let mut applied = self.hand_to(seq, now, from, whom, said)?;
+        if let Some(Delivery::See { reach, .. }) = applied.deliveries.first_mut().filter(|_| Fault::WhisperToRoom.is_on()) {
+            *reach = Reach::Room { room, but: vec![from] };
+        }
+        Ok(applied)
     }
 
     /// What `who` is called in a room that they are in and may speak in, and the room's name.
@@ -146,7 +150,7 @@ impl Hall {
             return Err(Refusal::new(code::ARCHIVED, format!("`{}` is archived: it can be read, nothing can be said", room.row.name))
                 .hint("leave, and join another room"));
         }
-        if let Some(until) = member.muted_until.filter(|until| *until > now) {
+        if let Some(until) = member.muted_until.filter(|until| *until > now && !Fault::MutedSpeaks.is_on()) {
             return Err(Refusal::new(code::MUTED, format!("you are muted in `{}` until {until}", room.row.name))
                 .hint("a moderator can unmute you; @NAME TEXT reaches one"));
         }
@@ -159,7 +163,8 @@ impl Hall {
         let room = self.room(id).ok_or_else(rooms::no_room)?;
         let missed = user.blocked_by.iter().any(|other| room.members.contains_key(other));
         let nick = (*nick != *user.name).then_some(nick);
-        let hidden = self.hidden_from(from);
+        let mut hidden = self.hidden_from(from);
+        hidden.retain(|other| !Fault::SpeaksToBlockers.is_on() || *other == from);
         let mentions = self.mentions(&words, |other| room.members.contains_key(&other) && hidden.binary_search(&other).is_err());
         let Words { text, about } = words;
         let from_name = user.name.to_string();

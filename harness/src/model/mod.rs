@@ -5,6 +5,7 @@
 //! a bug that was found is a test that can be read.
 
 pub mod reference;
+pub mod rooms;
 pub mod script;
 pub mod session;
 
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use self::reference::{Reference, Sessions};
+use self::reference::{House, Reference, Sessions};
 use self::session::{ACCOUNTS, CONNECTIONS, Op};
 use crate::play::{self, End, Options, Played};
 use crate::scenario::{self, Scenario};
@@ -24,8 +25,14 @@ use crate::shrink::likeness::Likeness;
 use crate::source::Source;
 use crate::{diagnostic, report};
 
+/// How often chance is asked for another operation where it came up with one that is no favourite of the session.
+const ASKED_AGAIN: usize = 3;
+
 /// How long the shortest session is.
 const OPS_MIN: usize = 5;
+
+/// After how long without a command a session ends, where one does. No sum of [`session`]'s times.
+const IDLE_SECONDS: i64 = 100;
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -139,7 +146,7 @@ pub fn search(search: &Search) -> Result<(Figures, Option<Difference>), Trouble>
 
 struct Session {
     seed: u64,
-    sessions: Sessions,
+    house: House,
     ops: Vec<Op>,
 }
 
@@ -147,21 +154,34 @@ impl Session {
     fn by_chance(search: &Search, seed: u64) -> Session {
         let mut chance = Rng::with_seed(seed);
         let sessions = [Sessions::One, Sessions::One, Sessions::NewerWins, Sessions::Two][chance.usize(..4)];
-        let mut model = Reference::new(sessions);
+        let idle = (chance.u8(..4) == 0).then_some(IDLE_SECONDS);
+        let house = House { sessions, guests: chance.u8(..3) == 0, idle, rooms: chance.bool() };
+        let mut model = Reference::new(house);
         let length = chance.usize(OPS_MIN..=search.ops.max(OPS_MIN));
         let mut ops = Vec::new();
+        // Each session has favourites, so that what needs three rare things one after the other happens in some of them: what
+        // comes before everything else, what belongs together, and whatever chance adds.
+        let theme = session::THEMES[chance.usize(..session::THEMES.len())];
+        let mut favourites: BTreeMap<&str, bool> = ["connect", "register", "login"].iter().chain(theme).map(|verb| (*verb, true)).collect();
         for count in 0..length {
-            let op = session::next(&mut chance, &model, count);
+            let mut op = session::next(&mut chance, &model, count);
+            for _ in 0..ASKED_AGAIN {
+                let is_favourite = *favourites.entry(op.verb()).or_insert_with(|| chance.u8(..4) == 0);
+                if is_favourite {
+                    break;
+                }
+                op = session::next(&mut chance, &model, count);
+            }
             // What is not possible is left out when the session is written.
             let _ = model.apply(&op);
             ops.push(op);
         }
-        Session { seed, sessions, ops }
+        Session { seed, house, ops }
     }
 
     /// Plays these operations; says how it ended and which of them took part.
     fn play(&self, search: &Search, ops: &[Op]) -> Result<(Played, Vec<Op>, Source, Scenario), Trouble> {
-        let (text, ops) = script::scenario("found by the model", self.seed, self.sessions, &search.args, &search.launch.faults, ops);
+        let (text, ops) = script::scenario("found by the model", self.seed, self.house, &search.args, &search.launch.faults, ops);
         let mut source = Source::new(format!("model-{}.ron", self.seed), text);
         let scenario = scenario::load(&mut source)
             .map_err(|mistakes| Trouble::Unreadable(diagnostic::render_all(&source, &mistakes) + "\n" + &source.text))?;
@@ -182,7 +202,7 @@ impl Session {
         let trouble = RefCell::new(None);
         let mut outcome = |ops: &[Op]| {
             // Nothing at all is no scenario.
-            if script::scenario("", 0, self.sessions, &[], &[], ops).1.is_empty() {
+            if script::scenario("", 0, self.house, &[], &[], ops).1.is_empty() {
                 return None;
             }
             tried += 1;
@@ -221,7 +241,7 @@ impl Session {
 fn simplifications(ops: &[Op]) -> Vec<Vec<Op>> {
     let mut plain = ops.to_vec();
     for op in &mut plain {
-        if let Op::Say { text, .. } = op {
+        if let Some(text) = op.text_mut() {
             *text = text.split(' ').next().unwrap_or_default().to_owned();
         }
     }
@@ -253,20 +273,20 @@ mod tests {
         let mut verbs = BTreeMap::<&str, usize>::new();
         for seed in 0..60 {
             let session = Session::by_chance(&search, seed);
-            let (text, ops) = script::scenario("a test", seed, session.sessions, &[], &[], &session.ops);
+            let (text, ops) = script::scenario("a test", seed, session.house, &[], &[], &session.ops);
             let mut source = Source::new("model.ron", text);
             scenario::load(&mut source).map_err(|mistakes| diagnostic::render_all(&source, &mistakes)).unwrap();
             ops.iter().for_each(|op| *verbs.entry(op.verb()).or_default() += 1);
             // Whatever is left out, the rest is one too.
             let some: Vec<Op> = ops.iter().enumerate().filter(|(at, _)| at % 3 != seed as usize % 3).map(|(_, op)| op.clone()).collect();
-            let (text, _) = script::scenario("a test", seed, session.sessions, &[], &[], &some);
+            let (text, _) = script::scenario("a test", seed, session.house, &[], &[], &some);
             let mut source = Source::new("model.ron", text);
             if !some.is_empty() {
                 scenario::load(&mut source).map_err(|mistakes| diagnostic::render_all(&source, &mistakes)).unwrap();
             }
         }
         // Chance leaves nothing out.
-        assert_eq!(verbs.len(), 25, "{verbs:?}");
+        assert_eq!(verbs.len(), 44, "{verbs:?}");
         assert!(verbs.values().all(|count| *count >= 5), "{verbs:?}");
     }
 

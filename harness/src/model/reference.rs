@@ -9,6 +9,7 @@ use std::fmt;
 
 use chinwag_wire::Millis;
 
+use super::rooms::Room;
 use super::session::{CONNECTIONS, Op};
 use crate::play::EPOCH;
 
@@ -43,13 +44,41 @@ impl Sessions {
     }
 }
 
+/// How the server is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct House {
+    /// How many sessions a user may have.
+    pub sessions: Sessions,
+    /// Whether one may come without an account.
+    pub guests: bool,
+    /// After how many seconds without a command a session ends; `None` for never.
+    pub idle: Option<i64>,
+    /// Whether people make rooms: what is done in a session, and nothing that the server knows of.
+    pub rooms: bool,
+}
+
+impl House {
+    /// As the server's flags say it.
+    #[must_use]
+    pub fn args(&self) -> Vec<String> {
+        let mut args = vec!["--sessions".to_owned(), self.sessions.flag().to_owned()];
+        if self.guests {
+            args.extend(["--guests".to_owned(), "true".to_owned()]);
+        }
+        if let Some(idle) = self.idle {
+            args.extend(["--timeout".to_owned(), format!("{idle}s")]);
+        }
+        args
+    }
+}
+
 /// One thing that a connection must receive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// Exactly this.
     Line(String),
     /// A text that begins like this.
-    Starts(&'static str),
+    Starts(String),
     /// A refusal with this code, also as the last word.
     Refused(&'static str),
     /// The end of the connection.
@@ -59,12 +88,15 @@ pub enum Expect {
 /// What everybody sees of one operation, by connection; whoever is not in it sees nothing.
 pub type Seen = BTreeMap<&'static str, Vec<Expect>>;
 
-type Id = u32;
+pub(super) type Id = u32;
 
-struct Account {
-    id: Id,
+#[derive(Clone)]
+pub(super) struct Account {
+    pub(super) id: Id,
+    /// Without a password, for as long as they are here.
+    pub(super) guest: bool,
     password: String,
-    blocks: BTreeSet<Id>,
+    pub(super) blocks: BTreeSet<Id>,
     /// How much of the log had been said when it was made.
     joined: usize,
     /// How much of the log it has read.
@@ -75,17 +107,20 @@ struct Account {
     keys: BTreeSet<String>,
 }
 
-struct Connection {
+#[derive(Clone)]
+pub(super) struct Connection {
     text: bool,
     opened: i64,
+    /// When the last line came that could be read as a command.
+    active: i64,
     /// Who is logged in, since when, and how many had logged in before.
-    login: Option<Login>,
+    pub(super) login: Option<Login>,
     since: Option<usize>,
 }
 
 #[derive(Clone)]
-struct Login {
-    name: &'static str,
+pub(super) struct Login {
+    pub(super) name: &'static str,
     at: i64,
     turn: u64,
     token: Option<usize>,
@@ -93,14 +128,34 @@ struct Login {
     device: u64,
 }
 
-struct Said {
+/// Whom something was said to.
+#[derive(Clone)]
+pub(super) enum To {
+    All,
+    One(Id, &'static str),
+    /// To one in the same room.
+    Whisper(Id, &'static str),
+    /// To a room: which, and who was in it and who belonged to it when it was said.
+    Room { room: usize, name: &'static str, heard: BTreeSet<Id>, belonged: BTreeSet<Id> },
+}
+
+#[derive(Clone)]
+pub(super) struct Said {
     at: i64,
     from: Id,
     device: u64,
     from_name: &'static str,
-    to: Option<(Id, &'static str)>,
+    to: To,
     text: String,
     hidden_from: BTreeSet<Id>,
+}
+
+/// How somebody goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Going {
+    LoggedOut,
+    Lost,
+    TimedOut,
 }
 
 /// Why there is no answer to predict: the operation is not possible here.
@@ -108,12 +163,17 @@ struct Said {
 pub struct Impossible;
 
 /// See the module's words.
+#[derive(Clone)]
 pub struct Reference {
-    sessions: Sessions,
-    now: i64,
-    accounts: BTreeMap<&'static str, Account>,
-    connections: BTreeMap<&'static str, Connection>,
-    log: Vec<Said>,
+    house: House,
+    pub(super) now: i64,
+    pub(super) accounts: BTreeMap<&'static str, Account>,
+    pub(super) connections: BTreeMap<&'static str, Connection>,
+    pub(super) log: Vec<Said>,
+    pub(super) rooms: Vec<Room>,
+    pub(super) next_room: usize,
+    /// What was said last could be read as a command.
+    understood: bool,
     wrong_passwords: BTreeMap<&'static str, (u32, Option<i64>)>,
     /// Which session token belongs to which account.
     tokens: BTreeMap<usize, Id>,
@@ -130,9 +190,12 @@ pub struct Reference {
 impl Reference {
     /// An empty server.
     #[must_use]
-    pub fn new(sessions: Sessions) -> Reference {
+    pub fn new(house: House) -> Reference {
         Reference {
-            sessions,
+            house,
+            rooms: Vec::new(),
+            next_room: 0,
+            understood: true,
             now: 0,
             accounts: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -145,6 +208,12 @@ impl Reference {
             next_id: 1,
             next_turn: 0,
         }
+    }
+
+    /// How the server is set up.
+    #[must_use]
+    pub fn house(&self) -> &House {
+        &self.house
     }
 
     /// Whether there is such a connection.
@@ -192,12 +261,24 @@ impl Reference {
     /// # Errors
     /// When it cannot be done here: nobody speaks on a connection that there is not.
     pub fn apply(&mut self, op: &Op) -> Result<Seen, Impossible> {
+        let mut after = self.clone();
+        let seen = after.applied(op)?;
+        *self = after;
+        Ok(seen)
+    }
+
+    fn applied(&mut self, op: &Op) -> Result<Seen, Impossible> {
         let mut seen = Seen::new();
         match op {
             Op::Connect { at, text } => self.connect(at, *text)?,
-            Op::Advance { seconds } => self.advance(*seconds, &mut seen),
-            Op::Crash => self.crash(),
+            Op::Advance { seconds } => self.advance(*seconds, &mut seen)?,
+            Op::Crash => self.crash()?,
             Op::Stop => {
+                // Who is an owner after a guest is told to those who are still there: of a server that ends, nobody knows who.
+                let owns = |name: &str| self.accounts.get(name).is_some_and(|account| account.guest && self.owns_a_room(account.id));
+                if self.connections.values().filter_map(|connection| connection.login.as_ref()).any(|login| owns(login.name)) {
+                    return Err(Impossible);
+                }
                 for at in self.connections.keys() {
                     seen.insert(at, vec![Expect::Refused("shutdown")]);
                 }
@@ -207,14 +288,14 @@ impl Reference {
                         account.last_seen = Some(now);
                     }
                 }
-                self.crash();
+                self.crash()?;
             }
             Op::Drop { at } => {
                 if !self.is_open(at) {
                     return Err(Impossible);
                 }
                 if let Some(login) = self.close(at) {
-                    self.gone(&login, &mut seen);
+                    self.gone(&login, Going::Lost, &mut seen)?;
                 }
             }
             _ => {
@@ -222,7 +303,12 @@ impl Reference {
                 if !self.is_open(at) {
                     return Err(Impossible);
                 }
+                self.understood = !matches!(op, Op::Ack { .. });
                 self.said(at, op, &mut seen)?;
+                let (understood, now) = (self.understood, self.now);
+                if let Some(connection) = self.connections.get_mut(at).filter(|_| understood) {
+                    connection.active = now;
+                }
             }
         }
         Ok(seen)
@@ -232,26 +318,49 @@ impl Reference {
         if self.is_open(at) {
             return Err(Impossible);
         }
-        self.connections.insert(at, Connection { text, opened: self.now, login: None, since: None });
+        self.connections.insert(at, Connection { text, opened: self.now, active: self.now, login: None, since: None });
         Ok(())
     }
 
-    fn crash(&mut self) {
+    fn crash(&mut self) -> Result<(), Impossible> {
         for at in CONNECTIONS {
             self.close(at);
         }
         self.wrong_passwords.clear();
         self.accounts.values_mut().for_each(|account| account.here_this_run = false);
+        let guests: Vec<&'static str> = self.accounts.iter().filter(|(_, account)| account.guest).map(|(name, _)| *name).collect();
+        for name in guests {
+            self.forget_guest(name, &mut Seen::new())?;
+        }
+        self.empty_rooms_wait_anew();
+        Ok(())
     }
 
-    fn advance(&mut self, seconds: i64, seen: &mut Seen) {
-        self.now += seconds;
+    fn advance(&mut self, seconds: i64, seen: &mut Seen) -> Result<(), Impossible> {
+        let then = self.now + seconds;
+        let until = |connection: &Connection| self.house.idle.filter(|_| connection.login.is_some()).map(|idle| connection.active + idle);
+        let mut idle: Vec<(i64, &'static str)> =
+            self.connections.iter().filter_map(|(at, connection)| Some((until(connection)?, *at))).filter(|(end, _)| *end <= then).collect();
+        idle.sort_unstable();
+        // Of two who go at the same moment, either may see the other go.
+        if idle.windows(2).any(|two| two[0].0 == two[1].0) {
+            return Err(Impossible);
+        }
+        for (end, at) in idle {
+            self.now = end;
+            seen.entry(at).or_default().extend([Expect::Refused("idle"), Expect::Closed]);
+            if let Some(login) = self.close(at) {
+                self.gone(&login, Going::TimedOut, seen)?;
+            }
+        }
+        self.now = then;
         let now = self.now;
         let overdue = |connection: &Connection| connection.login.is_none() && connection.opened + LOGIN_DEADLINE <= now;
         for at in CONNECTIONS.iter().filter(|at| self.connections.get(**at).is_some_and(overdue)) {
             seen.insert(at, vec![Expect::Refused("registration-timeout"), Expect::Closed]);
         }
         self.connections.retain(|_, connection| !overdue(connection));
+        Ok(())
     }
 
     /// Takes a connection away; says who was logged in on it.
@@ -276,32 +385,34 @@ impl Reference {
         let line = |text: &str| vec![Expect::Line(text.to_owned())];
         let refused = |code: &'static str| vec![Expect::Refused(code)];
         let me = self.who(at);
+        if let Some(code) = self.misunderstood(op, me) {
+            self.understood = false;
+            seen.insert(at, refused(code));
+            return Ok(());
+        }
         let answer = match (op, me) {
-            (Op::Nonsense { .. }, _) => refused("unknown-command"),
-            (Op::Logout { .. }, _) => {
-                self.log_out(at, seen);
-                return Ok(());
+            (Op::Logout { .. }, _) => return self.log_out(at, seen),
+            (Op::Room { deed, .. }, Some(me)) => return self.in_rooms(at, me, deed, seen),
+            (Op::Login { name, .. }, Some(me)) if *name == me => {
+                let welcome = if self.accounts.get(me).is_some_and(|account| account.guest) { guest_welcome(me) } else { format!("* welcome back, {me}") };
+                std::iter::once(Expect::Line(welcome)).chain(self.where_they_are(me)).collect()
             }
-            (Op::Login { name, .. }, Some(me)) if *name == me => line(&format!("* welcome back, {me}")),
-            (Op::Register { .. } | Op::Login { .. } | Op::Resume { .. } | Op::Since { .. }, Some(_)) => refused("already-logged-in"),
-            (Op::Register { name, .. }, None) => match self.accounts.contains_key(name) {
-                true => refused("name-taken"),
-                false => {
-                    self.register(at, name, seen);
+            (Op::Login { .. }, Some(_)) => refused("already-logged-in"),
+            (Op::Register { name, .. } | Op::Guest { name, .. }, None) => match self.accounts.get(name).map(|account| account.guest) {
+                Some(true) => refused("name-in-use"),
+                Some(false) => refused("name-taken"),
+                None => {
+                    self.register(at, name, matches!(op, Op::Guest { .. }), seen);
                     return Ok(());
                 }
             },
-            (Op::Login { name, right, .. }, None) => {
-                self.log_in(at, name, *right, seen);
-                return Ok(());
-            }
+            (Op::Login { name, right, .. }, None) => return self.log_in(at, name, *right, seen),
             (Op::Resume { token, after, .. }, None) => return self.resume(at, *token, *after, seen),
             (Op::Since { mark, .. }, None) => {
                 let after = *self.marks.get(mark).ok_or(Impossible)?;
                 self.connections.get_mut(at).ok_or(Impossible)?.since = Some(after);
                 line("ok")
             }
-            (_, None) => refused("not-logged-in"),
             (Op::Say { to, text, key, mark, .. }, Some(me)) => return self.say(at, me, *to, text, key.as_deref(), *mark, seen),
             (Op::Block { whom, .. }, Some(me)) => self.block(me, whom, true),
             (Op::Unblock { whom, .. }, Some(me)) => self.block(me, whom, false),
@@ -320,7 +431,7 @@ impl Reference {
                 self.token_devices.insert(*token, login.device);
                 self.tokens.insert(*token, id);
                 self.tokens_given.push(*token);
-                vec![Expect::Starts("* token ")]
+                vec![Expect::Starts("* token ".to_owned())]
             }
             (Op::Passwd { new, .. }, Some(me)) if !self.is_locked(me) => {
                 let account = self.accounts.get_mut(me).ok_or(Impossible)?;
@@ -329,10 +440,7 @@ impl Reference {
                 self.end_tokens(id, me);
                 line("ok")
             }
-            (Op::Unregister { .. }, Some(me)) if !self.is_locked(me) => {
-                self.unregister(at, me, seen);
-                return Ok(());
-            }
+            (Op::Unregister { .. }, Some(me)) if !self.is_locked(me) => return self.unregister(at, me, seen),
             (Op::Passwd { .. } | Op::Unregister { .. }, Some(_)) => refused("locked-out"),
             (Op::Blocked { .. }, Some(me)) => {
                 let account = self.accounts.get(me).ok_or(Impossible)?;
@@ -354,19 +462,42 @@ impl Reference {
             (Op::Users { .. }, Some(me)) => self.directory(at, me),
             (Op::Whoami { .. }, Some(me)) => {
                 let login = self.connections.get(at).and_then(|connection| connection.login.as_ref()).ok_or(Impossible)?;
-                line(&format!("* you are {me}, logged in since {}", When(login.at)))
+                let guest = if self.accounts.get(me).is_some_and(|account| account.guest) { " (a guest)" } else { "" };
+                line(&format!("* you are {me}{guest}, logged in since {}", When(login.at)))
             }
             (Op::History { with, .. }, Some(me)) => self.history(me, *with),
-            (Op::Connect { .. } | Op::Drop { .. } | Op::Advance { .. } | Op::Crash | Op::Stop, _) => return Err(Impossible),
+            // The rest needs a login, or is nothing that is said.
+            _ => return Err(Impossible),
         };
         seen.insert(at, answer);
         Ok(())
     }
 
-    fn register(&mut self, at: &'static str, name: &'static str, seen: &mut Seen) {
+    /// Why a line gets nowhere: there is no such command, it is not for whoever says it, or what it names is not there. It
+    /// is no sign of life either.
+    fn misunderstood(&self, op: &Op, me: Option<&str>) -> Option<&'static str> {
+        let guest = me.is_some_and(|me| self.accounts.get(me).is_some_and(|account| account.guest));
+        let nobody = |whom: &str| (!self.accounts.contains_key(whom)).then_some("no-such-user");
+        match (op, me) {
+            (Op::Nonsense { .. }, _) => Some("unknown-command"),
+            (Op::Logout { .. } | Op::Login { .. }, _) => None,
+            (Op::Register { .. } | Op::Resume { .. } | Op::Since { .. } | Op::Guest { .. }, Some(_)) => Some("already-logged-in"),
+            (Op::Guest { .. }, None) if !self.house.guests => Some("guests"),
+            (Op::Register { .. } | Op::Resume { .. } | Op::Since { .. } | Op::Guest { .. }, None) => None,
+            (_, None) => Some("not-logged-in"),
+            (Op::Token { .. } | Op::Passwd { .. } | Op::Unregister { .. }, _) if guest => Some("guests"),
+            (Op::Say { to: Some(whom), .. } | Op::Block { whom, .. } | Op::Unblock { whom, .. }, _) => nobody(whom),
+            (Op::History { with: Some(whom), .. }, _) => nobody(whom),
+            (Op::Room { deed, .. }, Some(me)) => self.misunderstood_in_room(me, deed),
+            _ => None,
+        }
+    }
+
+    fn register(&mut self, at: &'static str, name: &'static str, guest: bool, seen: &mut Seen) {
         let all = self.log.len();
         let account = Account {
             id: self.next_id,
+            guest,
             password: format!("pw-{name}"),
             blocks: BTreeSet::new(),
             joined: all,
@@ -377,14 +508,17 @@ impl Reference {
         };
         self.next_id += 1;
         self.accounts.insert(name, account);
-        let welcome = format!("* welcome, {name}: you are registered and logged in; `help` lists what you can do");
+        let welcome = match guest {
+            true => guest_welcome(name),
+            false => format!("* welcome, {name}: you are registered and logged in; `help` lists what you can do"),
+        };
         self.enter(at, name, None, None, welcome, seen);
     }
 
-    fn log_in(&mut self, at: &'static str, name: &'static str, right: bool, seen: &mut Seen) {
-        if !self.accounts.contains_key(name) {
+    fn log_in(&mut self, at: &'static str, name: &'static str, right: bool, seen: &mut Seen) -> Result<(), Impossible> {
+        if self.accounts.get(name).is_none_or(|account| account.guest) {
             seen.insert(at, vec![Expect::Refused("no-such-user")]);
-            return;
+            return Ok(());
         }
         let locked = self.is_locked(name) || (!right && self.note_wrong(name));
         if locked {
@@ -392,13 +526,14 @@ impl Reference {
             seen.insert(at, vec![Expect::Refused("locked-out"), Expect::Closed]);
         } else if !right {
             seen.insert(at, vec![Expect::Refused("wrong-password")]);
-        } else if !self.make_room(name, &[], seen) {
+        } else if !self.make_room(name, &[], seen)? {
             seen.insert(at, vec![Expect::Refused("session-exists")]);
         } else {
             self.wrong_passwords.remove(name);
             let after = self.connections.get(at).and_then(|connection| connection.since);
             self.enter(at, name, after, None, format!("* welcome back, {name}"), seen);
         }
+        Ok(())
     }
 
     fn resume(&mut self, at: &'static str, token: usize, after: Option<usize>, seen: &mut Seen) -> Result<(), Impossible> {
@@ -415,9 +550,9 @@ impl Reference {
         // another is taken, and nobody sees it.
         let (leaving, replaced): (Vec<&'static str>, Vec<&'static str>) = older.partition(|at| self.is_text(at));
         for at in leaving {
-            self.evict(at, seen);
+            self.evict(at, seen)?;
         }
-        if !self.make_room(name, &replaced, seen) {
+        if !self.make_room(name, &replaced, seen)? {
             seen.insert(at, vec![Expect::Refused("session-exists")]);
             return Ok(());
         }
@@ -432,26 +567,24 @@ impl Reference {
     }
 
     /// Whether one more session is allowed besides those that are not replaced, after older ones have ended if they must.
-    fn make_room(&mut self, name: &'static str, replaced: &[&'static str], seen: &mut Seen) -> bool {
+    fn make_room(&mut self, name: &'static str, replaced: &[&'static str], seen: &mut Seen) -> Result<bool, Impossible> {
         let mut sessions = self.sessions_of(name);
         sessions.retain(|(at, _)| !replaced.contains(at));
-        match self.sessions {
-            Sessions::One => sessions.is_empty(),
-            Sessions::Two => sessions.len() < 2,
+        match self.house.sessions {
+            Sessions::One => Ok(sessions.is_empty()),
+            Sessions::Two => Ok(sessions.len() < 2),
             Sessions::NewerWins => {
                 for (at, _) in sessions {
-                    self.evict(at, seen);
+                    self.evict(at, seen)?;
                 }
-                true
+                Ok(true)
             }
         }
     }
 
-    fn evict(&mut self, at: &'static str, seen: &mut Seen) {
+    fn evict(&mut self, at: &'static str, seen: &mut Seen) -> Result<(), Impossible> {
         seen.insert(at, vec![Expect::Refused("session-replaced"), Expect::Closed]);
-        if let Some(login) = self.close(at) {
-            self.gone(&login, seen);
-        }
+        self.close(at).map_or(Ok(()), |login| self.gone(&login, Going::Lost, seen))
     }
 
     fn enter(
@@ -468,6 +601,9 @@ impl Reference {
         }
         let (now, turn) = (self.now, self.next_turn);
         self.next_turn += 1;
+        self.end_what_is_over();
+        self.is_here_again(name);
+        let whereabouts = self.where_they_are(name);
         let Some(account) = self.accounts.get_mut(name) else { return };
         account.last_seen = Some(now);
         account.here_this_run = true;
@@ -477,6 +613,7 @@ impl Reference {
         // Only a device that says which it is, and up to where it has heard everything, is told what was said on others.
         let tells_own = token.is_some() && after.is_some();
         let mut lines = vec![Expect::Line(welcome)];
+        lines.extend(whereabouts);
         for said in self.log.iter().skip(from) {
             let shown = match said.from == id {
                 true if tells_own && said.device != device => said.shown_to_its_own(),
@@ -488,6 +625,7 @@ impl Reference {
         seen.insert(at, lines);
         if let Some(connection) = self.connections.get_mut(at) {
             connection.login = Some(Login { name, at: now, turn, token, device });
+            connection.active = now;
             connection.since = None;
             let text = connection.text;
             self.has_read(name, text);
@@ -495,27 +633,51 @@ impl Reference {
     }
 
     /// Somebody's session has ended, and their connection is gone already.
-    fn gone(&mut self, login: &Login, seen: &mut Seen) {
-        if self.is_here(login.name) {
-            return;
+    fn gone(&mut self, login: &Login, how: Going, seen: &mut Seen) -> Result<(), Impossible> {
+        let name = login.name;
+        if self.is_here(name) {
+            return Ok(());
         }
-        if let Some(account) = self.accounts.get_mut(login.name) {
+        if let Some(account) = self.accounts.get_mut(name) {
             account.last_seen = Some(self.now);
         }
-        self.tell_others(login.name, &format!("* {} logged out", login.name), seen);
+        let what = if how == Going::TimedOut { "timed out" } else { "logged out" };
+        self.tell_others(name, &format!("* {name} {what}"), seen);
+        self.gone_from_rooms(name, how, seen)?;
+        if self.accounts.get(name).is_some_and(|account| account.guest) {
+            self.forget_guest(name, seen)?;
+        }
+        Ok(())
     }
 
-    fn log_out(&mut self, at: &'static str, seen: &mut Seen) {
+    /// A guest is nobody once they have gone.
+    fn forget_guest(&mut self, name: &'static str, seen: &mut Seen) -> Result<(), Impossible> {
+        self.out_of_all_rooms(name, seen)?;
+        if let Some(account) = self.accounts.remove(name) {
+            self.nobody_blocks(account.id);
+        }
+        Ok(())
+    }
+
+    fn nobody_blocks(&mut self, id: Id) {
+        for other in self.accounts.values_mut() {
+            other.blocks.remove(&id);
+        }
+    }
+
+    fn log_out(&mut self, at: &'static str, seen: &mut Seen) -> Result<(), Impossible> {
         if let Some(login) = self.close(at) {
             if let Some(token) = login.token {
                 self.tokens.remove(&token);
             }
-            self.gone(&login, seen);
+            self.gone(&login, Going::LoggedOut, seen)?;
         }
         seen.insert(at, vec![Expect::Line("* goodbye".to_owned()), Expect::Closed]);
+        Ok(())
     }
 
-    fn unregister(&mut self, at: &'static str, me: &'static str, seen: &mut Seen) {
+    fn unregister(&mut self, at: &'static str, me: &'static str, seen: &mut Seen) -> Result<(), Impossible> {
+        self.out_of_all_rooms(me, seen)?;
         self.tell_others(me, &format!("* {me} logged out"), seen);
         for (session, _) in self.sessions_of(me) {
             self.connections.remove(session);
@@ -524,10 +686,9 @@ impl Reference {
         }
         if let Some(account) = self.accounts.remove(me) {
             self.tokens.retain(|_, owner| *owner != account.id);
-            for other in self.accounts.values_mut() {
-                other.blocks.remove(&account.id);
-            }
+            self.nobody_blocks(account.id);
         }
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments, reason = "everything that a message is made of")]
@@ -542,10 +703,6 @@ impl Reference {
         seen: &mut Seen,
     ) -> Result<(), Impossible> {
         let mut answer = |what: Expect| drop(seen.insert(at, vec![what]));
-        if to.is_some_and(|to| !self.accounts.contains_key(to)) {
-            answer(Expect::Refused("no-such-user"));
-            return Ok(());
-        }
         let my = self.accounts.get(me).ok_or(Impossible)?;
         if key.is_some_and(|key| my.keys.contains(key)) {
             answer(Expect::Line("sent (it had been sent before)".to_owned()));
@@ -560,17 +717,27 @@ impl Reference {
             return Ok(());
         }
         let id = my.id;
-        let hidden_from = self.accounts.iter().filter(|(name, _)| !self.sees(me, name)).map(|(_, other)| other.id).collect();
         let blocked_by_somebody = self.accounts.values().any(|other| other.blocks.contains(&id));
-        let to = to.map(|to| (self.accounts[to].id, to));
         answer(Expect::Line(
             match to {
-                Some((_, to)) if !self.is_here(to) => "sent; they are away and get it at their next login",
+                Some(to) if !self.is_here(to) => "sent; they are away and get it at their next login",
                 None if blocked_by_somebody => "sent; some people could not be reached",
                 _ => "sent",
             }
             .to_owned(),
         ));
+        let to = to.and_then(|to| Some(To::One(self.accounts.get(to)?.id, to))).unwrap_or(To::All);
+        self.spread(at, me, to, text, mark, seen)?;
+        if let (Some(key), Some(my)) = (key, self.accounts.get_mut(me)) {
+            my.keys.insert(key.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Everyone it reaches sees it, and it is kept.
+    pub(super) fn spread(&mut self, at: &'static str, me: &'static str, to: To, text: &str, mark: usize, seen: &mut Seen) -> Result<(), Impossible> {
+        let id = self.accounts.get(me).ok_or(Impossible)?.id;
+        let hidden_from = self.accounts.iter().filter(|(name, _)| !self.sees(me, name)).map(|(_, other)| other.id).collect();
         let device = self.connections.get(at).and_then(|connection| connection.login.as_ref()).ok_or(Impossible)?.device;
         let said = Said { at: self.now, from: id, device, from_name: me, to, text: text.to_owned(), hidden_from };
         for (reader, connection) in &self.connections {
@@ -584,14 +751,11 @@ impl Reference {
         }
         self.log.push(said);
         self.marks.insert(mark, self.log.len());
-        if let (Some(key), Some(my)) = (key, self.accounts.get_mut(me)) {
-            my.keys.insert(key.to_owned());
-        }
         Ok(())
     }
 
     fn block(&mut self, me: &'static str, whom: &'static str, blocks: bool) -> Vec<Expect> {
-        let Some(other) = self.accounts.get(whom).map(|account| account.id) else { return vec![Expect::Refused("no-such-user")] };
+        let Some(other) = self.accounts.get(whom).map(|account| account.id) else { return Vec::new() };
         if whom == me {
             return vec![Expect::Refused("yourself")];
         }
@@ -616,48 +780,36 @@ impl Reference {
             })
             .collect();
         lines.push(counted(lines.len(), "user"));
-        if self.is_text(at) {
-            return lines.into_iter().map(Expect::Line).collect();
-        }
-        vec![Expect::Line(lines.join("\n"))]
+        self.lines(at, lines)
     }
 
+    /// What was said before: between two, or in the room one is in, or all of it.
     fn history(&self, me: &str, with: Option<&'static str>) -> Vec<Expect> {
         let Some(my) = self.accounts.get(me) else { return Vec::new() };
-        let with = match with.map(|with| self.accounts.get(with)) {
-            None => None,
-            Some(None) => return vec![Expect::Refused("no-such-user")],
-            Some(Some(other)) => Some(other.id),
+        let with = with.and_then(|with| self.accounts.get(with)).map(|other| other.id);
+        let room = self.room_and_member(my.id).filter(|_| with.is_none());
+        if my.guest && room.is_none() {
+            return vec![Expect::Refused("guests")];
+        }
+        // Of a guest nothing is kept but what they are there for.
+        let from = room.filter(|_| my.guest).map_or(my.joined, |(_, member)| member.since);
+        let is_mine = |said: &&Said| said.from == my.id || said.may_be_read_by(my.id);
+        let is_asked_for = |said: &&Said| match (with, room, &said.to) {
+            (Some(with), _, To::One(to, _) | To::Whisper(to, _)) => (said.from == my.id && *to == with) || (said.from == with && *to == my.id),
+            (None, Some((room, _)), To::Room { room: of, .. }) => room.number == *of,
+            (None, None, _) => true,
+            _ => false,
         };
-        let is_mine = |said: &&Said| said.from == my.id || said.reaches(my.id);
-        let is_between = |said: &&Said| match (with, said.to) {
-            (None, _) => true,
-            (Some(with), Some((to, _))) => (said.from == my.id && to == with) || (said.from == with && to == my.id),
-            (Some(_), None) => false,
-        };
-        let all: Vec<&Said> = self.log.iter().skip(my.joined).filter(is_mine).filter(is_between).collect();
-        let shown = &all[all.len().saturating_sub(HISTORY_SHOWN)..];
-        let mut lines: Vec<Expect> = shown
-            .iter()
-            .map(|said| {
-                let to = said.to.map_or("all", |(_, name)| name);
-                Expect::Line(format!("[{}] {} to {to}: {}", When(said.at), said.from_name, said.text))
-            })
-            .collect();
-        lines.push(Expect::Line(match shown.len() {
-            0 => "* nothing was said".to_owned(),
-            count if count < all.len() => format!("{}, and there is more before them", counted(count, "message")),
-            count => counted(count, "message"),
-        }));
-        lines
+        let all: Vec<&Said> = self.log.iter().skip(from).filter(is_mine).filter(is_asked_for).collect();
+        past(&all, HISTORY_SHOWN)
     }
 
-    fn is_here(&self, name: &str) -> bool {
+    pub(super) fn is_here(&self, name: &str) -> bool {
         !self.sessions_of(name).is_empty()
     }
 
     /// Where somebody is logged in, the oldest first.
-    fn sessions_of(&self, name: &str) -> Vec<(&'static str, Login)> {
+    pub(super) fn sessions_of(&self, name: &str) -> Vec<(&'static str, Login)> {
         let all = self.connections.iter().filter_map(|(at, connection)| Some((*at, connection.login.clone()?)));
         let mut sessions: Vec<(&'static str, Login)> = all.filter(|(_, login)| login.name == name).collect();
         sessions.sort_by_key(|(_, login)| login.turn);
@@ -665,7 +817,7 @@ impl Reference {
     }
 
     /// Whether neither of the two blocks the other.
-    fn sees(&self, one: &str, other: &str) -> bool {
+    pub(super) fn sees(&self, one: &str, other: &str) -> bool {
         let (Some(one), Some(other)) = (self.accounts.get(one), self.accounts.get(other)) else { return false };
         !one.blocks.contains(&other.id) && !other.blocks.contains(&one.id)
     }
@@ -705,23 +857,79 @@ impl Reference {
 }
 
 impl Said {
+    /// Whether it comes to somebody, now or at their next login.
     fn reaches(&self, id: Id) -> bool {
-        self.to.is_none_or(|(to, _)| to == id) && !self.hidden_from.contains(&id)
+        let is_for = match &self.to {
+            To::All => true,
+            To::One(to, _) | To::Whisper(to, _) => *to == id,
+            To::Room { heard, .. } => heard.contains(&id),
+        };
+        is_for && !self.hidden_from.contains(&id)
+    }
+
+    pub(super) fn may_be_read_by(&self, id: Id) -> bool {
+        match &self.to {
+            To::Room { belonged, .. } => belonged.contains(&id) && !self.hidden_from.contains(&id),
+            _ => self.reaches(id),
+        }
+    }
+
+    /// Whether it was said in this room.
+    pub(super) fn is_of(&self, number: usize) -> bool {
+        matches!(self.to, To::Room { room, .. } if room == number)
     }
 
     fn shown(&self) -> String {
-        let to = if self.to.is_none() { " to all" } else { "" };
-        format!("{}{to}: {}", self.from_name, self.text)
+        let (from, text) = (self.from_name, &self.text);
+        match &self.to {
+            To::All => format!("{from} to all: {text}"),
+            To::One(..) => format!("{from}: {text}"),
+            To::Whisper(..) => format!("(whisper) {from} : {text}"),
+            To::Room { name, .. } => format!("[{name}] {from}: {text}"),
+        }
     }
 
     /// As another device of the one who said it shows it.
     fn shown_to_its_own(&self) -> String {
-        format!("you to {}: {}", self.to.map_or("all", |(_, name)| name), self.text)
+        let text = &self.text;
+        match &self.to {
+            To::All => format!("you to all: {text}"),
+            To::One(_, name) => format!("you to {name}: {text}"),
+            To::Whisper(_, name) => format!("(whisper) you to {name} : {text}"),
+            To::Room { name, .. } => format!("[{name}] you: {text}"),
+        }
     }
 }
 
+/// What was said before, as it is shown: the newest of it, and whether there is more.
+pub(super) fn past(all: &[&Said], most: usize) -> Vec<Expect> {
+    let shown = &all[all.len().saturating_sub(most)..];
+    let mut lines: Vec<Expect> = shown
+        .iter()
+        .map(|said| {
+            let to = match &said.to {
+                To::All => "all".to_owned(),
+                To::One(_, name) => (*name).to_owned(),
+                To::Whisper(_, name) => format!("{name} (whisper)"),
+                To::Room { name, .. } => format!("[{name}]"),
+            };
+            Expect::Line(format!("[{}] {} to {to}: {}", When(said.at), said.from_name, said.text))
+        })
+        .collect();
+    lines.push(match shown.len() {
+        0 => Expect::Line("* nothing was said".to_owned()),
+        count if count < all.len() => Expect::Starts(format!("{}, and there is more before them", counted(count, "message"))),
+        count => Expect::Line(counted(count, "message")),
+    });
+    lines
+}
+
+fn guest_welcome(name: &str) -> String {
+    format!("* welcome, {name}: you are a guest; `help` lists what you can do")
+}
+
 /// A moment of virtual time, as people read it.
-struct When(i64);
+pub(super) struct When(pub(super) i64);
 
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -729,11 +937,11 @@ impl fmt::Display for When {
     }
 }
 
-fn listed(names: impl Iterator<Item = &'static str>, none: &str) -> String {
+pub(super) fn listed(names: impl Iterator<Item = &'static str>, none: &str) -> String {
     let names: Vec<&str> = names.collect();
     if names.is_empty() { none.to_owned() } else { names.join(", ") }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     format!("* {count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::reference::{Expect, Reference, Seen, Sessions};
-use super::session::Op;
+use super::reference::{Expect, House, Reference, Seen};
+use super::rooms::Access;
+use super::session::{Op, ROOMS, RoomDeed};
 use crate::holes::escaped;
 use crate::ron_text::quoted;
 
@@ -13,8 +14,8 @@ const TIMEOUT: &str = "60s";
 
 /// The session as text, and which operations took part: those that are not possible where they stand are left out.
 #[must_use]
-pub fn scenario(about: &str, seed: u64, sessions: Sessions, args: &[String], faults: &[String], ops: &[Op]) -> (String, Vec<Op>) {
-    let mut model = Reference::new(sessions);
+pub fn scenario(about: &str, seed: u64, house: House, args: &[String], faults: &[String], ops: &[Op]) -> (String, Vec<Op>) {
+    let mut model = Reference::new(house);
     let mut played: Vec<(Op, Seen, String)> = Vec::new();
     let mut given = BTreeSet::new();
     for op in ops {
@@ -34,16 +35,18 @@ pub fn scenario(about: &str, seed: u64, sessions: Sessions, args: &[String], fau
         }
         let after = model.known();
         match op {
-            Op::Say { mark, .. } if json && after.0 != before.0 => drop(given.insert(hole('m', *mark))),
             Op::Token { token, .. } if after.1 != before.1 => drop(given.insert(hole('t', *token))),
             _ => {}
+        }
+        if let Some(mark) = op.mark().filter(|_| json && after.0 != before.0) {
+            given.insert(hole('m', mark));
         }
         played.push((op.clone(), seen, say));
     }
     let used: BTreeSet<String> = played.iter().flat_map(|(op, ..)| needed(op)).collect();
     let mut text =
         format!("Scenario(\n    about: {},\n    tags: [\"model\"],\n    seed: {seed},\n    timeout: \"{TIMEOUT}\",\n", quoted(about));
-    let args: Vec<String> = ["--sessions".to_owned(), sessions.flag().to_owned()].iter().chain(args).map(|arg| quoted(arg)).collect();
+    let args: Vec<String> = house.args().iter().chain(args).map(|arg| quoted(arg)).collect();
     let _ = writeln!(text, "    server: (args: [{}]),\n    cast: (),\n    steps: [", args.join(", "));
     for fault in faults {
         let _ = writeln!(text, "        Fault({}),", quoted(fault));
@@ -62,14 +65,14 @@ pub fn scenario(about: &str, seed: u64, sessions: Sessions, args: &[String], fau
         match &op {
             Op::Connect { at, text: true } => drop(texts.insert(*at)),
             Op::Connect { at, text: false } => drop(texts.remove(at)),
-            Op::Say { at, mark, .. } if used.contains(&hole('m', *mark)) => {
-                let _ = writeln!(text, "        Let({}: (from: \"{at}\", type: \"sent\", field: \"seq\")),", hole('m', *mark));
-            }
             Op::Token { at, token } if used.contains(&hole('t', *token)) => {
                 let what = if texts.contains(at) { "after: \"* token \", until: \" \"" } else { "field: \"token\"" };
                 let _ = writeln!(text, "        Let({}: (from: \"{at}\", {what})),", hole('t', *token));
             }
             _ => {}
+        }
+        if let (Some(at), Some(mark)) = (op.at(), op.mark().filter(|mark| used.contains(&hole('m', *mark)))) {
+            let _ = writeln!(text, "        Let({}: (from: \"{at}\", type: \"sent\", field: \"seq\")),", hole('m', mark));
         }
         ops.push(op);
     }
@@ -95,6 +98,8 @@ fn hole(kind: char, number: usize) -> String {
 
 /// The step that does it.
 fn said(op: &Op, model: &Reference) -> String {
+    // In a room a line is said to it, unless it begins with a slash.
+    let slash = if op.at().is_some_and(|at| model.is_in_room(at)) { "/" } else { "" };
     let password = |name: &str, right: bool| if right { model.password(name) } else { "wrong".to_owned() };
     let line = match op {
         Op::Connect { at, text } => return format!("{}(\"{at}\")", if *text { "Telnet" } else { "Connect" }),
@@ -103,7 +108,7 @@ fn said(op: &Op, model: &Reference) -> String {
         Op::Crash => return "Crash".to_owned(),
         Op::Stop => return "Stop".to_owned(),
         Op::Say { at, to, text, key: Some(key), .. } => {
-            let line = escaped(&spoken(*to, text));
+            let line = format!("{slash}{}", escaped(&spoken(*to, text)));
             return format!("SendKeyed({at}: (key: \"{key}\", line: {}))", quoted(&line));
         }
         Op::Say { to, text, .. } => escaped(&spoken(*to, text)),
@@ -126,9 +131,39 @@ fn said(op: &Op, model: &Reference) -> String {
         Op::Users { .. } => "users".to_owned(),
         Op::Whoami { .. } => "whoami".to_owned(),
         Op::History { with, .. } => with.map_or_else(|| "history".to_owned(), |with| format!("history {with}")),
+        Op::Guest { name, .. } => format!("guest {name}"),
+        Op::Room { deed: RoomDeed::Say { text, .. }, at } if model.is_in_room(at) => return format!("Send({at}: {})", quoted(&escaped(text))),
+        Op::Room { deed, at } => in_room(deed, model.who(at).unwrap_or(at), model.room_of(at).unwrap_or(ROOMS[0])),
         Op::Nonsense { .. } => "xyzzy".to_owned(),
     };
-    format!("Send({}: {})", op.at().unwrap_or_default(), quoted(&line))
+    format!("Send({}: {})", op.at().unwrap_or_default(), quoted(&format!("{slash}{line}")))
+}
+
+/// The line of somebody called `me`, in `mine`.
+fn in_room(deed: &RoomDeed, me: &str, mine: &str) -> String {
+    match deed {
+        RoomDeed::Create(room) => format!("create {room}"),
+        RoomDeed::Join { room, password: false } => format!("join {room}"),
+        // What one wants to be called comes before the password.
+        RoomDeed::Join { room, password: true } => format!("join {room} {me} pw-{room}"),
+        RoomDeed::Leave => "leave".to_owned(),
+        RoomDeed::Say { text, .. } => escaped(&format!("say {text}")),
+        RoomDeed::Whisper { whom, text, .. } => escaped(&format!("whisper {whom} {text}")),
+        RoomDeed::Kick(whom) => format!("kick {whom}"),
+        RoomDeed::Ban(whom) => format!("roomban {whom} 1h"),
+        RoomDeed::Unban(whom) => format!("unroomban {whom}"),
+        RoomDeed::Mute(whom) => format!("mute {whom} 10m"),
+        RoomDeed::Unmute(whom) => format!("unmute {whom}"),
+        RoomDeed::Invite(whom) => format!("invite {whom}"),
+        RoomDeed::Role(whom, role) => format!("role {whom} {}", role.word()),
+        RoomDeed::Access(Access::Password) => format!("access password pw-{mine}"),
+        RoomDeed::Access(access) => format!("access {}", access.word()),
+        RoomDeed::Keep(keep) => format!("keep {}", if *keep { "on" } else { "off" }),
+        RoomDeed::Resign => "resign".to_owned(),
+        RoomDeed::Close => "close".to_owned(),
+        RoomDeed::Members => "members".to_owned(),
+        RoomDeed::Rooms => "rooms".to_owned(),
+    }
 }
 
 fn spoken(to: Option<&str>, text: &str) -> String {

@@ -52,17 +52,18 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Mistake> {
             walk.wrong(Mistake::new(redaction.span.clone(), format!("not a regular expression: {why}")));
         }
     }
-    for user in &scenario.omit.0 {
-        if !walk.users.contains_key(&user.value) {
-            let mistake = Mistake::new(user.span.clone(), format!("there is no `{}` in the cast", user.value));
-            let names: Vec<String> = walk.users.keys().cloned().collect();
-            walk.wrong(mistake.meant(&user.value, names.iter().map(String::as_str)));
-        }
-    }
     if scenario.steps.0.is_empty() {
         walk.wrong(Mistake::new(0..1, "nothing happens: `steps` is empty"));
     }
     walk.steps(&scenario.steps);
+    // Whoever connects later can be left out as well.
+    for user in &scenario.omit.0 {
+        if !walk.users.contains_key(&user.value) {
+            let mistake = Mistake::new(user.span.clone(), format!("there is no `{}` here", user.value));
+            let names: Vec<String> = walk.users.keys().cloned().collect();
+            walk.wrong(mistake.meant(&user.value, names.iter().map(String::as_str)));
+        }
+    }
     walk.mistakes
 }
 

@@ -89,11 +89,11 @@ impl Hall {
         self.check_room_left(who)?;
         let folded = name::folded(&user.name);
         let member = room.members.get(&who);
-        if let Some(ban) = room.ban(&folded, now) {
+        if let Some(ban) = room.ban(&folded, now).filter(|_| !Fault::RoomBanForgotten.is_on()) {
             return Err(banned(&room.row.name, ban));
         }
         if member.is_none() {
-            let invited = room.invited.contains(&who);
+            let invited = room.invited.contains(&who) || Fault::AccessNotChecked.is_on();
             match room.row.access {
                 RoomAccess::Invited if !invited => {
                     return Err(Refusal::new(code::INVITED_ONLY, format!("one comes into `{}` by invitation only", room.row.name))
@@ -229,6 +229,7 @@ impl Hall {
             }
             applied.rows.push(Row::Member(member.clone()));
             if !belonged {
+                let since = if Fault::RoomPastForAll.is_on() { 0 } else { since };
                 applied.rows.push(Row::Belongs { room: id, user: who, since });
             }
             applied.rows.push(Row::Hears { room: id, user: who, since });
@@ -247,7 +248,7 @@ impl Hall {
 
     /// `who` is in the room no more. `told`: whether the others hear that it was by their own wish.
     fn go_out(&mut self, now: Millis, id: RoomId, who: UserId, told: bool, applied: &mut Applied) {
-        if self.rooms.all.get(&id).is_none_or(|room| !room.row.kept) || who.is_guest() {
+        if self.rooms.all.get(&id).is_none_or(|room| !room.row.kept || Fault::KeptRoomForgets.is_on()) || who.is_guest() {
             return self.drop_member(now, id, who, told, applied);
         }
         self.tune_out(now, id, who, told, applied);
@@ -270,7 +271,9 @@ impl Hall {
         if user.is_online() {
             let sessions = user.sessions.clone();
             self.rooms.goes(id, who);
-            applied.deliveries.push(Delivery::Exit { sessions, room: id });
+            if !Fault::LeaverHears.is_on() {
+                applied.deliveries.push(Delivery::Exit { sessions, room: id });
+            }
             if told {
                 self.tell_of_coming(id, now, who, &nick, RoomDeed::Left, applied);
             }
@@ -296,14 +299,14 @@ impl Hall {
     }
 
     /// After somebody has gone: ends the room if it is empty, finds it an owner if it has none.
-    fn look_after(&mut self, now: Millis, id: RoomId, owner_left: bool, applied: &mut Applied) {
+    pub(super) fn look_after(&mut self, now: Millis, id: RoomId, owner_left: bool, applied: &mut Applied) {
         let Some(room) = self.rooms.all.get_mut(&id) else { return };
         if room.members.is_empty() {
             return self.forget_room(id, applied);
         }
         self.note_if_empty(now, id);
         let Some(room) = self.rooms.all.get_mut(&id) else { return };
-        if !owner_left || room.members.values().any(|member| member.role == RoomRole::Owner) {
+        if !owner_left || Fault::NoHeir.is_on() || room.members.values().any(|member| member.role == RoomRole::Owner) {
             return;
         }
         // The highest role, then the longest stay.

@@ -227,6 +227,8 @@ pub(super) struct Rooms {
     empty: BTreeSet<(Option<Millis>, RoomId)>,
     /// All of them, those first where most are here: whoever lists rooms looks at no more than are listed.
     by_size: BTreeSet<(Reverse<usize>, RoomId)>,
+    /// Those that the store has without an owner, because that was a guest: looked after before anybody comes.
+    without_owner: Vec<RoomId>,
 }
 
 impl Rooms {
@@ -307,6 +309,9 @@ impl Hall {
             let turned_to = |room: &RoomId| self.rooms.all.get(room).and_then(|room| room.members.get(id)).map(|member| member.heard);
             user.rooms.sort_by_key(turned_to);
         }
+        let has_owner = |room: &Room| room.members.values().any(|member| member.role == RoomRole::Owner);
+        self.rooms.without_owner = self.rooms.all.iter().filter(|(_, room)| !has_owner(room)).map(|(id, _)| *id).collect();
+        self.rooms.without_owner.sort_unstable();
         for (id, folded, ban) in loaded.bans {
             if let Some(room) = self.rooms.all.get_mut(&id) {
                 room.bans.insert(folded.into(), ban);
@@ -369,6 +374,11 @@ impl Hall {
 
     /// Clears away what is over.
     pub(super) fn end_what_is_over(&mut self, now: Millis, applied: &mut Applied) {
+        for id in std::mem::take(&mut self.rooms.without_owner) {
+            if !Fault::GuestRoomsStay.is_on() {
+                self.look_after(now, id, true, applied);
+            }
+        }
         while let Some((None, id)) = self.rooms.empty.first().copied() {
             self.rooms.empty.remove(&(None, id));
             self.rooms.set_empty_since(id, Some(now));
