@@ -164,8 +164,8 @@ fn with_fault(fault: &str) -> Result<Launch, Failed> {
 }
 
 fn the_model_finds(fault: &str) -> Result<(), Failed> {
-    let (figures, found) = model::search(&search(7, 500, with_fault(fault)?)).map_err(told)?;
-    let found = found.ok_or("no difference in 500 sessions")?;
+    let (figures, found) = model::search(&search(7, 2000, with_fault(fault)?)).map_err(told)?;
+    let found = found.ok_or("no difference in 2000 sessions")?;
     println!(
         "{fault}: found after {} operations in {:.2?}; from {} to {} in {:.2?} ({} tried)",
         figures.ops, found.found_in, found.ops, found.left, found.shrunk_in, found.tried

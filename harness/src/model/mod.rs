@@ -155,13 +155,14 @@ impl Session {
         let mut chance = Rng::with_seed(seed);
         let sessions = [Sessions::One, Sessions::One, Sessions::NewerWins, Sessions::Two][chance.usize(..4)];
         let idle = (chance.u8(..4) == 0).then_some(IDLE_SECONDS);
-        let house = House { sessions, guests: chance.u8(..3) == 0, idle, rooms: chance.bool() };
-        let mut model = Reference::new(house);
-        let length = chance.usize(OPS_MIN..=search.ops.max(OPS_MIN));
-        let mut ops = Vec::new();
         // Each session has favourites, so that what needs three rare things one after the other happens in some of them: what
         // comes before everything else, what belongs together, and whatever chance adds.
         let theme = session::THEMES[chance.usize(..session::THEMES.len())];
+        let guests = chance.u8(..4) == 0 || theme.contains(&"guest");
+        let house = House { sessions, guests, idle, rooms: chance.u8(..4) == 0 || theme.contains(&"create") };
+        let mut model = Reference::new(house);
+        let length = chance.usize(OPS_MIN..=search.ops.max(OPS_MIN));
+        let mut ops = Vec::new();
         let mut favourites: BTreeMap<&str, bool> = ["connect", "register", "login"].iter().chain(theme).map(|verb| (*verb, true)).collect();
         for count in 0..length {
             let mut op = session::next(&mut chance, &model, count);

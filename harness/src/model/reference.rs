@@ -136,7 +136,12 @@ pub(super) enum To {
     /// To one in the same room.
     Whisper(Id, &'static str),
     /// To a room: which, and who was in it and who belonged to it when it was said.
-    Room { room: usize, name: &'static str, heard: BTreeSet<Id>, belonged: BTreeSet<Id> },
+    Room {
+        room: usize,
+        name: &'static str,
+        heard: BTreeSet<Id>,
+        belonged: BTreeSet<Id>,
+    },
 }
 
 #[derive(Clone)]
@@ -339,8 +344,12 @@ impl Reference {
     fn advance(&mut self, seconds: i64, seen: &mut Seen) -> Result<(), Impossible> {
         let then = self.now + seconds;
         let until = |connection: &Connection| self.house.idle.filter(|_| connection.login.is_some()).map(|idle| connection.active + idle);
-        let mut idle: Vec<(i64, &'static str)> =
-            self.connections.iter().filter_map(|(at, connection)| Some((until(connection)?, *at))).filter(|(end, _)| *end <= then).collect();
+        let mut idle: Vec<(i64, &'static str)> = self
+            .connections
+            .iter()
+            .filter_map(|(at, connection)| Some((until(connection)?, *at)))
+            .filter(|(end, _)| *end <= then)
+            .collect();
         idle.sort_unstable();
         // Of two who go at the same moment, either may see the other go.
         if idle.windows(2).any(|two| two[0].0 == two[1].0) {
@@ -394,7 +403,11 @@ impl Reference {
             (Op::Logout { .. }, _) => return self.log_out(at, seen),
             (Op::Room { deed, .. }, Some(me)) => return self.in_rooms(at, me, deed, seen),
             (Op::Login { name, .. }, Some(me)) if *name == me => {
-                let welcome = if self.accounts.get(me).is_some_and(|account| account.guest) { guest_welcome(me) } else { format!("* welcome back, {me}") };
+                let welcome = if self.accounts.get(me).is_some_and(|account| account.guest) {
+                    guest_welcome(me)
+                } else {
+                    format!("* welcome back, {me}")
+                };
                 std::iter::once(Expect::Line(welcome)).chain(self.where_they_are(me)).collect()
             }
             (Op::Login { .. }, Some(_)) => refused("already-logged-in"),
@@ -795,7 +808,9 @@ impl Reference {
         let from = room.filter(|_| my.guest).map_or(my.joined, |(_, member)| member.since);
         let is_mine = |said: &&Said| said.from == my.id || said.may_be_read_by(my.id);
         let is_asked_for = |said: &&Said| match (with, room, &said.to) {
-            (Some(with), _, To::One(to, _) | To::Whisper(to, _)) => (said.from == my.id && *to == with) || (said.from == with && *to == my.id),
+            (Some(with), _, To::One(to, _) | To::Whisper(to, _)) => {
+                (said.from == my.id && *to == with) || (said.from == with && *to == my.id)
+            }
             (None, Some((room, _)), To::Room { room: of, .. }) => room.number == *of,
             (None, None, _) => true,
             _ => false,

@@ -140,8 +140,16 @@ impl Reference {
         match deed {
             RoomDeed::Join { room, .. } if self.room_called(room).is_none() => Some("no-such-room"),
             RoomDeed::Invite(whom) | RoomDeed::Ban(whom) if !self.accounts.contains_key(whom) => Some("no-such-user"),
-            RoomDeed::Whisper { whom, .. } | RoomDeed::Kick(whom) | RoomDeed::Mute(whom) | RoomDeed::Unmute(whom) | RoomDeed::Role(whom, _) => {
-                if mine.is_none() { Some("no-room") } else { (!is_member(whom)).then_some("not-in-room") }
+            RoomDeed::Whisper { whom, .. }
+            | RoomDeed::Kick(whom)
+            | RoomDeed::Mute(whom)
+            | RoomDeed::Unmute(whom)
+            | RoomDeed::Role(whom, _) => {
+                if mine.is_none() {
+                    Some("no-room")
+                } else {
+                    (!is_member(whom)).then_some("not-in-room")
+                }
             }
             _ => None,
         }
@@ -554,8 +562,7 @@ impl Reference {
 
     pub(super) fn end_what_is_over(&mut self) {
         let now = self.now;
-        let empty: Vec<usize> =
-            self.rooms.iter().filter(|room| !room.kept && self.here(room) == 0).map(|room| room.number).collect();
+        let empty: Vec<usize> = self.rooms.iter().filter(|room| !room.kept && self.here(room) == 0).map(|room| room.number).collect();
         for room in self.rooms.iter_mut().filter(|room| empty.contains(&room.number)) {
             room.empty_since.get_or_insert(now);
         }

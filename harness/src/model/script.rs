@@ -132,7 +132,9 @@ fn said(op: &Op, model: &Reference) -> String {
         Op::Whoami { .. } => "whoami".to_owned(),
         Op::History { with, .. } => with.map_or_else(|| "history".to_owned(), |with| format!("history {with}")),
         Op::Guest { name, .. } => format!("guest {name}"),
-        Op::Room { deed: RoomDeed::Say { text, .. }, at } if model.is_in_room(at) => return format!("Send({at}: {})", quoted(&escaped(text))),
+        Op::Room { deed: RoomDeed::Say { text, .. }, at } if model.is_in_room(at) => {
+            return format!("Send({at}: {})", quoted(&escaped(text)));
+        }
         Op::Room { deed, at } => in_room(deed, model.who(at).unwrap_or(at), model.room_of(at).unwrap_or(ROOMS[0])),
         Op::Nonsense { .. } => "xyzzy".to_owned(),
     };
