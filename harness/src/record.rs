@@ -4,14 +4,19 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chinwag_wire::dialect::json;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Card, Complete, Event, Shape};
+use futures_rustls::TlsAcceptor;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use smol::Async;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::dictation::Dictation;
 use crate::holes;
@@ -21,7 +26,7 @@ use crate::ron_text::quoted;
 const CHUNK: usize = 16 * 1024;
 /// How many things are noted at most: an afternoon of a busy room. After that the session goes on, unrecorded.
 const NOTES_MAX: usize = 100_000;
-/// The first byte of a TLS ClientHello: what is encrypted cannot be recorded.
+/// The first byte of a TLS ClientHello.
 const TLS: u8 = 0x16;
 
 /// One thing that happened on a connection.
@@ -38,6 +43,17 @@ enum Note {
 /// What has been recorded. Clones are of the same.
 #[derive(Clone, Debug, Default)]
 pub struct Tape(Arc<Mutex<Vec<Note>>>);
+
+/// The identity of a server whose data is in `folder`, so that a client finds here whom it would find there; `None` if it
+/// has made none there.
+#[must_use]
+pub fn encryption(folder: &Path) -> Option<Arc<ServerConfig>> {
+    let chain = CertificateDer::pem_file_iter(folder.join("certificate.pem")).and_then(Iterator::collect).ok()?;
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).ok()?;
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().ok()?.with_no_client_auth();
+    config.with_single_cert(chain, key).ok().map(Arc::new)
+}
 
 /// Why a session cannot be a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,37 +73,59 @@ impl Tape {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Passes everything on between those who connect to `listener` and the server, and notes it, for ever.
+    /// Passes everything on between those who connect to `listener` and the server, and notes it, for ever. `encryption` is
+    /// for those who come with TLS: it ends here, and the server hears them plainly.
     ///
     /// # Errors
     /// When nobody can be accepted any more.
-    pub async fn record(&self, listener: TcpListener, server: SocketAddr) -> io::Result<()> {
+    pub async fn record(&self, listener: TcpListener, server: SocketAddr, encryption: Option<Arc<ServerConfig>>) -> io::Result<()> {
         let listener = Async::new(listener)?;
         let mut count = 0;
         loop {
             let (client, _) = listener.accept().await?;
-            let tape = self.clone();
+            let (tape, encryption) = (self.clone(), encryption.clone());
             let number = count;
             count += 1;
             smol::spawn(async move {
                 // A connection that fails is one that ends.
-                let _ = tape.pass(number, client, server).await;
+                let _ = tape.pass(number, client, server, encryption).await;
             })
             .detach();
         }
     }
 
-    async fn pass(&self, number: usize, mut client: Async<TcpStream>, server: SocketAddr) -> io::Result<()> {
+    async fn pass(
+        &self,
+        number: usize,
+        client: Async<TcpStream>,
+        server: SocketAddr,
+        encryption: Option<Arc<ServerConfig>>,
+    ) -> io::Result<()> {
         let mut first = [0];
         if client.get_ref().set_nodelay(true).is_err() || client.peek(&mut first).await? == 0 {
             return Ok(());
         }
-        if first[0] == TLS {
-            eprintln!("somebody comes with TLS, which cannot be recorded: connect plainly (chinwag --plain)");
-            return Ok(());
-        }
-        let mut upstream = Async::<TcpStream>::connect(server).await?;
+        let upstream = Async::<TcpStream>::connect(server).await?;
         upstream.get_ref().set_nodelay(true)?;
+        if first[0] != TLS {
+            return self.relay(number, client, upstream).await;
+        }
+        match encryption {
+            Some(encryption) => self.relay(number, TlsAcceptor::from(encryption).accept(client).await?, upstream).await,
+            None => {
+                eprintln!("somebody comes with TLS, and this server has made no certificate: connect plainly (chinwag --plain)");
+                Ok(())
+            }
+        }
+    }
+
+    /// Passes on and notes what two say, until one of them ends it.
+    async fn relay(
+        &self,
+        number: usize,
+        mut client: impl AsyncRead + AsyncWrite + Unpin,
+        mut upstream: Async<TcpStream>,
+    ) -> io::Result<()> {
         let (mut from_client, mut from_server) = (Lines::default(), Lines::default());
         loop {
             let (mut said, mut heard) = (vec![0; CHUNK], vec![0; CHUNK]);
@@ -101,12 +139,14 @@ impl Tape {
                 (false, Ok(count)) if count > 0 => {
                     from_server.take(&heard[..count], |line| self.note(Note::Heard(number, line)));
                     client.write_all(&heard[..count]).await?;
+                    client.flush().await?;
                 }
                 (true, _) => {
                     self.note(Note::Left(number));
                     return Ok(());
                 }
-                (false, _) => return Ok(()),
+                // Whoever came with TLS is told that this is the end, and not a link that was cut.
+                (false, _) => return client.close().await,
             }
         }
     }

@@ -7,7 +7,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 use chinwag_harness::server::SERVE;
 use tempfile::TempDir;
@@ -286,14 +292,31 @@ fn recording(folder: &Path, args: &[&str]) -> (Child, SocketAddr) {
     (child, address)
 }
 
+/// What a client speaks through.
+trait Way: Read + Write {}
+impl<T: Read + Write> Way for T {}
+
 /// A client that says one thing after another and reads until each has an answer.
-struct Client(BufReader<TcpStream>);
+struct Client(BufReader<Box<dyn Way>>);
 
 impl Client {
     fn new(address: SocketAddr) -> Client {
+        Client(BufReader::new(Box::new(Client::stream(address))))
+    }
+
+    /// The same with TLS, whatever certificate is shown.
+    fn with_tls(address: SocketAddr) -> Client {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
+        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth();
+        let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        Client(BufReader::new(Box::new(StreamOwned::new(connection, Client::stream(address)))))
+    }
+
+    fn stream(address: SocketAddr) -> TcpStream {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Client(BufReader::new(stream))
+        stream
     }
 
     /// Says it, and reads to a line with this in it, which it gives.
@@ -313,9 +336,48 @@ impl Client {
     }
 }
 
+/// Takes any certificate: the recorder's is made anew for each recording.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
 /// A person and a program talk; the program resumes with a token and a number.
-fn a_session(address: SocketAddr) {
-    let (mut alice, mut bob) = (Client::new(address), Client::new(address));
+fn a_session(address: SocketAddr, alice_comes: fn(SocketAddr) -> Client) {
+    let (mut alice, mut bob) = (alice_comes(address), Client::new(address));
     alice.says("register alice hunter2", "welcome");
     bob.says("dialect json", "\"cards\"");
     bob.says(r#"{"line":"register bob hunter2"}"#, "roster");
@@ -336,9 +398,14 @@ fn a_session(address: SocketAddr) {
 #[test]
 fn record_makes_a_scenario_of_a_session() {
     let folder = folder(&[("there.ron", PASSING)]);
-    for (name, args) in [("plain.ron", &["plain.ron"][..]), ("masked.ron", &["masked.ron", "--pseudonyms"])] {
+    let all = [
+        ("plain.ron", &["plain.ron"][..], Client::new as fn(SocketAddr) -> Client),
+        ("tls.ron", &["tls.ron"], Client::with_tls),
+        ("masked.ron", &["masked.ron", "--pseudonyms"], Client::new),
+    ];
+    for (name, args, alice_comes) in all {
         let (child, address) = recording(folder.path(), args);
-        a_session(address);
+        a_session(address, alice_comes);
         // Its input ends: the session is over.
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use chinwag_harness::dictation::Trouble;
 use chinwag_harness::play::{EPOCH, SEED};
-use chinwag_harness::record::Tape;
+use chinwag_harness::record::{self, Tape};
 use chinwag_harness::server::{Server, Settings};
 
 use super::Target;
@@ -18,7 +18,8 @@ const TIMES: usize = 2;
 
 /// Stands between clients and a server, and makes a scenario of what they say.
 ///
-/// Connect plainly to the address that is printed, with nc or with `chinwag --plain`; press Enter (or end the input) when it is over.
+/// Connect to the address that is printed, with nc or with `chinwag`, with TLS or without; press Enter (or end the input) when it
+/// is over.
 /// Time stands still meanwhile. Numbers and tokens are remembered instead of written. The scenario is played twice before it is
 /// written.
 #[derive(clap::Args)]
@@ -64,7 +65,9 @@ impl Record {
         println!("connect to {}; Enter ends it", listener.local_addr()?);
         let tape = Tape::default();
         let over = smol::unblock(|| io::stdin().lock().read_line(&mut String::new()));
-        let recorded = smol::block_on(smol::future::or(tape.record(listener, server.address), async { over.await.map(drop) }));
+        let recorded = smol::block_on(smol::future::or(tape.record(listener, server.address, record::encryption(data.path())), async {
+            over.await.map(drop)
+        }));
         // What the clients said is in the server's hands: it has to be done with it before it goes.
         let _ = smol::block_on(server.ask("quiesce"));
         smol::block_on(server.crash());
