@@ -453,6 +453,7 @@ impl Reference {
                 self.end_tokens(id, me);
                 line("ok")
             }
+            (Op::Unregister { .. }, Some(me)) if !self.is_locked(me) && self.would_leave_a_room_alone(me) => refused("last-owner"),
             (Op::Unregister { .. }, Some(me)) if !self.is_locked(me) => return self.unregister(at, me, seen),
             (Op::Passwd { .. } | Op::Unregister { .. }, Some(_)) => refused("locked-out"),
             (Op::Blocked { .. }, Some(me)) => {

@@ -130,6 +130,15 @@ impl Reference {
         self.rooms.iter().any(|room| room.member(id).is_some_and(|member| member.role == Role::Owner))
     }
 
+    /// Whether somebody is the only owner of a kept room that others belong to.
+    pub(super) fn would_leave_a_room_alone(&self, name: &str) -> bool {
+        let id = self.accounts.get(name).map(|account| account.id);
+        let owns = |room: &Room, id: Id| room.member(id).is_some_and(|member| member.role == Role::Owner);
+        let alone =
+            |id: Id| self.rooms.iter().any(|room| room.kept && room.members.len() > 1 && owns(room, id) && !another_owner(room, id));
+        id.is_some_and(alone)
+    }
+
     /// Why a line about rooms gets nowhere: it names what is not there.
     pub(super) fn misunderstood_in_room(&self, me: &str, deed: &RoomDeed) -> Option<&'static str> {
         let mine = self.accounts.get(me).and_then(|account| self.room_and_member(account.id));
