@@ -30,7 +30,7 @@ h1 { font-size: 1.4rem } summary { cursor: pointer; padding: .3rem } details { b
 pre { background: var(--soft); padding: .6rem; overflow: auto; font: 13px/1.4 ui-monospace, monospace; white-space: pre-wrap }
 .verdict { display: inline-block; width: 6.5em; font-weight: 600 } .passed { color: var(--good) } .failed, .not-started { color: var(--bad) }
 .skipped, .time, .about { color: var(--dim) } .time { float: right } .sides { display: flex; gap: 1rem; align-items: flex-start; flex-wrap: wrap }
-.diagram { overflow: auto; flex: 3 1 40rem; max-height: 80vh } .log { flex: 1 1 24rem; max-height: 80vh; overflow: auto; margin: 0 }
+.diagram { overflow: auto; flex: 1000 1 auto; max-width: 100%; max-height: 80vh } .log { flex: 1 1 24rem; max-height: 80vh; overflow: auto; margin: 0 }
 svg { font: 12px ui-monospace, monospace } svg text { fill: currentColor; paint-order: stroke; stroke: Canvas; stroke-width: 4px; stroke-linejoin: round } .said { stroke: #36c } .heard { stroke: #283 } .life { stroke: var(--line) }
 .step { fill: var(--dim) !important } .name { font-weight: 600 } .note { fill: var(--dim) !important; font-style: italic } .rule { stroke: var(--soft) }
 .last { stroke: var(--bad) } label { display: inline-block; margin: .3rem 1rem .8rem 0 }
