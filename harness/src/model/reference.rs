@@ -749,7 +749,15 @@ impl Reference {
     }
 
     /// Everyone it reaches sees it, and it is kept.
-    pub(super) fn spread(&mut self, at: &'static str, me: &'static str, to: To, text: &str, mark: usize, seen: &mut Seen) -> Result<(), Impossible> {
+    pub(super) fn spread(
+        &mut self,
+        at: &'static str,
+        me: &'static str,
+        to: To,
+        text: &str,
+        mark: usize,
+        seen: &mut Seen,
+    ) -> Result<(), Impossible> {
         let id = self.accounts.get(me).ok_or(Impossible)?.id;
         let hidden_from = self.accounts.iter().filter(|(name, _)| !self.sees(me, name)).map(|(_, other)| other.id).collect();
         let device = self.connections.get(at).and_then(|connection| connection.login.as_ref()).ok_or(Impossible)?.device;
