@@ -272,7 +272,7 @@ mod tests {
     fn every_session_is_a_scenario_without_mistakes() {
         let search = Search { seed: 1, cases: 0, time: None, ops: 120, launch: Launch::command("nothing"), args: Vec::new() };
         let mut verbs = BTreeMap::<&str, usize>::new();
-        for seed in 0..60 {
+        for seed in 0..300 {
             let session = Session::by_chance(&search, seed);
             let (text, ops) = script::scenario("a test", seed, session.house, &[], &[], &session.ops);
             let mut source = Source::new("model.ron", text);

@@ -335,9 +335,9 @@ fn quoted(text: &str) -> String {
     if plain {
         return format!("\"{text}\"");
     }
-    let needs_escapes = text.contains(|c: char| c.is_control() && c != '\n');
-    if needs_escapes || text.contains("\"##") {
-        return format!("\"{}\"", text.escape_debug());
+    // Several lines as well: what stands on one line of the file is compared, moved and counted as one.
+    if text.contains(char::is_control) || text.contains("\"##") {
+        return format!("\"{}\"", text.escape_debug()).replace("\\'", "'");
     }
     let fence = if text.contains("\"#") { "##" } else { "#" };
     format!("r{fence}\"{text}\"{fence}")
