@@ -17,6 +17,7 @@ use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::local::{self, Local};
 use crate::login::LoggedIn;
+use crate::private::{Folders, Private, Who};
 use crate::report::Report;
 use crate::session::{Carried, LinkState, Session, Surroundings, Typed};
 
@@ -41,6 +42,8 @@ pub(crate) struct Chat {
     pub(crate) local: Option<Local>,
     /// How all of it looks and feels, now.
     pub(crate) live: Live,
+    /// Their private chats.
+    pub(crate) private: Option<Private>,
     /// What is carried over from a session before, and to one after.
     pub(crate) carried: Option<Carried>,
     /// Who wants to know every last answer to a line.
@@ -64,12 +67,23 @@ impl Chat {
         &self.inside.name
     }
 
-    /// The chat of somebody at a terminal, where the client has commands of its own. Settings are written to `file`.
-    pub(crate) fn of_people(mut self, config: Config, file: Option<PathBuf>) -> Chat {
+    /// The chat of somebody at a terminal, where the client has commands of its own, and private chats. Settings are written to
+    /// `file`, and what private chats keep to `folders`.
+    ///
+    /// # Errors
+    /// The system has no thread for them.
+    pub(crate) fn of_people(mut self, config: Config, file: Option<PathBuf>, folders: Option<Folders>) -> Result<Chat, Failure> {
         self.knowledge.lock().obey(local::cards());
         self.live = Live::of(Interface::of(&config));
+        // A foreign wire knows no private chats.
+        if self.server.wire.is_none() {
+            let guest = matches!(self.inside.welcome, Event::Welcome { guest: true, .. });
+            let who = Who { name: self.inside.name.clone(), guest, server: self.server.clone() };
+            let private = Private::start(who, folders, &config, self.knowledge.clone());
+            self.private = Some(private.map_err(|error| Failure::usage(format!("cannot start: {error}")))?);
+        }
         self.local = Some(Local::new(&self.inside.name, config, file));
-        self
+        Ok(self)
     }
 
     /// The session of a program: it writes what arrives to `report`, and sends what comes from `typed`, one after the other.
@@ -98,6 +112,7 @@ impl Chat {
             watcher: self.watcher,
             local: self.local,
             live: self.live,
+            private: self.private,
             carried: self.carried,
             refused: Arc::default(),
             state: self.link,

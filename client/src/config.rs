@@ -18,6 +18,9 @@ use crate::connection::Wire;
 use crate::failure::Failure;
 use crate::interface::{Attention, Times};
 use crate::keys::{Bindings, Mode};
+use crate::private::P2p;
+use crate::private::addresses::Addresses;
+use crate::private::files::Folder;
 use crate::theme::{Theme, When};
 
 /// The file's name, in the folder of this program's configuration.
@@ -52,9 +55,19 @@ settings! {
     attention: Attention = Attention::Bell;
     /// After which editor lines are edited.
     editing: Mode = Mode::Emacs;
-    /// What keys do besides what they do in that editor: {"F5": Insert("/whoelse"), "Ctrl-O": Undo}. Others are Reply, Complete,
+    /// What keys do besides what they do in that editor: {"F5": Insert("/whoelse"), "Ctrl-O": Undo}. Others are Reply, Accept, Complete,
     /// TakeHint, Search, Previous, Next, Clear, DeleteLine, Nothing.
     keys: Bindings = Bindings::default();
+    /// How private chats go. Ask: directly; when both have agreed, each learns the other's addresses. Relay: yours are told to nobody, and
+    /// what is said goes through the server, which cannot read it. Off: not at all.
+    p2p: P2p = P2p::Ask;
+    /// The addresses at which others reach this machine for a direct private chat: "203.0.113.7:4000, 2001:db8::7"; without a port it is any.
+    /// Empty: those that it has on the way to the server and to the rest of the world.
+    p2p_addresses: Addresses = Addresses::default();
+    /// Whether what is said in private chats is kept in files on this machine, and what you say there among the lines typed before.
+    private_history: bool = false;
+    /// Where files go that others send.
+    downloads: Folder = Folder::default();
 }
 
 /// What says where to go: the next start goes there. All else takes effect at once.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use chinwag_wire::dialect::json::{ServerLine, decode_server_line, encode_line};
 use chinwag_wire::dialect::s4::client::Visitor;
+use chinwag_wire::private::Token;
 use chinwag_wire::{Event, Line, Millis, SafeText};
 use clap::ValueEnum;
 use futures_rustls::TlsConnector;
@@ -45,6 +46,8 @@ const FOREIGN_LINES_MAX: usize = 16;
 const ENDING_PATIENCE: Duration = Duration::from_secs(2);
 /// What is wrong with a key that nothing but TLS 1.2 can be checked with.
 const SHORT_KEY: &str = "its RSA key is shorter than 2048 bits";
+/// The longest answer to whoever wants something carried: a refusal with its hint.
+const CARRY_BYTES_MAX: usize = 1024;
 /// How much of a foreign line is shown.
 const FOREIGN_CHARS_MAX: usize = 200;
 /// Silence after which the system asks whether the other side is still there, and how often it asks again: a dead
@@ -175,6 +178,34 @@ pub(crate) async fn open(server: &Server) -> Result<Opened, Failure> {
     match within(GREETING_PATIENCE, greet(place, &mut link)).await {
         Some(greeting) => Ok(Opened { link, greeting: greeting?, notices }),
         None => Err(Failure::no_link(format!("{place} does not answer as a Chinwag server does"))),
+    }
+}
+
+/// A connection that the server makes one end of a private chat: raw bytes from here on.
+///
+/// # Errors
+/// Nobody there, not the server it should be, or it does not take the ticket.
+pub(crate) async fn carried(server: &Server, ticket: Token) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, Failure> {
+    let place = &server.place;
+    let lost = |error: io::Error| Failure::no_link(format!("{place} is gone ({})", in_words(&error)));
+    let tcp = reach(server).await?;
+    // Foreign wires, which may need an older TLS, know nothing of this.
+    let (mut stream, _) = secure(server, tcp, false).await.map_err(|insecure| insecure.failure)?;
+    stream.write_all(&machinery::carry(ticket)).await.map_err(lost)?;
+    stream.flush().await.map_err(lost)?;
+    // Byte by byte: what comes after the line is not the server's.
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while answer.len() < CARRY_BYTES_MAX {
+        stream.read_exact(&mut byte).await.map_err(lost)?;
+        if byte[0] == b'\n' {
+            break;
+        }
+        answer.push(byte[0]);
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    match answer.trim_end() {
+        machinery::CARRIED => Ok(stream),
+        refused => Err(Failure::no_link(format!("{place} does not carry it: {}", SafeText::new(refused)))),
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Interface {
     pub(crate) keys: Keys,
     /// How many of the lines typed before are kept.
     pub(crate) history: usize,
+    /// Whether what is said privately is among the lines typed before.
+    pub(crate) keeps_private: bool,
 }
 
 impl Interface {
@@ -34,6 +36,7 @@ impl Interface {
             attention: config.attention,
             keys: Keys { mode: config.editing, bindings: config.keys.clone() },
             history: config.history,
+            keeps_private: config.private_history,
         }
     }
 }

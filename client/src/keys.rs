@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chinwag_settings::{Value, plain_values};
-use rustyline::{Cmd, EditMode, EventHandler, KeyCode, KeyEvent, Modifiers, Movement};
+use rustyline::{Cmd, EditMode, KeyCode, KeyEvent, Modifiers, Movement};
 use serde::{Deserialize, Serialize};
 
 use crate::theme;
@@ -24,7 +24,14 @@ pub(crate) struct Bindings(pub(crate) BTreeMap<Key, Action>);
 
 impl Default for Bindings {
     fn default() -> Bindings {
-        Bindings(BTreeMap::from([(Key(KeyEvent::alt('r')), Action::Reply)]))
+        Bindings(BTreeMap::from([(Key(KeyEvent::alt('r')), Action::Reply), (Key(KeyEvent::alt('a')), Action::Accept)]))
+    }
+}
+
+impl Bindings {
+    /// Which key does `action`, as it is written.
+    pub(crate) fn key_for(&self, action: &Action) -> Option<String> {
+        self.0.iter().find(|(_, bound)| *bound == action).map(|(key, _)| String::from(*key))
     }
 }
 
@@ -61,6 +68,8 @@ impl From<Mode> for EditMode {
 pub(crate) enum Action {
     /// Puts the one who wrote last in front of the line, to answer; again, the one before.
     Reply,
+    /// Says yes to what somebody asks: a private chat, a file. What is typed stays as it is.
+    Accept,
     /// Completes.
     Complete,
     /// Takes over the hint.
@@ -85,9 +94,9 @@ pub(crate) enum Action {
 
 impl Action {
     /// What the editor does; nothing for what needs to know more than the editor.
-    pub(crate) fn handler(&self) -> Option<EventHandler> {
-        let command = match self {
-            Action::Reply => return None,
+    pub(crate) fn command(&self) -> Cmd {
+        match self {
+            Action::Reply | Action::Accept | Action::Nothing => Cmd::Noop,
             Action::Complete => Cmd::Complete,
             Action::TakeHint => Cmd::CompleteHint,
             Action::Undo => Cmd::Undo(1),
@@ -97,9 +106,7 @@ impl Action {
             Action::Clear => Cmd::ClearScreen,
             Action::DeleteLine => Cmd::Kill(Movement::WholeLine),
             Action::Insert(text) => Cmd::Insert(1, text.clone()),
-            Action::Nothing => Cmd::Noop,
-        };
-        Some(EventHandler::Simple(command))
+        }
     }
 }
 

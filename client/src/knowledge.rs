@@ -7,6 +7,8 @@ use chinwag_wire::event::{RoomDeed, RoomNews};
 use chinwag_wire::name::folded;
 use chinwag_wire::{Addressee, ArgCard, Arrival, Card, Complete, Event, Kind, PeopleOf, SafeText, Said};
 
+use crate::machinery;
+
 /// How many names are kept for completion: more than anybody completes among.
 const NAMES_MAX: usize = 10_000;
 /// How many people are remembered in the order one spoke with them: more than anybody has in mind.
@@ -19,11 +21,15 @@ const GUARDED_MAX: usize = 100;
 pub(crate) struct Knowledge {
     /// The commands one may run now.
     pub(crate) cards: Vec<Card>,
+    /// Those of them that the server has.
+    served: Vec<Card>,
     /// Every command ever heard of that takes a secret: after login the server no longer lists `login`, but a
     /// password typed after it is a secret all the same.
     guarded: Vec<Card>,
-    /// The commands of the client itself.
+    /// The commands of the client itself, where the server has none of the same name.
     own: Vec<Card>,
+    /// Commands of the client that go before the server's, where the server has the first of them.
+    before: Vec<Card>,
     online: BTreeSet<String>,
     seen: BTreeSet<String>,
     /// Who wrote to the reader, the last first.
@@ -108,8 +114,14 @@ impl Knowledge {
     /// From here on the client obeys these commands itself, where the server has none of the same name.
     pub(crate) fn obey(&mut self, cards: Vec<Card>) {
         self.own = cards;
-        let from_server = self.cards.clone();
-        self.learn_cards(&from_server);
+        self.put_together();
+    }
+
+    /// The client obeys these commands itself, whatever the server calls by the same names, as long as the server has the first of them:
+    /// it does the part of them that a server cannot do.
+    pub(crate) fn go_before(&mut self, cards: Vec<Card>) {
+        self.before = cards;
+        self.put_together();
     }
 
     /// Whether the client obeys `name` itself.
@@ -117,9 +129,19 @@ impl Knowledge {
         self.cards.iter().find(|card| card.answers_to(name)).is_some_and(|card| self.own.contains(card))
     }
 
+    /// Whether `name` is one of the commands that go before the server's.
+    pub(crate) fn goes_before(&self, name: &str) -> bool {
+        self.cards.iter().find(|card| card.answers_to(name)).is_some_and(|card| self.before.contains(card))
+    }
+
     /// Whether the server has said which commands it has.
     pub(crate) fn knows_commands(&self) -> bool {
-        self.cards.iter().any(|card| !self.own.contains(card))
+        !self.served.is_empty()
+    }
+
+    /// Whether the server has said which commands it has for somebody who is logged in.
+    pub(crate) fn knows_commands_inside(&self) -> bool {
+        self.knows_commands() && !self.served.iter().any(|card| card.answers_to(machinery::LOGIN))
     }
 
     /// Names of people who are online.
@@ -217,16 +239,24 @@ impl Knowledge {
     }
 
     fn learn_cards(&mut self, cards: &[Card]) {
-        self.cards = cards.iter().map(safe).collect();
-        let taken = |card: &&Card| self.cards.iter().any(|known| known.answers_to(&card.name));
-        let own: Vec<Card> = self.own.iter().filter(|card| !taken(card)).cloned().collect();
-        self.cards.extend(own);
+        self.served = cards.iter().map(safe).collect();
+        self.put_together();
         for card in &self.cards {
             let guards = card.args.iter().any(|arg| arg.kind.secret);
             if guards && self.guarded.len() < GUARDED_MAX && !self.guarded.contains(card) {
                 self.guarded.push(card.clone());
             }
         }
+    }
+
+    /// Which commands there are, now that one of the lists is another.
+    fn put_together(&mut self) {
+        let has = |cards: &[Card], card: &Card| cards.iter().any(|known| known.answers_to(&card.name));
+        let before: &[Card] = if self.before.first().is_some_and(|first| has(&self.served, first)) { &self.before } else { &[] };
+        self.cards = self.served.iter().filter(|card| !has(before, card)).cloned().collect();
+        self.cards.extend(before.iter().cloned());
+        let own: Vec<Card> = self.own.iter().filter(|card| !has(&self.cards, card)).cloned().collect();
+        self.cards.extend(own);
     }
 }
 
@@ -369,6 +399,31 @@ mod tests {
         assert_eq!(knowledge.cards.len(), 3);
         knowledge.learn(&Event::Cards { cards: vec![card("who", "X.")] });
         assert!(knowledge.is_own("quit"), "the server has taken it back");
+    }
+
+    #[test]
+    fn some_commands_of_the_client_go_before_the_servers_where_the_server_has_the_first_of_them() {
+        let card = |name: &'static str, summary: &'static str| Card {
+            name: name.into(),
+            aliases: vec![].into(),
+            summary: summary.into(),
+            args: vec![],
+            examples: "".into(),
+        };
+        let mut knowledge = Knowledge::default();
+        knowledge.obey(vec![card("set", "Mine.")]);
+        knowledge.go_before(vec![card("startprivate", "Mine."), card("private", "Mine.")]);
+        assert!(!knowledge.goes_before("startprivate") && !knowledge.knows_commands());
+        let served = vec![card("startprivate", "The server's."), card("who", "X.")];
+        knowledge.learn(&Event::Cards { cards: served.clone() });
+        assert!(knowledge.goes_before("STARTPRIVATE") && knowledge.goes_before("private"));
+        assert!(knowledge.is_own("set") && !knowledge.is_own("private") && !knowledge.goes_before("who"));
+        let names = |knowledge: &Knowledge| knowledge.cards.iter().map(|card| card.name.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(&knowledge), "who startprivate private set");
+        knowledge.go_before(vec![card("startprivate", "Mine."), card("verify", "Mine, now.")]);
+        assert_eq!(names(&knowledge), "who startprivate verify set", "the list may change");
+        knowledge.learn(&Event::Cards { cards: served[1..].to_vec() });
+        assert_eq!(names(&knowledge), "who set", "a server without them has none of them");
     }
 
     #[test]

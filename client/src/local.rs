@@ -15,6 +15,7 @@ use chinwag_wire::{Addressee, ArgCard, Card, Code, Complete, Event, Fact, Kind, 
 
 use crate::config::Config;
 use crate::connection::in_words;
+use crate::private;
 
 /// How many messages are remembered for `mentions` and `unread`: a busy day. The server's history has them all.
 const SAID_MAX: usize = 5000;
@@ -170,9 +171,12 @@ impl Local {
                 Some(self.paged(held, event.clone()))
             }
             Event::Help { cards } if cards.len() > 1 => {
-                let taken = |card: &Card| cards.iter().any(|known| known.answers_to(&card.name));
-                let all = cards.iter().cloned().chain(self::cards().into_iter().filter(|card| !taken(card)).map(slashed));
-                Some(vec![Event::Help { cards: all.collect() }])
+                let has = |cards: &[Card], card: &Card| cards.iter().any(|known| known.answers_to(&card.name));
+                let private = private::cards();
+                let private = if private.first().is_some_and(|first| has(cards, first)) { private } else { Vec::new() };
+                let served = cards.iter().filter(|card| !has(&private, card)).cloned();
+                let own = self::cards().into_iter().filter(|card| !has(cards, card));
+                Some(vec![Event::Help { cards: served.chain(private.iter().cloned().chain(own).map(slashed)).collect() }])
             }
             _ if self.held.is_empty() => None,
             // Broken off, or of another line: what came of it is shown.
@@ -211,7 +215,7 @@ impl Local {
         let card = if is_mine(name) {
             cards().into_iter().find(|card| card.answers_to(name))?
         } else {
-            let explained = cards().into_iter().find(|card| card.answers_to(first.trim_start_matches('/')));
+            let explained = cards().into_iter().chain(private::cards()).find(|card| card.answers_to(first.trim_start_matches('/')));
             return match explained {
                 Some(card) if name.eq_ignore_ascii_case(HELP) && after.is_empty() && is_mine(&card.name) => {
                     Some(Answer::Events(vec![Event::Help { cards: vec![slashed(card)] }]))

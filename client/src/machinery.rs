@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use chinwag_wire::Line;
 use chinwag_wire::dialect::Marks;
+use chinwag_wire::private::{Offer, Token};
 
 /// The raw line that switches a fresh connection to the dialect of programs. Everything after it is JSON.
 pub(crate) const SPEAK_JSON: &[u8] = b"dialect json\n";
@@ -17,9 +18,12 @@ pub(crate) const PING: &str = "/ping";
 /// Asks for a session token.
 pub(crate) const TOKEN: &str = "/token";
 
+/// What logs in, and is there only as long as nobody has.
+pub(crate) const LOGIN: &str = "login";
+
 /// Logs in.
 pub(crate) fn login(name: &str, password: &str) -> String {
-    format!("login {name} {password}")
+    format!("{LOGIN} {name} {password}")
 }
 
 /// Comes in as a guest, for as long as the connection lasts.
@@ -52,6 +56,39 @@ pub(crate) fn join(room: &str) -> String {
 pub(crate) fn ack(seq: u64) -> String {
     format!("/ack {seq}")
 }
+
+/// Asks for a private chat, or says yes to one; both tell where and how to be met.
+pub(crate) fn invite(asks: bool, name: &str, offer: &Offer) -> String {
+    format!("/{} {name} {offer}", if asks { "startprivate" } else { "accept" })
+}
+
+/// Says no to a private chat.
+pub(crate) fn decline(name: &str) -> String {
+    format!("/decline {name}")
+}
+
+/// Says that a private chat is over, or takes back that it was asked for.
+pub(crate) fn stop_private(name: &str) -> String {
+    format!("/stopprivate {name}")
+}
+
+/// Wants a private chat to go through the server.
+pub(crate) fn relay(name: &str) -> String {
+    format!("/relay {name}")
+}
+
+/// Says that somebody is active, though not by way of the server.
+pub(crate) const ACTIVE: &str = "/active";
+/// What ends all else between two; whether a private chat is meant too is asked.
+pub(crate) const BLOCK: &str = "block";
+
+/// The raw line that makes a fresh connection one end of a private chat through the server.
+pub(crate) fn carry(ticket: Token) -> Vec<u8> {
+    format!("carry {ticket}\n").into_bytes()
+}
+
+/// What the server says before it carries anything.
+pub(crate) const CARRIED: &str = "ok";
 
 /// A line as it goes out.
 pub(crate) fn line<'a>(text: &'a str, tag: &str, key: Option<&str>) -> Line<'a> {

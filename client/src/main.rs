@@ -28,6 +28,7 @@ mod login;
 mod machinery;
 mod meaning;
 mod password;
+mod private;
 mod prompt;
 mod redraw;
 mod report;
@@ -66,6 +67,7 @@ use crate::interface::Live;
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
 use crate::login::{Applicant, login};
+use crate::private::{Folders, Private};
 use crate::report::Form;
 use crate::session::{Carried, LinkState};
 use crate::theme::When;
@@ -108,11 +110,11 @@ fn run(args: &Args) -> Result<(), Failure> {
             match arrive(args, &config)? {
                 Some((chat, history)) if people => {
                     let file = config::file(&args.config, folder.as_deref());
-                    chat_with_people(chat.of_people(config, file), &history, args)
+                    chat_with_people(chat.of_people(config, file, private_folders())?, &history, args)
                 }
                 Some((chat, _)) if !args.json && prompt::is_plain_terminal() => {
                     let file = config::file(&args.config, folder.as_deref());
-                    prompt::run_plain(chat.of_people(config, file))
+                    prompt::run_plain(chat.of_people(config, file, private_folders())?)
                 }
                 Some((chat, _)) => script::run(chat, args.form(), config.color),
                 None => Ok(()),
@@ -151,9 +153,10 @@ fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, F
 /// Chats until logout. When the server does not know the session any more (its token has expired, or was revoked), the one at the
 /// keyboard is asked to log in again, and the chat goes on where it was.
 fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args) -> Result<(), Failure> {
+    let _private = chat.private.as_ref().map(Private::until_left);
     loop {
         let (server, name, knowledge) = (chat.server.clone(), chat.name().to_owned(), chat.knowledge.clone());
-        let (reconnect_for, ping_after, live) = (chat.reconnect_for, chat.ping_after, chat.live.clone());
+        let (reconnect_for, ping_after, live, private) = (chat.reconnect_for, chat.ping_after, chat.live.clone(), chat.private.clone());
         let carried = Carried::default();
         // What is left there by the session before is taken by this one.
         let carried = chat.carried.get_or_insert(carried).clone();
@@ -164,7 +167,7 @@ fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args) -> Resul
         dialogue::say(&format!("* {}", SafeText::new(&failure.message)));
         let applicant = Applicant::again(args, name)?;
         match go_in(server, applicant, reconnect_for, ping_after, knowledge)? {
-            Some(next) => chat = Chat { carried: Some(carried), live, ..next },
+            Some(next) => chat = Chat { carried: Some(carried), live, private, ..next },
             None => return Err(failure),
         }
     }
@@ -200,6 +203,7 @@ fn go_in(
         ping_after,
         local: None,
         live: Live::default(),
+        private: None,
         carried: None,
         watcher: None,
     }))
@@ -220,7 +224,9 @@ fn try_out(args: &TryArgs, config: Config, form: Form, color: Option<When>) -> R
     let config = Config { color: color.unwrap_or(config.color), ..config };
     // The trial server is seen off when this returns.
     if prompt::is_possible() {
-        prompt::run(chat.of_people(config, None), &HistoryFile::none())
+        let chat = chat.of_people(config, None, None)?;
+        let _private = chat.private.as_ref().map(Private::until_left);
+        prompt::run(chat, &HistoryFile::none())
     } else {
         script::run(chat, form, config.color)
     }
@@ -254,6 +260,12 @@ fn security(args: &Args) -> Result<Security, Failure> {
 fn known_hosts() -> Result<KnownHosts, Failure> {
     let known = folders().map(|folders| KnownHosts::at(folders.in_config_dir("known-hosts")));
     known.ok_or_else(|| Failure::usage("there is no home folder to remember the server's fingerprint in: set HOME, or say --ca FILE"))
+}
+
+/// Where private chats keep what lasts; without a home they keep nothing.
+fn private_folders() -> Option<Folders> {
+    let folders = folders()?;
+    Some(Folders { config: folders.config_dir(), state: folders.state_dir()? })
 }
 
 fn history_folder() -> Option<PathBuf> {

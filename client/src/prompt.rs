@@ -27,6 +27,7 @@ use crate::interface::Live;
 use crate::keys::{Action, Bindings, Keys};
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
+use crate::private::{self, Private};
 use crate::redraw;
 use crate::screen::model::Model;
 use crate::screen::{Look, Output, Screen, Settled, columns, now};
@@ -66,10 +67,26 @@ pub(crate) fn run_plain(chat: Chat) -> Result<(), Failure> {
     let (screen, printer) = Screen::start(Output::Plain(model(&chat)), chat.live.clone(), chat.name()).map_err(cannot)?;
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let input = Input::of_people(chat.knowledge.clone());
+    let leaving = chat.private.as_ref().map(Private::until_left);
+    let (private, knowledge) = (chat.private.clone(), chat.knowledge.clone());
+    if let Some(private) = &private {
+        private.show_on(Some(screen.clone()));
+    }
     let session = chat.session(Audience::Screen(screen), lines, false)?;
+    let takes = move |line: Typed| {
+        let taken = match &private {
+            Some(private) => {
+                let room = knowledge.lock().room().map(str::to_owned);
+                private.take(line, &knowledge, room.as_deref())
+            }
+            None => Err(line),
+        };
+        taken.map_or_else(|line| typed.send_blocking(line).is_ok(), |()| true)
+    };
     // Nobody waits for this thread: it may sit in a read that never ends.
-    thread::Builder::new().name("input".to_owned()).spawn(move || input.read(io::stdin().lock(), &typed)).map_err(cannot)?;
+    thread::Builder::new().name("input".to_owned()).spawn(move || input.read(io::stdin().lock(), takes)).map_err(cannot)?;
     let end = session.run_to_end();
+    drop(leaving);
     let _ = printer.join();
     end
 }
@@ -89,8 +106,13 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let output = Output::AbovePrompt(Box::new(printer), model, Arc::clone(&situation.redraw));
     let (screen, _printer) =
         Screen::start(output, chat.live.clone(), chat.name()).map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
+    let private = chat.private.clone();
+    if let Some(private) = &private {
+        private.show_on(Some(screen.clone()));
+    }
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let prompt = Prompt {
+        private: private.clone(),
         knowledge: chat.knowledge.clone(),
         leave: chat.leave.clone(),
         reading: Arc::default(),
@@ -115,7 +137,11 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let read = prompt.read(&mut editor, history);
     prompt.leave.now();
     drop(prompt);
-    let end = session.join().unwrap_or_else(|_| Err(Failure::no_link("the session ended by a fault of this program")));
+    let end = session.join();
+    if let Some(private) = private {
+        private.show_on(None);
+    }
+    let end = end.unwrap_or_else(|_| Err(Failure::no_link("the session ended by a fault of this program")));
     end.and(read.map_err(broken))
 }
 
@@ -160,19 +186,23 @@ fn editor(chat: &Chat, situation: &Arc<Situation>, history: &HistoryFile) -> rus
         .build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Assistant::new(chat.knowledge.clone(), chat.live.clone(), Arc::clone(situation))));
-    bind(&mut editor, &Keys { bindings: Bindings(BTreeMap::new()), ..Keys::default() }, &chat.live.now().keys, situation);
+    let none = Keys { bindings: Bindings(BTreeMap::new()), ..Keys::default() };
+    bind(&mut editor, &none, &chat.live.now().keys, situation, chat.private.as_ref());
     Ok(editor)
 }
 
 /// Lets the keys do what they are to do, and not what they did.
-fn bind(editor: &mut LineEditor, old: &Keys, new: &Keys, situation: &Arc<Situation>) {
+fn bind(editor: &mut LineEditor, old: &Keys, new: &Keys, situation: &Arc<Situation>, private: Option<&Private>) {
     editor.set_edit_mode(new.mode.into());
     old.bindings.0.keys().for_each(|key| {
         editor.unbind_sequence(key.0);
     });
     for (key, action) in &new.bindings.0 {
-        let handler = action.handler().unwrap_or_else(|| EventHandler::Conditional(Box::new(Reply(Arc::clone(situation)))));
-        debug_assert!(matches!(handler, EventHandler::Simple(_)) || *action == Action::Reply);
+        let handler = match (action, private) {
+            (Action::Reply, _) => EventHandler::Conditional(Box::new(Reply(Arc::clone(situation)))),
+            (Action::Accept, Some(private)) => EventHandler::Conditional(Box::new(Accept(private.clone()))),
+            (action, _) => EventHandler::Simple(action.command()),
+        };
         editor.bind_sequence(key.0, handler);
     }
 }
@@ -188,7 +218,19 @@ impl ConditionalEventHandler for Reply {
     }
 }
 
+/// Says yes to what somebody asks. What is typed stays as it is.
+struct Accept(Private);
+
+impl ConditionalEventHandler for Accept {
+    fn handle(&self, _: &rustyline::Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.press();
+        Some(Cmd::Noop)
+    }
+}
+
 struct Prompt {
+    /// Where lines go that are for private chats.
+    private: Option<Private>,
     knowledge: SharedKnowledge,
     leave: Leave,
     /// Whether this thread waits at the prompt.
@@ -210,7 +252,7 @@ impl Prompt {
         loop {
             let now = self.live.now();
             if now.keys != interface.keys {
-                bind(editor, &interface.keys, &now.keys, &self.situation);
+                bind(editor, &interface.keys, &now.keys, &self.situation, self.private.as_ref());
             }
             history.resize(editor, now.history)?;
             interface = now;
@@ -242,7 +284,9 @@ impl Prompt {
                 again.0 = line;
                 continue;
             }
-            history.remember(editor, &line, &self.knowledge.lock());
+            if interface.keeps_private || !private::is_unrecorded(&line, &self.knowledge.lock()) {
+                history.remember(editor, &line, &self.knowledge.lock());
+            }
             if let Err(line) = self.send(line, room.as_deref()) {
                 println!("* not sent: {TYPED_MAX} lines wait for the link already");
                 again.0 = line;
@@ -285,6 +329,18 @@ impl Prompt {
         }
         let (settled, answered) = mpsc::sync_channel(1);
         let typed = Typed { settled: Settled(settled), ..Typed::line(line) }.meant_in(room);
+        let taken = match &self.private {
+            Some(private) => private.take(typed, &self.knowledge, room),
+            None => Err(typed),
+        };
+        let typed = match taken {
+            Err(typed) => typed,
+            Ok(()) => {
+                // Needs no link to the server.
+                let _ = answered.recv_timeout(ANSWER_PATIENCE);
+                return Ok(());
+            }
+        };
         let is_own = typed.meant.as_deref().is_some_and(|line| self.is_own(line));
         match self.typed.try_send(typed) {
             Ok(()) => {

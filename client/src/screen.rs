@@ -23,6 +23,7 @@ use self::model::{Model, Show};
 pub(crate) use self::paint::{Look, columns};
 use crate::connection::within;
 use crate::interface::Live;
+use crate::private::Told;
 use crate::redraw::Redraw;
 use crate::theme::Paint;
 
@@ -124,6 +125,14 @@ impl Screen {
     /// The screen is gone.
     pub(crate) async fn notice(&self, text: &str) -> Result<(), Gone> {
         self.show(Show::Notice { text: text.to_owned(), at: now() }, None).await
+    }
+
+    /// Shows what there is to tell of private chats.
+    ///
+    /// # Errors
+    /// The screen is gone.
+    pub(crate) async fn private(&self, told: Told, settled: Option<Settled>) -> Result<(), Gone> {
+        self.show(Show::Private { told, at: now() }, settled).await
     }
 
     /// Waits only when there is no room for something that has to be shown.
@@ -329,7 +338,8 @@ fn pipe(items: &[Item], look: &Look) -> io::Result<()> {
                 // Who closed standard error does not want notices.
                 let _ = writeln!(io::stderr(), "{}", noted(text, look));
             }
-            Show::Skipped(_) => {}
+            // Where there is nobody at a prompt there are no private chats.
+            Show::Skipped(_) | Show::Private { .. } => {}
         }
     }
     out.flush()

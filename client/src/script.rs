@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use async_channel::Sender;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Partial, Refusal};
 
@@ -50,7 +49,10 @@ pub(crate) fn run(chat: Chat, form: Form, color: When) -> Result<(), Failure> {
     let input = Arc::new(Input::default());
     let reading = Arc::clone(&input);
     // Nobody waits for this thread: it may sit in a read that never ends.
-    thread::Builder::new().name("input".to_owned()).spawn(move || reading.read(io::stdin().lock(), &typed)).map_err(cannot)?;
+    thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || reading.read(io::stdin().lock(), |line| typed.send_blocking(line).is_ok()))
+        .map_err(cannot)?;
     let refused = session.refusals();
     let end = session.run_to_end();
     // With the session its way to the screen is gone, and the printer ends when all is printed.
@@ -93,13 +95,13 @@ impl Input {
         }
     }
 
-    /// Hands over lines until the input ends or nobody takes them any more.
-    pub(crate) fn read(&self, input: impl Read, typed: &Sender<Typed>) {
+    /// Hands over lines to `takes` until the input ends or it takes no more.
+    pub(crate) fn read(&self, input: impl Read, takes: impl Fn(Typed) -> bool) {
         let read = lines(input, |number, line| {
             match line {
                 Ok(text) if split::line(text) == Asked::Nothing => {}
                 Ok(text) => {
-                    if typed.send_blocking(self.typed(text)).is_err() {
+                    if !takes(self.typed(text)) {
                         return ControlFlow::Break(());
                     }
                 }
@@ -163,7 +165,7 @@ mod tests {
     fn lines_are_handed_over_as_they_stand() {
         let (typed, lines) = async_channel::bounded(100);
         let input = Input::default();
-        input.read(b"one\r\n\n  \ntwo  words \n\xff\xfe\nlast".as_slice(), &typed);
+        input.read(b"one\r\n\n  \ntwo  words \n\xff\xfe\nlast".as_slice(), |line| typed.send_blocking(line).is_ok());
         assert!(input.ended.load(Ordering::SeqCst));
         assert_eq!(input.skipped.load(Ordering::SeqCst), 1, "one line is not text");
         drop(typed);

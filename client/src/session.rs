@@ -31,6 +31,7 @@ use crate::login::{self, Credential, LoggedIn, Outcome, attempt};
 use crate::machinery;
 use crate::meaning;
 use crate::password::Source;
+use crate::private::{self, Private};
 use crate::screen::{Gone, Settled};
 use crate::secrets;
 
@@ -74,12 +75,14 @@ pub(crate) struct Typed {
     pub(crate) answers: Option<Sender<Event>>,
     /// The link was lost since it was typed.
     pub(crate) late: bool,
+    /// Its answers are for them alone, and are not shown.
+    pub(crate) quiet: bool,
 }
 
 impl Typed {
     /// A line that nobody waits for.
     pub(crate) fn line(line: String) -> Typed {
-        Typed { line, meant: None, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None, late: false }
+        Typed { line, meant: None, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None, late: false, quiet: false }
     }
 
     /// The line as it is meant in `room`, or in none.
@@ -141,6 +144,8 @@ pub(crate) struct Surroundings {
     pub(crate) local: Option<Local>,
     /// What settings change.
     pub(crate) live: Live,
+    /// Their private chats.
+    pub(crate) private: Option<Private>,
     /// Who wants to know every last answer to a line.
     pub(crate) watcher: Option<Sender<Event>>,
     /// How many lines were refused.
@@ -181,6 +186,7 @@ struct Unanswered {
     /// It holds a secret, and may be the end of the secrets there were: a changed password ends tokens.
     guarded: bool,
     answers: Option<Sender<Event>>,
+    quiet: bool,
     /// Which answers were shown that were not the last.
     shown: Vec<u64>,
     /// Which of them will come again, because the line was sent again.
@@ -454,6 +460,15 @@ impl Session {
             }
         };
         let typed = async { if room && !typed_out { typed.await } else { pending().await } };
+        let ordered = async {
+            match &self.around.private {
+                Some(private) if room => match private.orders().recv().await {
+                    Ok(typed) => Turn::Typed(typed),
+                    Err(_) => pending().await,
+                },
+                _ => pending().await,
+            }
+        };
         let leave = async {
             if self.leaving.is_some() {
                 return pending().await;
@@ -466,7 +481,7 @@ impl Session {
         let heard = async { Turn::Heard(self.link.next().await) };
         let ack = at(self.ack_due, Turn::AckDue);
         let patience = at(self.leaving, Turn::PatienceOver);
-        race(race(heard, typed), or(leave, or(patience, or(ack, silent)))).await
+        race(race(heard, race(typed, ordered)), or(leave, or(patience, or(ack, silent)))).await
     }
 
     /// Whether a line can be sent now.
@@ -552,12 +567,14 @@ impl Session {
         Unanswered {
             tag: self.lines.to_string(),
             key: typed.key.unwrap_or_else(|| format!("{:016x}-{}", self.salt, self.lines)),
-            guarded: secrets::holds_one(&text, &self.around.knowledge.lock()),
+            // An invitation is a secret of its own kind, and ends no other.
+            guarded: !typed.quiet && secrets::holds_one(&text, &self.around.knowledge.lock()),
             line: typed.line,
             text,
             late: typed.late,
             settled: typed.settled,
             answers: typed.answers,
+            quiet: typed.quiet,
             shown: Vec::new(),
             repeated: Vec::new(),
         }
@@ -567,7 +584,10 @@ impl Session {
     fn obey(&mut self, typed: &Typed) -> Option<Answer> {
         let local = self.around.local.as_mut()?;
         let knowledge = &self.around.knowledge;
-        local.answer(typed.meant.as_deref().unwrap_or(&typed.line), |name| knowledge.lock().is_own(name))
+        local.answer(typed.meant.as_deref().unwrap_or(&typed.line), |name| {
+            let knowledge = knowledge.lock();
+            knowledge.is_own(name) || knowledge.goes_before(name)
+        })
     }
 
     async fn answered_here(&mut self, answer: Answer, settled: Settled) -> Result<(), End> {
@@ -576,6 +596,9 @@ impl Session {
             Answer::Set { config, events } => {
                 (self.around.reconnect_for, self.around.ping_after) = (config.reconnect_for.0, config.ping_after.0);
                 self.around.live.change(Interface::of(&config));
+                if let Some(private) = &self.around.private {
+                    private.set(&config).await;
+                }
                 self.show(events, Some(settled)).await
             }
             Answer::Leave => {
@@ -614,16 +637,25 @@ impl Session {
     async fn take(&mut self, line: ServerLine) -> Result<(), End> {
         self.around.knowledge.lock().learn(&line.event);
         let asked = self.asked_by(&line);
+        let quiet = asked.and_then(|index| self.unanswered.get(index)).is_some_and(|asked| asked.quiet);
         let answered = asked.filter(|_| line.done || line.tag.is_none()).and_then(|index| self.unanswered.remove(index));
         let guarded = answered.as_ref().is_some_and(|line| line.guarded);
         if let Some(line_answered) = &answered {
-            if matches!(line.event, Event::Refusal(_)) {
+            let refused = matches!(line.event, Event::Refusal(_));
+            if refused && !quiet {
                 self.around.refused.fetch_add(1, Ordering::SeqCst);
             }
             // There is room for one, and this is the last; who only watches may miss some.
-            for wanted in line_answered.answers.iter().chain(&self.around.watcher) {
+            for wanted in line_answered.answers.iter().chain(self.around.watcher.iter().filter(|_| !quiet)) {
                 let _ = wanted.try_send(line.event.clone());
             }
+            if let (Some(private), false) = (&self.around.private, refused) {
+                private.taken(&line_answered.text).await;
+            }
+        }
+        if let Some(private) = self.around.private.as_ref().filter(|_| private::is_about(&line.event)) {
+            private.event(&line.event).await;
+            return Ok(());
         }
         let refused = answered.as_ref().filter(|line| line.late && !line.guarded).map(|line| line.line.clone());
         let refused = refused.filter(|_| matches!(line.event, Event::Refusal(_)));
@@ -654,8 +686,8 @@ impl Session {
             Event::Closing(refusal) => return self.sent_away(&line.event, refusal).await,
             // Where one is already, with another device or since an earlier visit.
             Event::Entered { .. } if self.was_in.is_none() && line.tag.as_deref() == Some(login::TAG) => {}
-            // What the machinery asked for is its own business.
-            _ if line.tag.is_some() && asked.is_none() => return Ok(()),
+            // What the machinery asked for is its own business, and what private chats asked for is theirs.
+            _ if quiet || (line.tag.is_some() && asked.is_none()) => return Ok(()),
             _ => {}
         }
         if guarded && !matches!(line.event, Event::Refusal(_)) {

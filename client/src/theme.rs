@@ -242,8 +242,12 @@ pub(crate) struct Theme {
     pub(crate) quiet: Paint,
     /// What the client itself has to say.
     pub(crate) notice: Paint,
+    /// What marks words of a private chat.
+    pub(crate) private: Paint,
     /// What was refused.
     pub(crate) refusal: Paint,
+    /// Warnings that must not be missed.
+    pub(crate) alarm: Paint,
     /// The prompt.
     pub(crate) prompt: Paint,
     /// The prompt while the link is lost.
@@ -267,7 +271,9 @@ impl Default for Theme {
             mention: Paint::colour(Yellow).bold(),
             quiet: Paint::colour(BrightBlack),
             notice: Paint::colour(BrightBlack),
+            private: Paint::colour(Magenta).bold(),
             refusal: Paint::colour(Red),
+            alarm: Paint::colour(Red).bold(),
             prompt: Paint::default().bold(),
             no_link: Paint::colour(Red).bold(),
             hint: Paint::colour(BrightBlack),

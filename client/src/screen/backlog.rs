@@ -10,6 +10,7 @@ use chinwag_wire::{Addressee, Event};
 
 use super::Settled;
 use super::model::{Show, calls};
+use crate::private::Told;
 
 /// How many lines may wait: a second or two of what can be shown.
 const LINES_MAX: usize = 4000;
@@ -69,7 +70,7 @@ enum Worth {
     Chatter,
     /// To the reader, or naming the reader.
     Mine,
-    /// An answer, a notice, kept mail: shown, whatever comes.
+    /// An answer, a notice, kept mail, words of a private chat, which no history has: shown, whatever comes.
     Due,
 }
 
@@ -89,7 +90,7 @@ impl Item {
                 _ => 0,
             },
             Show::Skipped(skipped) => skipped.seq,
-            Show::Notice { .. } => 0,
+            Show::Notice { .. } | Show::Private { .. } => 0,
         }
     }
 
@@ -122,6 +123,8 @@ impl Item {
                 _ => ANSWER_BYTES,
             },
             Show::Notice { text, .. } => text.len(),
+            Show::Private { told: Told::Talk { text, .. }, .. } => text.len(),
+            Show::Private { .. } => ANSWER_BYTES,
             Show::Skipped(_) => 0,
         };
         LINE_BYTES + text

@@ -11,12 +11,17 @@ use jiff::{Timestamp, Zoned};
 
 use super::backlog::Skipped;
 use crate::interface::Times;
+use crate::private::Told;
 use crate::wrap;
 
 /// The sign of a message that names the reader; it says without colour what the colour says.
 const SIGN: &str = "! ";
 /// What the reader is called in what they said themselves.
 const YOU: &str = "you";
+/// The sign of what is said in a private chat.
+const PRIVATE_SIGN: &str = "~ ";
+/// The sign of a warning.
+const ALARM_SIGN: &str = "!!! ";
 /// How much of one message is shown: many times what a server takes by default. What is beyond stays in the history.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
@@ -29,6 +34,13 @@ pub(crate) enum Show {
     Notice {
         /// In one line or a few.
         text: String,
+        /// When.
+        at: Millis,
+    },
+    /// What there is to tell of private chats.
+    Private {
+        /// What.
+        told: Told,
         /// When.
         at: Millis,
     },
@@ -55,6 +67,10 @@ pub(crate) enum Part {
     Notice,
     /// What was refused.
     Refusal,
+    /// What marks words of a private chat.
+    Private,
+    /// A warning that must not be missed.
+    Alarm,
 }
 
 /// One line, which becomes one row of the terminal or several.
@@ -114,6 +130,7 @@ impl Model {
                     lines.push(self.timed(*at, vec![(Part::Notice, format!("* {}", SafeText::new(text)))]));
                 }
             }
+            Show::Private { told, at } => self.private(told, *at, &mut lines),
             Show::Skipped(skipped) => lines.push(Line::new(Part::Notice, skipped.to_string())),
         }
         lines
@@ -206,10 +223,15 @@ impl Model {
             parts.push((if self.is_me(&said.from) { Part::Me } else { Part::Name }, name.to_string()));
         }
         parts.push(plain(after));
-        let body = &shown[head.len()..];
+        self.body(&shown[head.len()..], !self.is_me(&said.from), parts);
+    }
+
+    /// The text of what was said, with the reader's name marked if it is `by_other`.
+    fn body(&self, body: &str, by_other: bool, parts: &mut Vec<(Part, String)>) {
+        let plain = |text: &str| (Part::Plain, text.to_owned());
         let (body, rest) = body.split_at(body.floor_char_boundary(MESSAGE_BYTES_MAX));
         let mut at = 0;
-        if !self.is_me(&said.from) {
+        if by_other {
             for name in names(body, &self.me) {
                 parts.push(plain(&body[at..name.start]));
                 parts.push((Part::Mention, body[name.clone()].to_owned()));
@@ -221,6 +243,36 @@ impl Model {
             parts.push((Part::Notice, format!("… ({} bytes more)", rest.len())));
         }
         parts.retain(|(_, text)| !text.is_empty());
+    }
+
+    /// What is said in a private chat has a sign, a word and a colour of its own: nothing that the server says looks like it.
+    fn private(&mut self, told: &Told, at: Millis, lines: &mut Vec<Line>) {
+        self.end_of_mail(lines);
+        self.new_day(at, lines);
+        let of = |part: Part, sign: &str, text: &str| vec![(part, format!("{sign}{}", SafeText::new(text)))];
+        match told {
+            Told::Talk { from, text, doubtful } => {
+                let name = SafeText::new(from).to_string();
+                let mut parts = vec![(Part::Private, PRIVATE_SIGN.to_owned())];
+                if *doubtful {
+                    parts.push((Part::Alarm, "(another key!) ".to_owned()));
+                }
+                parts.extend([(Part::Name, name), (Part::Private, " privately".to_owned()), (Part::Plain, ": ".to_owned())]);
+                self.body(SafeText::new(text).as_str(), true, &mut parts);
+                lines.push(Line { calls: true, ..self.timed(at, parts) });
+            }
+            Told::Said { to } => lines.push(self.timed(at, of(Part::Quiet, PRIVATE_SIGN, &format!("said to {to} privately")))),
+            Told::Note(text) => lines.extend(text.lines().map(|text| self.timed(at, of(Part::Notice, "* ", text)))),
+            Told::Question(text) => {
+                let asked = text.lines().map(|text| Line { calls: true, ..self.timed(at, of(Part::Private, "* ", text)) });
+                lines.extend(asked);
+            }
+            Told::Warning(text) => {
+                let warned = text.lines().map(|text| Line { calls: true, ..self.timed(at, of(Part::Alarm, ALARM_SIGN, text)) });
+                lines.extend(warned);
+            }
+            Told::Refused(refusal) => self.event(&Event::Refusal(refusal.clone()), lines),
+        }
     }
 
     fn is_me(&self, name: &str) -> bool {
@@ -412,6 +464,23 @@ mod tests {
     }
 
     #[test]
+    fn a_private_chat_looks_like_nothing_else() {
+        let private = |minute: i64, told| Show::Private { told, at: Millis(TEN + minute * MINUTE) };
+        let talk = |text: &str, doubtful| Told::Talk { from: "bob".into(), text: text.into(), doubtful };
+        let shows = [
+            event(Event::Message(to_me(TEN, "bob", "~ bob privately: not really"))),
+            private(1, Told::Question("bob asks you for a private chat: Alt-a or `accept bob`, or `decline bob`".into())),
+            private(2, Told::Note("the private chat with bob is open".into())),
+            private(2, talk("hi alice", false)),
+            private(3, Told::Said { to: "bob".into() }),
+            private(4, Told::Warning("WARNING: bob has another key\n  before: x".into())),
+            private(4, talk("* not\nreally", true)),
+            private(5, Told::Refused(Refusal::new(code::NO_PRIVATE, "there is none").hint("ask"))),
+        ];
+        assert_snapshot!(written(&mut model(), &shows));
+    }
+
+    #[test]
     fn nothing_the_server_says_acts_on_the_terminal() {
         let nasty = "\x1b[2J\x07\r\u{9b}2J\u{202e}x\n";
         let mut shows = vec![Show::Notice { text: nasty.into(), at: Millis(TEN) }];
@@ -421,6 +490,14 @@ mod tests {
         }
         shows.push(event(Event::Message(said(TEN, "alice", Addressee::User(nasty.into()), nasty))));
         shows.push(event(Event::Fact(chinwag_wire::Fact::new("x", nasty))));
+        let told = [
+            Told::Talk { from: nasty.into(), text: nasty.into(), doubtful: true },
+            Told::Said { to: nasty.into() },
+            Told::Note(nasty.into()),
+            Told::Question(nasty.into()),
+            Told::Warning(nasty.into()),
+        ];
+        shows.extend(told.map(|told| Show::Private { told, at: Millis(TEN) }));
         let mut model = model();
         for show in &shows {
             for line in model.lines(show) {

@@ -45,6 +45,8 @@ impl Look {
             Part::Quiet => self.theme.quiet,
             Part::Notice => self.theme.notice,
             Part::Refusal => self.theme.refusal,
+            Part::Private => self.theme.private,
+            Part::Alarm => self.theme.alarm,
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::Child;
@@ -95,7 +96,7 @@ pub(crate) struct Terminal {
     pty: Arc<Pty>,
     child: Child,
     seen: Arc<(Mutex<Seen>, Condvar)>,
-    home: TempDir,
+    home: Arc<TempDir>,
 }
 
 /// How a client is run.
@@ -106,13 +107,24 @@ pub(crate) struct Setup {
     words: Vec<String>,
     config: String,
     asked: bool,
+    name: String,
+    home: Option<Arc<TempDir>>,
 }
 
 impl Setup {
     /// In a terminal with 256 colours, so wide.
     pub(crate) fn new(columns: u16) -> Setup {
         let env = [("TERM", "xterm-256color"), ("TZ", "UTC")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Setup { columns, rows: 40, env: env.into(), words: Vec::new(), config: "()".to_owned(), asked: false }
+        Setup {
+            columns,
+            rows: 40,
+            env: env.into(),
+            words: Vec::new(),
+            config: "()".to_owned(),
+            asked: false,
+            name: "alice".to_owned(),
+            home: None,
+        }
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
@@ -136,20 +148,35 @@ impl Setup {
         Setup { asked: true, ..self }
     }
 
+    /// As somebody else.
+    pub(crate) fn name(self, name: &str) -> Setup {
+        Setup { name: name.to_owned(), ..self }
+    }
+
+    /// At home where somebody was before.
+    pub(crate) fn home(self, home: Arc<TempDir>) -> Setup {
+        Setup { home: Some(home), ..self }
+    }
+
     pub(crate) fn plain(self) -> Setup {
         self.env("NO_COLOR", "1")
     }
 
-    /// Runs as alice against `server`.
+    /// Runs against `server`.
     pub(crate) fn run(self, server: &Server) -> Terminal {
-        let home = tempfile::tempdir().expect("a home");
+        self.run_at(server.address)
+    }
+
+    /// Runs against the server at `address`.
+    pub(crate) fn run_at(self, address: SocketAddr) -> Terminal {
+        let home = self.home.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a home")));
         let folder = home.path().join(".config/chinwag");
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join("config.ron"), &self.config).expect("writes");
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(pty_process::Size::new(self.rows, self.columns)).expect("a size");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-            .arg(format!("alice@{}", server.address))
+            .arg(format!("{}@{address}", self.name))
             .arg("--plain")
             .args(if self.asked { &[][..] } else { &["--password-command", "echo secret"] })
             .args(&self.words)
@@ -193,6 +220,11 @@ impl Terminal {
     /// The home folder of whoever sits there.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// To come back to.
+    pub(crate) fn keeps_home(&self) -> Arc<TempDir> {
+        Arc::clone(&self.home)
     }
 
     /// Presses keys.
