@@ -342,14 +342,21 @@ impl Chats {
                 }
                 Turn::Due => (self.model.tick(now()), None),
             };
+            // Before anything is shown: who reads that something is open can complete it.
+            self.tell_cards();
             self.carry_out(deeds, settled).await;
-            let cards = self.model.cards();
-            if cards != self.cards {
-                self.knowledge.lock().go_before(cards.clone());
-                self.cards = cards;
-            }
+            self.tell_cards();
         }
         self.close().await;
+    }
+
+    /// Whoever completes learns what there is to choose from now.
+    fn tell_cards(&mut self) {
+        let cards = self.model.cards();
+        if cards != self.cards {
+            self.knowledge.lock().go_before(cards.clone());
+            self.cards = cards;
+        }
     }
 
     /// Whatever happens first; what somebody types goes before the rest.
