@@ -324,11 +324,11 @@ impl Prompt {
 
     /// Hands a line to the session, and waits a little for its answer. Gives it back if too many wait.
     fn send(&self, line: String, room: Option<&str>) -> Result<(), String> {
-        if self.link.waiting() + self.typed.len() >= TYPED_MAX {
+        if self.link.waiting() >= TYPED_MAX {
             return Err(line);
         }
         let (settled, answered) = mpsc::sync_channel(1);
-        let typed = Typed { settled: Settled(settled), ..Typed::line(line) }.meant_in(room);
+        let typed = Typed { settled: Settled(settled), waits: Some(self.link.wait()), ..Typed::line(line) }.meant_in(room);
         let taken = match &self.private {
             Some(private) => private.take(typed, &self.knowledge, room),
             None => Err(typed),

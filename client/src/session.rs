@@ -77,12 +77,14 @@ pub(crate) struct Typed {
     pub(crate) late: bool,
     /// Its answers are for them alone, and are not shown.
     pub(crate) quiet: bool,
+    /// It counts as waiting for as long as this is there.
+    pub(crate) waits: Option<Waits>,
 }
 
 impl Typed {
     /// A line that nobody waits for.
     pub(crate) fn line(line: String) -> Typed {
-        Typed { line, meant: None, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None, late: false, quiet: false }
+        Typed { line, meant: None, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None, late: false, quiet: false, waits: None }
     }
 
     /// The line as it is meant in `room`, or in none.
@@ -108,17 +110,28 @@ impl LinkState {
         !self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// How many lines the session has taken that it cannot send yet.
+    /// How many lines that were handed in have not been sent yet.
     pub(crate) fn waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// A line more waits. It is counted from here on, wherever it is by then.
+    pub(crate) fn wait(&self) -> Waits {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(self.clone())
     }
 
     fn set(&self, up: bool) {
         self.0.lost.store(!up, Ordering::Relaxed);
     }
+}
 
-    fn set_waiting(&self, lines: usize) {
-        self.0.waiting.store(lines, Ordering::Relaxed);
+/// A line that waits.
+pub(crate) struct Waits(LinkState);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -445,7 +458,6 @@ impl Session {
             self.around.typed.close();
         }
         if room && let Some(typed) = self.waiting.pop_front() {
-            self.around.state.set_waiting(self.waiting.len());
             return Turn::Waited(typed);
         }
         let typed_out = self.around.typed.is_closed() && self.around.typed.is_empty();
@@ -528,7 +540,6 @@ impl Session {
             return self.send(typed).await;
         }
         self.waiting.push_back(typed);
-        self.around.state.set_waiting(self.waiting.len());
         Ok(())
     }
 
@@ -561,6 +572,8 @@ impl Session {
     /// The line with the marks it is sent under, however often that is.
     fn numbered(&mut self, typed: Typed) -> Unanswered {
         self.lines += 1;
+        // It waits no longer.
+        drop(typed.waits);
         // A foreign server has no rooms, and what is typed without a `/` is for its translator to make sense of.
         let meant = typed.meant.filter(|_| !self.link.is_foreign());
         let text = meant.unwrap_or_else(|| typed.line.clone());
@@ -910,7 +923,6 @@ impl Session {
                         Some(answer) => self.answered_here(answer, typed.settled).await?,
                         None => {
                             self.waiting.push_back(typed);
-                            self.around.state.set_waiting(self.waiting.len());
                         }
                     }
                 }

@@ -176,6 +176,9 @@ fn the_prompt_names_another_room_at_once_and_what_is_typed_stays() {
     terminal.wait("typed on", |screen| screen.rows(0, 60).collect::<String>().contains("dog, again and oh again and"));
     terminal.types("\r");
     link.expect("the quick brown fox jumps over the lazy dog, again and oh again and");
+    for told in ["you have left quite-another-room", "you have left den"] {
+        terminal.shows(told);
+    }
     let all = terminal.all();
     for told in ["you are in den", "you are in quite-another-room", "you have left quite-another-room", "you have left den"] {
         assert_eq!(all.matches(told).count(), 1, "{told}:\n{all}");
