@@ -84,7 +84,16 @@ pub(crate) struct Typed {
 impl Typed {
     /// A line that nobody waits for.
     pub(crate) fn line(line: String) -> Typed {
-        Typed { line, meant: None, settled: Settled(mpsc::sync_channel(1).0), key: None, answers: None, late: false, quiet: false, waits: None }
+        Typed {
+            line,
+            meant: None,
+            settled: Settled(mpsc::sync_channel(1).0),
+            key: None,
+            answers: None,
+            late: false,
+            quiet: false,
+            waits: None,
+        }
     }
 
     /// The line as it is meant in `room`, or in none.
