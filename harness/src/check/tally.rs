@@ -155,7 +155,9 @@ impl Tally {
     /// # Errors
     /// What was missing, or too much.
     pub(crate) fn means_something(&self, kind: Kind) -> Result<(), String> {
-        if self.ends_after_acks * 2 <= self.ends {
+        // Of a few ends most may come early by chance; of many they do not.
+        let enough = if self.ends < ENDS_ENOUGH { 1 } else { self.ends / 2 + 1 };
+        if self.ends_after_acks < enough {
             return Err(format!(
                 "only {} of {} ends came after a message was acknowledged: this proves nothing",
                 self.ends_after_acks, self.ends
