@@ -382,15 +382,12 @@ mod tests {
         assert_eq!(knowledge.cards[0].name, "x␛[2J");
     }
 
+    fn card(name: &'static str, summary: &'static str) -> Card {
+        Card { name: name.into(), aliases: vec![].into(), summary: summary.into(), args: vec![], examples: "".into() }
+    }
+
     #[test]
     fn a_command_of_the_server_goes_before_one_of_the_client() {
-        let card = |name: &'static str, summary: &'static str| Card {
-            name: name.into(),
-            aliases: vec![].into(),
-            summary: summary.into(),
-            args: vec![],
-            examples: "".into(),
-        };
         let mut knowledge = Knowledge::default();
         knowledge.obey(vec![card("set", "Mine."), card("quit", "Mine.")]);
         assert!(knowledge.is_own("SET") && knowledge.is_own("quit") && !knowledge.is_own("other"));
@@ -403,13 +400,6 @@ mod tests {
 
     #[test]
     fn some_commands_of_the_client_go_before_the_servers_where_the_server_has_the_first_of_them() {
-        let card = |name: &'static str, summary: &'static str| Card {
-            name: name.into(),
-            aliases: vec![].into(),
-            summary: summary.into(),
-            args: vec![],
-            examples: "".into(),
-        };
         let mut knowledge = Knowledge::default();
         knowledge.obey(vec![card("set", "Mine.")]);
         knowledge.go_before(vec![card("startprivate", "Mine."), card("private", "Mine.")]);
