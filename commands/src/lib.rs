@@ -44,6 +44,7 @@ pub mod login;
 pub mod logout;
 pub mod members;
 pub mod message;
+pub mod metrics;
 pub mod mute;
 pub mod newcode;
 pub mod operator;
@@ -164,6 +165,7 @@ pub fn stock() -> Registry {
         .with(codes::Codes)
         .with(audit::Audit)
         .with(stats::Stats)
+        .with(metrics::Metrics)
         .with(reload::Reload)
         .with(backup::Backup)
         .with(help::Help)

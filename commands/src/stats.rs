@@ -43,11 +43,18 @@ impl Command for Stats {
 
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
         let (numbers, now) = (ctx.stats(), ctx.now());
-        let people = ctx.view(|view| people(view, numbers.connections));
-        let private = private(ctx.view(|view| view.hall().private_count()), numbers.relayed_bytes);
-        for fact in
-            [up(&numbers, now), people.0, talk(&numbers, people.1), store(&numbers), ended(&numbers), flood(&numbers), people.2, private]
-        {
+        let present = ctx.view(Present::count);
+        let facts = [
+            up(&numbers, now),
+            people(&present, numbers.connections),
+            talk(&numbers, present.head),
+            store(&numbers),
+            ended(&numbers),
+            flood(&numbers),
+            doors(&present),
+            private(present.private, numbers.relayed_bytes),
+        ];
+        for fact in facts {
             ctx.reply(Event::Fact(fact));
         }
         if let Some((fingerprint, expires)) = numbers.certificate {
@@ -63,29 +70,59 @@ fn up(numbers: &Numbers, now: Millis) -> Fact {
     Fact::new("stats.up", told).with("seconds", up.as_secs()).with("since", numbers.started.0)
 }
 
-/// Who is here, up to which number there is something, and who is kept out or asked in.
-fn people(view: &View<'_>, connections: usize) -> (Fact, u64, Fact) {
-    let hall = view.hall();
-    let guests = hall.users().filter(|(id, _)| id.is_guest()).count();
-    let accounts = hall.users().count() - guests;
-    let (sessions, online, rooms) = (hall.session_count(), hall.online().count(), hall.rooms(view.now).count());
+/// What there is at the moment.
+pub(crate) struct Present {
+    pub(crate) sessions: usize,
+    pub(crate) online: usize,
+    pub(crate) accounts: usize,
+    pub(crate) guests: usize,
+    pub(crate) rooms: usize,
+    pub(crate) bans: usize,
+    pub(crate) invites: usize,
+    pub(crate) private: PrivateCount,
+    /// Up to which number there is something.
+    pub(crate) head: u64,
+}
+
+impl Present {
+    /// Counts it.
+    pub(crate) fn count(view: &View<'_>) -> Present {
+        let hall = view.hall();
+        let guests = hall.users().filter(|(id, _)| id.is_guest()).count();
+        Present {
+            sessions: hall.session_count(),
+            online: hall.online().count(),
+            accounts: hall.users().count() - guests,
+            guests,
+            rooms: hall.rooms(view.now).count(),
+            bans: hall.bans(view.now).count(),
+            invites: hall.invites(view.now).count(),
+            private: hall.private_count(),
+            head: hall.head(),
+        }
+    }
+}
+
+fn people(present: &Present, connections: usize) -> Fact {
+    let Present { sessions, online, accounts, guests, rooms, .. } = present;
     let of = |count: usize, what: &str| counted(count as u64, what);
     let told = format!(
         "* {}; {} of {}; {}, {}, {}",
         of(connections, "connection"),
-        of(sessions, "session"),
-        of(online, "user"),
-        of(accounts, "account"),
-        of(guests, "guest"),
-        of(rooms, "room")
+        of(*sessions, "session"),
+        of(*online, "user"),
+        of(*accounts, "account"),
+        of(*guests, "guest"),
+        of(*rooms, "room")
     );
-    let people = Fact::new("stats.people", told).with("connections", connections).with("sessions", sessions).with("online", online);
-    let people = people.with("accounts", accounts).with("guests", guests).with("rooms", rooms);
-    let (bans, invites) = (hall.bans(view.now).count(), hall.invites(view.now).count());
-    let doors = Fact::new("stats.doors", format!("* {}, {}", counted(bans as u64, "ban"), counted(invites as u64, "invite code")))
-        .with("bans", bans)
-        .with("codes", invites);
-    (people, hall.head(), doors)
+    let people = Fact::new("stats.people", told).with("connections", connections).with("sessions", *sessions).with("online", *online);
+    people.with("accounts", *accounts).with("guests", *guests).with("rooms", *rooms)
+}
+
+/// Who is kept out or asked in.
+fn doors(Present { bans, invites, .. }: &Present) -> Fact {
+    let told = format!("* {}, {}", counted(*bans as u64, "ban"), counted(*invites as u64, "invite code"));
+    Fact::new("stats.doors", told).with("bans", *bans).with("codes", *invites)
 }
 
 fn talk(numbers: &Numbers, head: u64) -> Fact {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chinwag_wire::dialect::wire::Wire;
 use chinwag_wire::dialect::{self, Marks};
@@ -116,6 +117,8 @@ pub struct Stats {
     pub flooders: u64,
     /// Commits since the start.
     pub commits: u64,
+    /// How long they have taken together.
+    pub committing: Duration,
     /// The store fails at the moment.
     pub store_failing: bool,
     /// Rows that wait for the store.
@@ -866,6 +869,7 @@ impl Ctx {
             delayed: tally.delayed(),
             flooders: tally.flooders(),
             commits: sequencer.commits(),
+            committing: sequencer.committing(),
             store_failing: sequencer.is_failing(),
             rows_waiting,
             outputs_waiting,

@@ -169,6 +169,8 @@ pub struct Sequencer {
     shards: Box<dyn Shards>,
     /// Commits since the start, for measurements.
     commits: AtomicU64,
+    /// How long they have taken together, in microseconds.
+    committing_us: AtomicU64,
     /// What is due at some time has changed.
     due_changed: (async_channel::Sender<()>, async_channel::Receiver<()>),
     /// Rings when something of private chats ends at another time than before.
@@ -258,7 +260,16 @@ impl Sequencer {
         };
         let due_changed = async_channel::bounded(1);
         let private_alarm = async_channel::bounded(1);
-        Sequencer { state: Mutex::new(state), work: Condvar::new(), clock, shards, commits: AtomicU64::new(0), due_changed, private_alarm }
+        Sequencer {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            clock,
+            shards,
+            commits: AtomicU64::new(0),
+            committing_us: AtomicU64::new(0),
+            due_changed,
+            private_alarm,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -538,9 +549,12 @@ impl Sequencer {
 
     fn commit(&self, writer: &mut dyn Writer, batch: Batch) {
         if !batch.rows.is_empty() {
+            let begun = self.clock.elapsed();
             while let Err(error) = try_commit(writer, &batch) {
                 self.note_failure(&error);
             }
+            let took = self.clock.elapsed().saturating_sub(begun);
+            self.committing_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
             self.commits.fetch_add(1, Ordering::Relaxed);
         }
         let mut state = self.lock();
@@ -599,6 +613,12 @@ impl Sequencer {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// How long all commits have taken together; one that failed counts from its first try on.
+    #[must_use]
+    pub fn committing(&self) -> Duration {
+        Duration::from_micros(self.committing_us.load(Ordering::Relaxed))
     }
 }
 
