@@ -194,7 +194,9 @@ impl Hall {
                 }
                 self.give_role(now, id, None, &by_name, to, RoomRole::Owner, applied)?;
                 let Some((by, _)) = by else { return Ok(()) };
-                return self.give_role(now, id, None, &by_name, by, RoomRole::Moderator, applied);
+                // A guest who made the room has nothing else to be.
+                let role = if by.is_guest() { RoomRole::Member } else { RoomRole::Moderator };
+                return self.give_role(now, id, None, &by_name, by, role, applied);
             }
             RoomChange::Kick { who, reason } => {
                 (told.what, told.text) = (RoomDeed::Kicked, check_short(reason)?);
