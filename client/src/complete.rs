@@ -485,8 +485,12 @@ mod tests {
     #[test]
     fn people_are_found_however_they_are_typed() {
         let mut knowledge = for_tests();
-        knowledge
-            .learn(&Event::Roster { names: vec!["Émilie".into(), "emil".into(), "жанна".into()], rooms: Vec::new(), more: false });
+        knowledge.learn(&Event::Roster {
+            names: vec!["Émilie".into(), "emil".into(), "жанна".into()],
+            rooms: Vec::new(),
+            idle: Default::default(),
+            more: false,
+        });
         for (typed, start, word) in [("@é", 1, "Émilie "), ("message e\u{301}M", 8, "Émilie "), ("@ЖА", 1, "жанна "), ("@ｅｍ", 1, "emil ")]
         {
             let (at, pairs) = candidates(typed, &knowledge);

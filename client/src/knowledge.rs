@@ -31,6 +31,8 @@ pub(crate) struct Knowledge {
     /// Commands of the client that go before the server's, where the server has the first of them.
     before: Vec<Card>,
     online: BTreeSet<String>,
+    /// Who of them, or of a room by what they are called there, had done nothing for a while when that was last told.
+    idle: BTreeSet<String>,
     seen: BTreeSet<String>,
     /// Who wrote to the reader, the last first.
     writers: VecDeque<String>,
@@ -59,18 +61,29 @@ impl Knowledge {
     pub(crate) fn learn(&mut self, event: &Event) {
         match event {
             Event::Cards { cards } => self.learn_cards(cards),
-            Event::Roster { names, rooms, .. } => {
+            Event::Roster { names, rooms, idle, .. } => {
                 rooms.iter().for_each(|room| insert(&mut self.rooms, room));
                 self.online.clear();
+                self.idle.clear();
                 names.iter().for_each(|name| self.met(name, true));
+                idle.keys().for_each(|name| self.is_idle(name, true));
             }
-            Event::Presence { name, what: Arrival::LoggedIn, .. } => self.met(name, true),
+            Event::Presence { name, what: Arrival::LoggedIn, .. } => {
+                self.met(name, true);
+                self.is_idle(name, false);
+            }
             Event::Presence { name, .. } => {
                 self.online.remove(name);
+                self.is_idle(name, false);
                 self.met(name, false);
             }
             Event::Message(said) => {
                 self.met(&said.from, !said.offline);
+                if !said.offline {
+                    // Who says something is not idle, whatever the last list said.
+                    self.is_idle(&said.from, false);
+                    said.nick.iter().for_each(|nick| self.is_idle(nick, false));
+                }
                 if let Addressee::Room(room) = &said.to {
                     insert(&mut self.rooms, room);
                 }
@@ -104,9 +117,24 @@ impl Knowledge {
                 if let Some(stay) = self.stay_in(room) {
                     members.iter().for_each(|member| insert(&mut stay.members, &member.nick));
                 }
+                for member in members {
+                    self.is_idle(&member.nick, member.idle.is_some());
+                    member.name.iter().for_each(|name| self.is_idle(name, member.idle.is_some()));
+                }
             }
-            Event::People { of, names, .. } => names.iter().for_each(|name| self.met(name, *of == PeopleOf::Online)),
-            Event::Directory { users, .. } => users.iter().for_each(|user| self.met(&user.name, user.online)),
+            Event::People { of: PeopleOf::Online, names, idle, .. } => {
+                for name in names {
+                    self.met(name, true);
+                    self.is_idle(name, idle.contains_key(name));
+                }
+            }
+            Event::People { names, .. } => names.iter().for_each(|name| self.met(name, false)),
+            Event::Directory { users, .. } => {
+                for user in users {
+                    self.met(&user.name, user.online);
+                    self.is_idle(&user.name, user.idle.is_some());
+                }
+            }
             _ => {}
         }
     }
@@ -217,11 +245,13 @@ impl Knowledge {
         self.writers.iter().map(String::as_str)
     }
 
-    /// `names` in the order they are most likely meant: those whom the reader spoke with, the last first, then the others.
+    /// `names` in the order they are most likely meant: those whom the reader spoke with, the last first, then the others, and
+    /// of these the idle ones last.
     pub(crate) fn ranked<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         let mut names: Vec<&str> = names.collect();
-        if !self.spoken.is_empty() {
-            names.sort_by_cached_key(|name| self.spoken.iter().position(|spoken| spoken == name).unwrap_or(usize::MAX));
+        if !self.spoken.is_empty() || !self.idle.is_empty() {
+            let spoken = |name: &str| self.spoken.iter().position(|spoken| spoken == name).unwrap_or(usize::MAX);
+            names.sort_by_cached_key(|name| (spoken(name), self.idle.contains(*name)));
         }
         names
     }
@@ -235,6 +265,14 @@ impl Knowledge {
         insert(&mut self.seen, name);
         if online {
             insert(&mut self.online, name);
+        }
+    }
+
+    fn is_idle(&mut self, name: &str, idle: bool) {
+        if idle {
+            insert(&mut self.idle, name);
+        } else {
+            self.idle.remove(name);
         }
     }
 
@@ -346,7 +384,12 @@ pub(crate) fn for_tests() -> Knowledge {
         ),
     ];
     knowledge.learn(&Event::Cards { cards });
-    knowledge.learn(&Event::Roster { names: vec!["bob".into(), "bobby".into(), "Carol".into()], rooms: Vec::new(), more: false });
+    knowledge.learn(&Event::Roster {
+        names: vec!["bob".into(), "bobby".into(), "Carol".into()],
+        rooms: Vec::new(),
+        idle: Default::default(),
+        more: false,
+    });
     knowledge.learn(&Event::Presence { name: "dave".into(), what: Arrival::LoggedOut, at: Millis(0) });
     knowledge
 }
@@ -369,11 +412,38 @@ mod tests {
     }
 
     #[test]
+    fn who_is_idle_comes_behind_who_is_not_and_in_front_of_nobody_one_spoke_with() {
+        let ranked = |knowledge: &Knowledge| knowledge.ranked(["bob", "bobby", "Carol"].into_iter()).join(" ");
+        let mut knowledge = for_tests();
+        assert_eq!(ranked(&knowledge), "bob bobby Carol");
+        let online = |idle: &[&str]| Event::People {
+            of: PeopleOf::Online,
+            names: vec!["bob".into(), "bobby".into(), "Carol".into()],
+            idle: idle.iter().map(|name| ((*name).to_owned(), 300)).collect(),
+            more: false,
+        };
+        knowledge.learn(&online(&["bob", "bobby"]));
+        assert_eq!(ranked(&knowledge), "Carol bob bobby");
+        let said = |from: &str, offline| Event::Message(Said { from: from.into(), offline, ..Said::default() });
+        knowledge.learn(&said("bob", true));
+        assert_eq!(ranked(&knowledge), "Carol bob bobby", "what was said long ago is no sign of life");
+        knowledge.learn(&said("bob", false));
+        assert_eq!(ranked(&knowledge), "bob Carol bobby");
+        knowledge.learn(&Event::Own(Said { to: Addressee::User("bobby".into()), ..Said::default() }));
+        assert_eq!(ranked(&knowledge), "bobby bob Carol", "who is spoken with is meant, idle or not");
+        knowledge.learn(&online(&["bob"]));
+        assert_eq!(ranked(&knowledge), "bobby Carol bob");
+        knowledge.learn(&online(&[]));
+        assert_eq!(ranked(&knowledge), "bobby bob Carol");
+    }
+
+    #[test]
     fn a_hostile_name_is_not_offered_and_a_hostile_card_is_made_safe() {
         let mut knowledge = for_tests();
         knowledge.learn(&Event::Roster {
             names: vec!["\x1b[2J".into(), "two words".into(), String::new(), "ok".into()],
             rooms: Vec::new(),
+            idle: Default::default(),
             more: false,
         });
         assert_eq!(knowledge.online().collect::<Vec<_>>(), ["ok"]);
@@ -419,7 +489,12 @@ mod tests {
     #[test]
     fn names_have_a_bound() {
         let mut knowledge = Knowledge::default();
-        knowledge.learn(&Event::Roster { names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(), rooms: Vec::new(), more: false });
+        knowledge.learn(&Event::Roster {
+            names: (0..2 * NAMES_MAX).map(|n| format!("user{n}")).collect(),
+            rooms: Vec::new(),
+            idle: Default::default(),
+            more: false,
+        });
         assert_eq!(knowledge.online().count(), NAMES_MAX);
     }
 }

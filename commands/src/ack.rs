@@ -29,6 +29,7 @@ impl Command for Ack {
         ",
         cost: 0,
         activity: false,
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -17,6 +17,7 @@ impl Command for Active {
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
         cost: 0,
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = NoArgs;

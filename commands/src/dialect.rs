@@ -45,6 +45,7 @@ impl Command for Dialect {
         ",
         cost: 0,
         activity: false,
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -1,5 +1,7 @@
 //! No command: what the commands that list people have in common.
 
+use std::collections::BTreeMap;
+
 use chinwag_core::hall::User;
 use chinwag_core::prelude::*;
 use chinwag_core::wire::PeopleOf;
@@ -13,7 +15,15 @@ pub(crate) const LISTED_MAX: usize = 1000;
 pub(crate) fn names<'a>(of: PeopleOf, people: impl Iterator<Item = (UserId, &'a User)>) -> Event {
     let (people, more) = by_name(people);
     let names = people.into_iter().map(|(_, user)| user.name.to_string()).collect();
-    Event::People { of, names, more }
+    Event::People { of, names, idle: BTreeMap::new(), more }
+}
+
+/// The names of `people`, who are online, and who of them has done nothing for a while.
+pub(crate) fn online<'a>(view: &View<'a>, people: impl Iterator<Item = (UserId, &'a User)>) -> Event {
+    let (people, more) = by_name(people);
+    let idle = people.iter().filter_map(|(id, user)| Some((user.name.to_string(), view.idle(*id)?))).collect();
+    let names = people.into_iter().map(|(_, user)| user.name.to_string()).collect();
+    Event::People { of: PeopleOf::Online, names, idle, more }
 }
 
 /// `people` sorted by name, as far as they are listed, and whether there are more.

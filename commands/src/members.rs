@@ -56,11 +56,13 @@ impl Command for Members {
             let mut members: Vec<MemberLine> = listed
                 .filter_map(|member| {
                     let user = view.hall().user(member.user)?;
+                    let here = member.tuned_in && user.is_online();
                     Some(MemberLine {
                         nick: member.nick.clone(),
                         name: (*user.name != *member.nick).then(|| user.name.to_string()),
                         role: member.role,
-                        here: member.tuned_in && user.is_online(),
+                        here,
+                        idle: view.idle(member.user).filter(|_| here),
                         muted_until: member.muted_until.filter(|until| *until > view.now),
                     })
                 })

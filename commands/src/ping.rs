@@ -27,6 +27,7 @@ impl Command for Ping {
         // Programs send it by themselves.
         cost: 0,
         activity: false,
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -30,6 +30,7 @@ impl Command for Relay {
             alice> relay bob
             alice | error[no-private]: there is no private chat between `bob` and you; startprivate bob asks for one
         ",
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -31,6 +31,7 @@ impl Command for Resume {
             alice | error[already-logged-in]: you are logged in already; logout first
         ",
         cost: 0,
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

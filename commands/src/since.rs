@@ -27,6 +27,7 @@ impl Command for Since {
             alice | error[already-logged-in]: you are logged in already; logout first
         ",
         cost: 0,
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -34,6 +34,7 @@ impl Command for Stopprivate {
             alice> stopprivate bob
             alice | error[no-private]: there is no private chat between `bob` and you; `bob` asks for one: decline bob says no
         ",
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = Args;

@@ -17,6 +17,7 @@ impl Command for Token {
             someone> token
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",
+        by_hand: false,
         ..Spec::DEFAULT
     };
     type Args = NoArgs;

@@ -64,5 +64,5 @@ fn person(view: &View<'_>, id: UserId, user: &User) -> Person {
     let seen = view.sees(id);
     let online = seen && user.is_online();
     let last_seen = user.last_seen.filter(|_| seen && !online);
-    Person { name: user.name.to_string(), online, last_seen }
+    Person { name: user.name.to_string(), online, last_seen, idle: view.idle(id) }
 }

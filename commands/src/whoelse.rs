@@ -1,7 +1,6 @@
 //! `whoelse`: who else is online.
 
 use chinwag_core::prelude::*;
-use chinwag_core::wire::PeopleOf;
 
 use crate::listing;
 
@@ -12,7 +11,7 @@ impl Command for Whoelse {
     const SPEC: Spec = Spec {
         name: "whoelse",
         aliases: &["displayusers"],
-        summary: "List who else is online.",
+        summary: "List who else is online, and who of them is idle.",
         needs: &[Need::LoggedInOrConsole],
         examples: "
             bob> whoelse
@@ -32,7 +31,7 @@ impl Command for Whoelse {
     type Args = NoArgs;
 
     async fn run(&self, ctx: &mut Ctx, _: NoArgs) -> Outcome {
-        let others = ctx.view(|view| listing::names(PeopleOf::Online, view.others_online()));
+        let others = ctx.view(|view| listing::online(view, view.others_online()));
         ctx.reply(others);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The documents that are made from the code: they are committed, and a test fails when they are stale.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -155,6 +156,23 @@ fn the_samples_of_events_are_fresh() {
 }
 
 #[test]
+fn the_protocol_names_what_is_no_sign_of_anybody() {
+    let registry = chinwag_commands::stock();
+    let mut names: Vec<&str> = registry.specs().filter(|spec| !spec.by_hand).map(|spec| spec.name).collect();
+    names.sort_unstable();
+    for spec in registry.specs().filter(|spec| spec.by_hand) {
+        assert!(spec.activity, "{}: what somebody does keeps the idle timeout away", spec.name);
+        // Who logs out has done that.
+        assert!(spec.cost > 0 || spec.name == "logout", "{}: what programs say by themselves is not by hand", spec.name);
+    }
+    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let protocol =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md")).expect("the protocol is written down");
+    let told = protocol.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&format!("give by themselves ({list})")), "docs/protocol.md does not list {list}");
+}
+
+#[test]
 fn every_kind_of_event_has_one_sample() {
     let kinds: Vec<_> = samples().iter().map(std::mem::discriminant).collect();
     for (at, kind) in kinds.iter().enumerate() {
@@ -187,22 +205,29 @@ fn samples() -> Vec<Event> {
     let message = message.expect("one can say something to somebody");
     let said = |from: &str, to| Said { seq: 1042, at, from: from.to_owned(), to, text: "don't be late".to_owned(), ..Said::default() };
     let bob = || Addressee::User("bob".to_owned());
+    let idle = |name: &str| BTreeMap::from([(name.to_owned(), 720)]);
     vec![
         Event::Hello { server: "chinwag 0.1.0".to_owned(), log: "5d41402abc4b2a76".to_owned(), now: at },
         Event::Dialect { name: "json".to_owned() },
         Event::Cards { cards: vec![message.clone()] },
         Event::Welcome { name: "bob".to_owned(), registered: true, guest: false, seq: 1041 },
-        Event::Roster { names: vec!["alice".to_owned(), "carol".to_owned()], rooms: vec!["den".to_owned()], more: false },
+        Event::Roster {
+            names: vec!["alice".to_owned(), "carol".to_owned()],
+            rooms: vec!["den".to_owned()],
+            idle: idle("carol"),
+            more: false,
+        },
         Event::Message(Said { offline: true, ..said("alice", bob()) }),
         Event::Own(said("bob", Addressee::User("alice".to_owned()))),
         Event::Sent { seq: 1042, at, to: bob(), kept: true, missed: false, again: false },
         Event::Presence { name: "carol".to_owned(), what: Arrival::LoggedIn, at },
         Event::Crowd { came: 20, went: 5, online: 240, at },
-        Event::People { of: PeopleOf::Since(90), names: vec!["alice".to_owned(), "dave".to_owned()], more: false },
+        Event::People { of: PeopleOf::Since(90), names: vec!["alice".to_owned(), "dave".to_owned()], idle: BTreeMap::new(), more: false },
         Event::Directory {
             users: vec![
-                Person { name: "alice".to_owned(), online: true, last_seen: None },
-                Person { name: "dave".to_owned(), online: false, last_seen: Some(at) },
+                Person { name: "alice".to_owned(), online: true, last_seen: None, idle: None },
+                Person { name: "carol".to_owned(), online: true, last_seen: None, idle: Some(720) },
+                Person { name: "dave".to_owned(), online: false, last_seen: Some(at), idle: None },
             ],
             more: true,
         },
@@ -233,12 +258,13 @@ fn samples() -> Vec<Event> {
         Event::Members {
             room: "den".to_owned(),
             members: vec![
-                MemberLine { nick: "alice".to_owned(), name: None, role: RoomRole::Owner, here: true, muted_until: None },
+                MemberLine { nick: "alice".to_owned(), name: None, role: RoomRole::Owner, here: true, idle: None, muted_until: None },
                 MemberLine {
                     nick: "Bobby".to_owned(),
                     name: Some("bob".to_owned()),
                     role: RoomRole::Member,
                     here: true,
+                    idle: Some(720),
                     muted_until: None,
                 },
             ],

@@ -82,6 +82,9 @@ pub struct Spec {
     pub cost: u32,
     /// Whether giving it counts against the idle timeout; programs give some by themselves.
     pub activity: bool,
+    /// Whether it is given by hand: then it ends what others are told of how long somebody has done nothing. Programs give
+    /// some by themselves, to come back or to keep a connection.
+    pub by_hand: bool,
     /// Whether it only looks. What operators do with commands that need one and do more is noted in the audit log.
     pub only_looks: bool,
     /// How long it may take.
@@ -108,6 +111,7 @@ impl Spec {
         examples: "",
         cost: 1,
         activity: true,
+        by_hand: true,
         only_looks: false,
         deadline: DEADLINE,
         _more: (),

@@ -66,6 +66,8 @@ settings! {
     /// Above so many people, online or in a room, comings and goings are told in sums: n people who are told of n others
     /// are n² lines. (Of those with whom one has lately exchanged messages, one hears all the same.)
     notices_max: usize = crate::hall::NOTICES_MAX;
+    /// For how long somebody has done nothing before lists of people tell others so (`idle 12m`). 0: they never do.
+    idle_after: Seconds = Seconds(crate::hall::IDLE_AFTER);
     /// Whether there can be private chats: the server carries the invitations, and nothing of what is said.
     private: bool = true;
     /// How many private chats, and offers of them, a user can have at a time: more than anybody talks to at once.
@@ -271,6 +273,8 @@ impl Config {
         refuse(matches!(self.sessions, Sessions::Several(0)), "`sessions` is at least Several(1)");
         refuse(self.line_bytes < 512, "`line_bytes` is at least 512: a login has to fit");
         refuse(self.rooms_at_once == 0 || self.rooms_at_once > 100, "`rooms_at_once` is at least 1 and at most 100");
+        let a_moment = self.idle_after.0 > Duration::ZERO && self.idle_after.0 < Duration::from_secs(60);
+        refuse(a_moment, "`idle_after` is at least a minute, or 0: never");
         refuse(self.private_at_once == 0 || self.private_at_once > 1000, "`private_at_once` is at least 1 and at most 1000");
         refuse(self.relay_rate > 0 && self.relay_rate < 4096, "`relay_rate` is 0 or at least 4096: a chat has to get through");
         refuse(self.text_bytes == 0 || self.text_bytes > self.line_bytes, "`text_bytes` is at least 1 and at most `line_bytes`");

@@ -17,7 +17,7 @@ use crate::command::{Need, Outcome};
 use crate::fault::Fault;
 use crate::hall::{
     Act, Amend, CONSOLE_NAME, Departure, Intent, InviteCode, Kept, NameOf, OFFER_LIFE, Receipt, Recipient, RoomId, SessionId, ShowTo,
-    TokenHash, UserId, Whereabouts,
+    TokenHash, User, UserId, Whereabouts,
 };
 use crate::passwords::PASSWORD_MAX;
 use crate::server::{Change, Registration, Server};
@@ -948,16 +948,18 @@ impl Ctx {
             let (guest, name) = me.map_or((false, String::new()), |(id, user)| (id.is_guest(), user.name.to_string()));
             let cards = wants_cards.then(|| Event::Cards { cards: server.cards_for(view) });
             let roster = wants_roster.then(|| {
-                let mut names: Vec<String> = view.others_online().take(ROSTER_MAX + 1).map(|(_, user)| user.name.to_string()).collect();
-                let more = names.len() > ROSTER_MAX;
-                names.truncate(ROSTER_MAX);
+                let mut others: Vec<(UserId, &User)> = view.others_online().take(ROSTER_MAX + 1).collect();
+                let more = others.len() > ROSTER_MAX;
+                others.truncate(ROSTER_MAX);
+                let names = others.iter().map(|(_, user)| user.name.to_string()).collect();
+                let idle = others.iter().filter_map(|(id, user)| Some((user.name.to_string(), view.idle(*id)?))).collect();
                 // Of very many rooms a part: a login is not the time to look at them all.
                 let listed = view.hall().rooms(view.now).take(8 * ROSTER_MAX).map(|(_, room)| room).filter(|room| view.lists(room));
                 let mut rooms: Vec<String> = listed.take(ROSTER_MAX + 1).map(|room| room.row.name.clone()).collect();
                 let more = more || rooms.len() > ROSTER_MAX;
                 rooms.truncate(ROSTER_MAX);
                 rooms.sort_unstable();
-                Event::Roster { names, rooms, more }
+                Event::Roster { names, rooms, idle, more }
             });
             (Event::Welcome { name, registered, guest, seq }, cards.into_iter().chain(roster))
         });

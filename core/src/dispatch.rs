@@ -80,18 +80,24 @@ async fn obey(server: &Arc<Server>, caller: &mut Caller, line: &Line<'_>, body: 
             Ok(ready) => {
                 let who = view.me().and_then(|id| Some((id, view.hall().user(id)?.name.to_string())));
                 let audited = command.spec().is_deed().then(|| command.audited(&rest, body));
-                Checked::Ready { command, who, ready, audited }
+                let by_hand = command.spec().by_hand || Fault::ProgramsAreActive.is_on();
+                let stirs = by_hand && view.hall().is_news_of_activity(caller.session, view.now);
+                Checked::Ready { command, who, ready, audited, stirs }
             }
             Err(refusal) => Checked::Refused(with_usage(refusal, command)),
         }
     });
-    let (command, who, ready, audited) = match checked {
-        Checked::Ready { command, who, ready, audited } => (command, who, ready, audited),
+    let (command, who, ready, audited, stirs) = match checked {
+        Checked::Ready { command, who, ready, audited, stirs } => (command, who, ready, audited, stirs),
         Checked::Refused(refusal) => return Some(Answer::refused(refusal)),
         Checked::Nothing if line.marks == Marks::default() => return None,
         // Whoever waits for the answer under a tag waits for this one too.
         Checked::Nothing => return Some(Answer { events: vec![Event::Done], activity: false }),
     };
+    if stirs {
+        // Refused only when the server is so busy that there are other worries.
+        let _ = server.submit(Intent { origin: caller.session, act: Act::BeActive });
+    }
     let deed = match audited {
         Some(what) => match server.submit(Intent { origin: caller.session, act: Act::NoteDeed { what } }) {
             Ok(receipt) => Some(receipt.seq),
@@ -146,6 +152,8 @@ enum Checked<'a> {
         ready: Ready,
         /// What the audit log is to say of it, if it is a deed.
         audited: Option<String>,
+        /// Somebody does it who has done nothing for long enough that it has to be noted.
+        stirs: bool,
     },
 }
 

@@ -92,12 +92,16 @@ faults! {
     PrivateStays = "private-stays",
     /// A block does not keep anybody from asking for a private chat.
     PrivateWhileBlocked = "private-while-blocked",
+    /// What programs say by themselves counts as something that somebody does.
+    ProgramsAreActive = "programs-are-active",
     /// A relay gives what it is sent back to its sender.
     RelayBack = "relay-back",
     /// A relay outlives the private chat that it was for.
     RelayStays = "relay-stays",
     /// A relay takes as much as it is sent.
     RelayUnbounded = "relay-unbounded",
+    /// A link that comes back counts as something that somebody does.
+    ResumeIsActivity = "resume-is-activity",
     /// A ban keeps nobody out of a room.
     RoomBanForgotten = "room-ban-forgotten",
     /// Who belongs to a room may read what was said before they came.

@@ -520,6 +520,7 @@ fn policy(config: &Config) -> Policy {
         private_at_once: config.private_at_once,
         relay: config.relay,
         relays: config.relays,
+        idle_after: config.idle_after.0,
     }
 }
 

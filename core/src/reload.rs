@@ -35,6 +35,7 @@ pub const LIVE: &[&str] = &[
     "text_bytes",
     "rooms_at_once",
     "notices_max",
+    "idle_after",
     "private",
     "private_at_once",
     "relay",

@@ -652,7 +652,7 @@ fn asks_to_keep(act: &Act) -> bool {
         Act::CreateRoom { .. } | Act::JoinRoom { .. } | Act::LeaveRoom { .. } | Act::Resign { .. } | Act::ChangeRoom { .. } => true,
         Act::Login { .. } | Act::Guest { .. } => true,
         Act::LoginFailed { .. } | Act::Leave { .. } | Act::Evict { .. } => false,
-        Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::Show { .. } => false,
+        Act::CaughtUp { .. } | Act::Acknowledge { .. } | Act::SpeakAs { .. } | Act::BeActive | Act::Show { .. } => false,
         Act::AskPrivate { .. } | Act::AcceptPrivate { .. } | Act::DeclinePrivate { .. } | Act::StopPrivate { .. } => false,
         Act::RelayPrivate { .. } | Act::TakeTicket { .. } | Act::RelayOver { .. } | Act::PrivateDue => false,
         // What an operator does about the failure is noted when the store works again.

@@ -68,6 +68,13 @@ impl<'a> View<'a> {
         self.me().is_none_or(|me| !self.hall.hidden(me, other))
     }
 
+    /// For how many seconds `other` has done nothing, if that is worth telling and for the one who looks to know.
+    #[must_use]
+    pub fn idle(&self, other: UserId) -> Option<u64> {
+        let user = self.hall.user(other).filter(|_| self.sees(other))?;
+        self.hall.idle(user, self.now).map(|idle| idle.as_secs())
+    }
+
     /// Everybody else who is online, as far as the one who looks may see them.
     pub fn others_online(&self) -> impl Iterator<Item = (UserId, &'a User)> {
         let me = self.me();

@@ -89,6 +89,11 @@ impl Line {
         Line { parts: vec![(part, text.into())], indent: wrap::INDENT, calls: false }
     }
 
+    /// The line whose further rows stand in as far as its words do.
+    fn indented(self) -> Line {
+        Line { indent: wrap::column(&self.text()), ..self }
+    }
+
     /// The line without anything but its words.
     pub(crate) fn text(&self) -> String {
         self.parts.iter().map(|(_, text)| text.as_str()).collect()
@@ -158,7 +163,10 @@ impl Model {
                 self.new_day(*at, lines);
                 lines.push(self.timed(*at, vec![(part, text)]));
             }
-            _ => lines.extend(text.lines().map(|line| Line { indent: wrap::column(line), ..Line::new(part, line) })),
+            _ => {
+                let rows = text.lines().enumerate();
+                lines.extend(rows.map(|(row, line)| Line { parts: listed(event, row, line, part), ..Line::new(part, "") }.indented()));
+            }
         }
     }
 
@@ -309,6 +317,32 @@ impl Model {
     }
 }
 
+/// A row of what lists `event`, with those who are idle as what is said by the way: the words say it too.
+fn listed(event: &Event, row: usize, line: &str, part: Part) -> Vec<(Part, String)> {
+    let is_idle = match event {
+        Event::Directory { users, .. } => users.get(row).is_some_and(|user| user.idle.is_some()),
+        Event::Members { members, .. } => members.get(row).is_some_and(|member| member.idle.is_some()),
+        _ => false,
+    };
+    if is_idle {
+        return vec![(Part::Quiet, line.to_owned())];
+    }
+    let (mut parts, mut rest) = (Vec::new(), line);
+    if let Event::People { names, idle, .. } = event {
+        for name in names.iter().filter(|name| idle.contains_key(*name)) {
+            // In the order of the list, so that the first there is of what looks like it is it.
+            let shown = format!("{} (idle ", SafeText::new(name));
+            let Some(start) = rest.find(&shown) else { continue };
+            let end = rest[start + shown.len()..].find(')').map_or(rest.len(), |end| start + shown.len() + end + 1);
+            parts.extend([(part, rest[..start].to_owned()), (Part::Quiet, rest[start..end].to_owned())]);
+            rest = &rest[end..];
+        }
+    }
+    parts.push((part, rest.to_owned()));
+    parts.retain(|(_, text)| !text.is_empty());
+    parts
+}
+
 /// The moment in the zone; nothing for one that no calendar has.
 fn moment(at: Millis, zone: &TimeZone) -> Option<Zoned> {
     Timestamp::from_millisecond(at.0).ok().map(|at| at.to_zoned(zone.clone()))
@@ -338,7 +372,7 @@ pub(crate) fn names(text: &str, name: &str) -> impl Iterator<Item = std::ops::Ra
 
 #[cfg(test)]
 mod tests {
-    use chinwag_wire::{Arrival, Refusal, code};
+    use chinwag_wire::{Arrival, MemberLine, PeopleOf, Person, Refusal, RoomRole, code};
     use insta::assert_snapshot;
 
     use super::*;
@@ -419,6 +453,35 @@ mod tests {
             event(Event::Unknown),
         ];
         assert_snapshot!(written(&mut model(), &shows));
+    }
+
+    #[test]
+    fn who_is_idle_is_painted_so_and_the_words_say_it() {
+        let names: Vec<String> = ["bob", "bobby", "carol"].map(str::to_owned).to_vec();
+        let idle = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 720)).collect();
+        let people = |idle| event(Event::People { of: PeopleOf::Online, names: names.clone(), idle, more: true });
+        let person = |name: &str, idle| Person { name: name.into(), online: true, last_seen: None, idle };
+        let member =
+            |nick: &str, idle| MemberLine { nick: nick.into(), name: None, role: RoomRole::Member, here: true, idle, muted_until: None };
+        let shows = [
+            people(idle(&["bob", "carol"])),
+            people(idle(&["bobby"])),
+            people(idle(&[])),
+            people(idle(&["nobody"])),
+            event(Event::Directory { users: vec![person("alice", None), person("bob", Some(300))], more: false }),
+            event(Event::Members { room: "den".into(), members: vec![member("Bob", Some(7200)), member("carol", None)], more: false }),
+        ];
+        let expected = "online: [Quiet bob (idle 12m)], bobby, [Quiet carol (idle 12m)] and more\n\
+                        online: bob, [Quiet bobby (idle 12m)], carol and more\n\
+                        online: bob, bobby, carol and more\n\
+                        online: bob, bobby, carol and more\n\
+                        alice: online\n\
+                        [Quiet bob: online (idle 5m)]\n\
+                        * 2 users\n\
+                        [Quiet Bob: here (idle 2h)]\n\
+                        carol: here\n\
+                        * 2 members in den\n";
+        assert_eq!(written(&mut model(), &shows), expected);
     }
 
     #[test]

@@ -103,6 +103,8 @@ pub enum Act {
         /// See [`super::Session::acknowledges`].
         acknowledges: bool,
     },
+    /// Do something oneself, which the hall is told of only as far as it is news ([`super::Hall::is_news_of_activity`]).
+    BeActive,
     /// Say something.
     Say {
         /// To whom.

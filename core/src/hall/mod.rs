@@ -48,6 +48,14 @@ pub const FAILURES_MAX: usize = 65_536;
 /// Above so many people comings and goings are told in sums, if the operator does not say otherwise.
 pub const NOTICES_MAX: usize = 100;
 
+/// For how long somebody has done nothing before others are told, where the operator does not say: longer than it takes to
+/// read or to write something.
+pub const IDLE_AFTER: Duration = Duration::from_secs(300);
+
+/// How exactly it is known when somebody last did something: enough for minutes, and whoever says a thousand lines a second
+/// costs the hall one more intent a second.
+const ACTIVE_STEP: Duration = Duration::from_secs(1);
+
 /// Of how many people somebody hears that they came or went, however many are online: those with whom they have last
 /// exchanged private messages. As many as one talks with in a day.
 pub const LATELY_MAX: usize = 16;
@@ -137,6 +145,8 @@ pub struct Policy {
     pub relay: bool,
     /// How many of them at a time.
     pub relays: usize,
+    /// For how long somebody has done nothing before others are told. Zero: they never are.
+    pub idle_after: Duration,
 }
 
 impl Default for Policy {
@@ -154,6 +164,7 @@ impl Default for Policy {
             private_at_once: 16,
             relay: true,
             relays: 64,
+            idle_after: IDLE_AFTER,
         }
     }
 }
@@ -179,6 +190,9 @@ pub struct User {
     pub cut_off: Option<Millis>,
     /// Logged in at some time since the server started.
     pub seen_this_run: bool,
+    /// When they last did something themselves, on whichever device, to [`ACTIVE_STEP`]; a connection that comes back by itself
+    /// is nothing that they do. Means something only since they have been here.
+    pub active: Millis,
     /// The order's head at registration: what was said before was not for this user.
     pub joined: u64,
     /// When the account was made.
@@ -389,6 +403,7 @@ impl Hall {
             Act::CaughtUp { through, live } => self.caught_up(intent.origin, through, live),
             Act::Acknowledge { seq } => self.acknowledge(intent.origin, seq),
             Act::SpeakAs { acknowledges } => self.speak_as(intent.origin, acknowledges),
+            Act::BeActive => self.be_active(now, intent.origin),
             Act::Say { to, text, key } => self.say(seq, now, intent.origin, to, text, key),
             Act::Amend { amend, key } => self.amend(seq, now, intent.origin, amend, key),
             Act::EndRoom { room, reason } => self.end_room(seq, now, intent.origin, room, reason),
@@ -494,6 +509,22 @@ impl Hall {
         self.online.iter().filter_map(|id| Some((*id, self.users.get(id)?)))
     }
 
+    /// For how long somebody who is online has done nothing, in whole minutes; `None` before that is worth telling. It is not for
+    /// everyone to know: [`View::idle`](crate::view::View::idle) knows for whom.
+    #[must_use]
+    pub fn idle(&self, user: &User, now: Millis) -> Option<Duration> {
+        let idle = now.since(user.active);
+        let told = user.is_online() && !self.policy.idle_after.is_zero() && idle >= self.policy.idle_after;
+        told.then(|| Duration::from_secs(idle.as_secs() - idle.as_secs() % 60)).filter(|idle| !idle.is_zero())
+    }
+
+    /// Whether it has to be noted ([`Act::BeActive`]) that the user on `origin` does something at `now`.
+    #[must_use]
+    pub fn is_news_of_activity(&self, origin: SessionId, now: Millis) -> bool {
+        let user = self.sessions.get(&origin).and_then(|session| self.users.get(&session.user));
+        user.is_some_and(|user| now.since(user.active) >= ACTIVE_STEP)
+    }
+
     /// How many sessions there are.
     #[must_use]
     pub fn session_count(&self) -> usize {
@@ -564,6 +595,7 @@ impl User {
             last_seen: None,
             cut_off: None,
             seen_this_run: false,
+            active: Millis(0),
             joined: 0,
             created: Millis(0),
             cursor: 0,

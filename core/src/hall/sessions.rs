@@ -103,6 +103,10 @@ impl Hall {
         let comes = self.users.get(&id).is_some_and(|user| user.sessions.is_empty() || Fault::PresencePerSession.is_on());
         let by_name = comes && self.announce_presence(now, id, Arrival::LoggedIn, &mut applied);
         let Some(user) = self.users.get_mut(&id) else { return applied };
+        // A token says that a link has come back, not that somebody has: what they last did is what it was, if that is known.
+        if token.is_none() || !user.seen_this_run || Fault::ResumeIsActivity.is_on() {
+            user.active = now;
+        }
         user.seen_this_run = true;
         user.last_seen = Some(now);
         if !id.is_guest() {
@@ -292,6 +296,14 @@ impl Hall {
         let user = session.user;
         let row = if acknowledges { Row::NotLive { session: origin } } else { Row::Live { session: origin, user } };
         Ok(Applied { rows: if user.is_guest() { vec![] } else { vec![row] }, ..Applied::default() })
+    }
+
+    pub(super) fn be_active(&mut self, now: Millis, origin: SessionId) -> Result<Applied, Refusal> {
+        let id = self.speaker(origin)?;
+        let user = self.users.get_mut(&id).ok_or_else(gone)?;
+        // The clock of a machine may be put back.
+        user.active = user.active.max(now);
+        Ok(Applied::default())
     }
 
     pub(super) fn login_failed(&mut self, now: Millis, name: &str, address: IpAddr) -> Result<Applied, Refusal> {

@@ -327,3 +327,104 @@ fn the_console_is_nobody() {
         assert!(["not-permitted", "not-logged-in"].contains(&code_of(result).as_str()));
     }
 }
+
+/// A hall where u1 is on sessions 1 and 11, and has a token on the second, since the first second.
+fn on_two_devices() -> Hall {
+    let policy = Policy { sessions_per_user: 3, ..Policy::default() };
+    let mut hall = hall();
+    hall.apply(0, Millis(1000), Intent { origin: SessionId::CONSOLE, act: Act::Configure { policy: Box::new(policy) } }).unwrap();
+    apply(&mut hall, 11, login(1)).unwrap();
+    apply(&mut hall, 11, Act::IssueToken { hash: [1; 32], expires: Millis(i64::MAX) }).unwrap();
+    apply(&mut hall, 11, Act::SpeakAs { acknowledges: true }).unwrap();
+    hall
+}
+
+fn at(hall: &mut Hall, seconds: i64, session: u64, act: Act) {
+    let seq = hall.head() + 1;
+    hall.apply(seq, Millis(1000 * seconds), Intent { origin: SessionId::new(session, 0), act }).unwrap();
+}
+
+fn idle(hall: &Hall, seconds: i64) -> Option<u64> {
+    hall.idle(hall.user(UserId(1)).unwrap(), Millis(1000 * seconds)).map(|idle| idle.as_secs())
+}
+
+#[test]
+fn how_long_somebody_is_idle_is_told_in_minutes_and_not_before_it_is_worth_it() {
+    let mut hall = hall();
+    for (now, told) in [(0, None), (300, None), (301, Some(300)), (360, Some(300)), (361, Some(360)), (1 << 40, Some((1 << 40) - 16))] {
+        assert_eq!(idle(&hall, now), told, "at {now}");
+    }
+    let mut configure = |seconds| {
+        let policy = Policy { idle_after: Duration::from_secs(seconds), ..Policy::default() };
+        hall.apply(0, Millis(1000), Intent { origin: SessionId::CONSOLE, act: Act::Configure { policy: Box::new(policy) } }).unwrap();
+        (idle(&hall, 90), idle(&hall, 3601))
+    };
+    assert_eq!(configure(90), (None, Some(3600)));
+    assert_eq!(configure(60), (Some(60), Some(3600)));
+    assert_eq!(configure(1), (Some(60), Some(3600)), "less than a minute is nothing to tell");
+    assert_eq!(configure(0), (None, None));
+}
+
+#[test]
+fn who_is_active_on_one_device_is_idle_on_none() {
+    let mut hall = on_two_devices();
+    at(&mut hall, 400, 1, Act::BeActive);
+    assert_eq!((idle(&hall, 699), idle(&hall, 700)), (None, Some(300)));
+    at(&mut hall, 500, 11, Act::BeActive);
+    assert_eq!((idle(&hall, 799), idle(&hall, 800)), (None, Some(300)));
+    // A clock that is put back takes nothing back.
+    at(&mut hall, 450, 1, Act::BeActive);
+    assert_eq!((idle(&hall, 799), idle(&hall, 800)), (None, Some(300)));
+    at(&mut hall, 600, 11, Act::Leave { how: Departure::Disconnected, seen: None });
+    assert_eq!(idle(&hall, 800), Some(300), "what they did on the device that has gone they have done");
+    at(&mut hall, 600, 1, Act::Leave { how: Departure::Disconnected, seen: None });
+    assert_eq!(idle(&hall, 800), None, "who is not here is not idle");
+}
+
+#[test]
+fn a_link_that_comes_back_says_nothing_of_whoever_sits_there() {
+    let resume = || match login(1) {
+        Act::Login { user, address, after, acknowledges, private, .. } => {
+            Act::Login { user, address, after, acknowledges, private, password: None, token: Some([1; 32]) }
+        }
+        _ => unreachable!("a login"),
+    };
+    // While the server still takes the old link for alive, and when it knows that it has gone.
+    for lost in [false, true] {
+        let mut hall = on_two_devices();
+        at(&mut hall, 400, 11, Act::BeActive);
+        at(&mut hall, 450, 1, Act::Leave { how: Departure::LoggedOut, seen: None });
+        if lost {
+            at(&mut hall, 500, 11, Act::Leave { how: Departure::Disconnected, seen: None });
+        }
+        at(&mut hall, 600, 12, resume());
+        assert_eq!(idle(&hall, 700), Some(300), "lost: {lost}");
+        at(&mut hall, 700, 13, login(1));
+        assert_eq!((idle(&hall, 999), idle(&hall, 1000)), (None, Some(300)), "who gives a password is there");
+    }
+    // What was before the server started, it does not know.
+    let account = AccountRow {
+        user: UserId(1),
+        name: "u1".to_owned(),
+        password: "phc".to_owned(),
+        joined: 0,
+        cursor: 0,
+        last_seen: Some(Millis(1)),
+        operator: false,
+        created: Millis(0),
+    };
+    let tokens = vec![([1; 32], UserId(1), DeviceId(1), Millis(i64::MAX))];
+    let mut hall = Hall::load(Policy::default(), Loaded { accounts: vec![account], last_account: 1, tokens, ..Loaded::default() });
+    at(&mut hall, 600, 12, resume());
+    assert_eq!((idle(&hall, 899), idle(&hall, 900)), (None, Some(300)));
+}
+
+#[test]
+fn a_thousand_lines_a_second_are_news_once() {
+    let mut hall = hall();
+    let origin = SessionId::new(1, 0);
+    assert!(!hall.is_news_of_activity(origin, Millis(1999)) && hall.is_news_of_activity(origin, Millis(2000)));
+    at(&mut hall, 2, 1, Act::BeActive);
+    assert!(!hall.is_news_of_activity(origin, Millis(2999)) && hall.is_news_of_activity(origin, Millis(3000)));
+    assert!(!hall.is_news_of_activity(SessionId::new(99, 0), Millis(9000)), "nobody is there");
+}

@@ -55,6 +55,9 @@ pub enum Event {
         /// The rooms that you may know of.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         rooms: Vec<String>,
+        /// Who of them has done nothing for a while: for how many seconds (see [`Person::idle`]).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        idle: BTreeMap<String, u64>,
         /// Whether there are more than were listed.
         #[serde(default, skip_serializing_if = "is_false")]
         more: bool,
@@ -120,6 +123,9 @@ pub enum Event {
         of: PeopleOf,
         /// Their names, sorted.
         names: Vec<String>,
+        /// Of those who are online, who has done nothing for a while: for how many seconds (see [`Person::idle`]).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        idle: BTreeMap<String, u64>,
         /// Whether there are more than were listed.
         #[serde(default, skip_serializing_if = "is_false")]
         more: bool,
@@ -465,6 +471,9 @@ pub struct MemberLine {
     pub role: RoomRole,
     /// Whether they are in it now.
     pub here: bool,
+    /// For how many seconds they have done nothing, here or elsewhere, though they are in it (see [`Person::idle`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u64>,
     /// Until when they may not say anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Millis>,
@@ -531,6 +540,10 @@ pub struct Person {
     /// When they were last online, if ever and if the asker may know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Millis>,
+    /// For how many seconds they have done nothing, though they are online: whole minutes, and nothing before there are as
+    /// many as the server's operator decides. What their programs do by themselves does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u64>,
 }
 
 /// An open event: what any command may invent without touching a dialect.

@@ -20,6 +20,8 @@ const LOCKED_SECONDS: i64 = 60;
 const LOGIN_DEADLINE: i64 = 120;
 /// How many messages `history` shows.
 const HISTORY_SHOWN: usize = 20;
+/// After how many seconds of doing nothing lists tell of it.
+const IDLE_AFTER: i64 = 300;
 
 /// What the operator decides, as far as sessions can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,8 @@ pub(super) struct Account {
     last_seen: Option<i64>,
     /// Was here since the server was last started.
     here_this_run: bool,
+    /// When they last did something themselves.
+    active: i64,
     keys: BTreeSet<String>,
 }
 
@@ -309,8 +313,13 @@ impl Reference {
                     return Err(Impossible);
                 }
                 self.understood = !matches!(op, Op::Ack { .. });
+                let who = self.who(at);
                 self.said(at, op, &mut seen)?;
                 let (understood, now) = (self.understood, self.now);
+                let by_hand = understood && !matches!(op, Op::Token { .. } | Op::Resume { .. } | Op::Since { .. });
+                if let Some(account) = who.filter(|_| by_hand).and_then(|who| self.accounts.get_mut(who)) {
+                    account.active = now;
+                }
                 if let Some(connection) = self.connections.get_mut(at).filter(|_| understood) {
                     connection.active = now;
                 }
@@ -463,7 +472,8 @@ impl Reference {
             }
             (Op::Whoelse { .. }, Some(me)) => {
                 let names = self.accounts.keys().copied().filter(|name| *name != me && self.is_here(name) && self.sees(me, name));
-                line(&format!("online: {}", listed(names, "nobody else")))
+                let names: Vec<String> = names.map(|name| format!("{name}{}", self.idle(me, name))).collect();
+                line(&format!("online: {}", if names.is_empty() { "nobody else".to_owned() } else { names.join(", ") }))
             }
             (Op::Whoelsesince { hour, .. }, Some(me)) => {
                 let (window, shown) = if *hour { (3600, "1h") } else { (90, "1m 30s") };
@@ -518,6 +528,7 @@ impl Reference {
             read: all,
             last_seen: None,
             here_this_run: false,
+            active: 0,
             keys: BTreeSet::new(),
         };
         self.next_id += 1;
@@ -620,6 +631,9 @@ impl Reference {
         let whereabouts = self.where_they_are(name);
         let Some(account) = self.accounts.get_mut(name) else { return };
         account.last_seen = Some(now);
+        if token.is_none() || !account.here_this_run {
+            account.active = now;
+        }
         account.here_this_run = true;
         let from = after.unwrap_or(account.read).max(account.joined);
         let id = account.id;
@@ -796,13 +810,25 @@ impl Reference {
             .accounts
             .iter()
             .map(|(name, account)| match (self.sees(me, name), self.is_here(name), account.last_seen) {
-                (true, true, _) => format!("{name}: online"),
+                (true, true, _) => format!("{name}: online{}", self.idle(me, name)),
                 (true, false, Some(seen)) => format!("{name}: offline, last seen {}", When(seen)),
                 _ => format!("{name}: offline"),
             })
             .collect();
         lines.push(counted(lines.len(), "user"));
         self.lines(at, lines)
+    }
+
+    /// How long somebody who is here has done nothing, as lists tell it to `me`, who has just done something.
+    pub(super) fn idle(&self, me: &str, name: &str) -> String {
+        let idle = self.accounts.get(name).map_or(0, |account| self.now - account.active);
+        if name == me || idle < IDLE_AFTER {
+            return String::new();
+        }
+        let (days, hours, minutes) = (idle / 86_400, idle / 3600 % 24, idle / 60 % 60);
+        let parts = if days > 0 { vec![(days, 'd'), (hours, 'h')] } else { vec![(hours, 'h'), (minutes, 'm')] };
+        let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+        format!(" (idle {})", parts.join(" "))
     }
 
     /// What was said before: between two, or in the room one is in, or all of it.

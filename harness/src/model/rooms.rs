@@ -608,7 +608,7 @@ impl Reference {
         let mut lines: Vec<String> = members
             .iter()
             .map(|member| {
-                let here = if self.is_member_here(member) { "here" } else { "away" };
+                let here = if self.is_member_here(member) { format!("here{}", self.idle(me, member.name)) } else { "away".to_owned() };
                 let role = if member.role == Role::Member { String::new() } else { format!(", {}", member.role.word()) };
                 let muted = member.muted_until.filter(|until| *until > self.now);
                 let muted = muted.map_or(String::new(), |until| format!(", muted until {}", When(until)));

@@ -1,5 +1,7 @@
 //! `text`: a person with nc or telnet. A line is a command as typed; an answer is a line, or a few, to read.
 
+use std::collections::BTreeMap;
+
 use super::{Dialect, Line, Marks, Partial, Refused};
 use crate::card::Card;
 use crate::event::{
@@ -77,7 +79,7 @@ fn say(event: &Event, out: &mut Vec<u8>) {
         Event::Sent { kept, missed, again, .. } => sent(*kept, *missed, *again).to_owned(),
         Event::Presence { name, what, .. } => format!("* {name} {}", arrival(*what)),
         Event::Crowd { came, went, online, .. } => format!("* {came} logged in, {went} logged out; {online} are online"),
-        Event::People { of, names, more } => format!("{}{}", people(*of, names), if *more { " and more" } else { "" }),
+        Event::People { of, names, idle, more } => format!("{}{}", people(*of, names, idle), if *more { " and more" } else { "" }),
         Event::Directory { users, more } => return directory(users, *more, out),
         Event::Me { name, since, guest, .. } => {
             format!("* you are {name}{}, logged in since {since}", if *guest { " (a guest)" } else { "" })
@@ -280,7 +282,8 @@ fn list_members(room: &str, members: &[MemberLine], more: bool, out: &mut Vec<u8
         let name = member.name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
         let role = if member.role == RoomRole::Member { String::new() } else { format!(", {}", member.role.word()) };
         let muted = member.muted_until.map_or(String::new(), |until| format!(", muted until {until}"));
-        line(&format!("{}{name}: {}{role}{muted}", member.nick, if member.here { "here" } else { "away" }), out);
+        let idle = idle_for(member.idle);
+        line(&format!("{}{name}: {}{idle}{role}{muted}", member.nick, if member.here { "here" } else { "away" }), out);
     }
     line(&format!("* {} in {room}{}", counted(members.len(), "member"), if more { ", and more that are not listed" } else { "" }), out);
 }
@@ -316,8 +319,18 @@ fn arrival(what: Arrival) -> &'static str {
     }
 }
 
-fn people(of: PeopleOf, names: &[String]) -> String {
-    let names_or = |none: &str| if names.is_empty() { none.to_owned() } else { names.join(", ") };
+/// ` (idle 12m)`, or nothing for somebody who has lately done something.
+fn idle_for(seconds: Option<u64>) -> String {
+    const DAY: u64 = 86_400;
+    let Some(seconds) = seconds else { return String::new() };
+    // After days nobody counts the minutes.
+    let about = seconds - seconds % if seconds < DAY { 60 } else { 3600 };
+    format!(" (idle {})", show_duration(std::time::Duration::from_secs(about)))
+}
+
+fn people(of: PeopleOf, names: &[String], idle: &BTreeMap<String, u64>) -> String {
+    let shown = |name: &String| format!("{name}{}", idle_for(idle.get(name).copied()));
+    let names_or = |none: &str| if names.is_empty() { none.to_owned() } else { names.iter().map(shown).collect::<Vec<_>>().join(", ") };
     match of {
         PeopleOf::Online => format!("online: {}", names_or("nobody else")),
         PeopleOf::Since(seconds) => {
@@ -331,7 +344,7 @@ fn people(of: PeopleOf, names: &[String]) -> String {
 fn directory(users: &[Person], more: bool, out: &mut Vec<u8>) {
     for user in users {
         let state = match (user.online, user.last_seen) {
-            (true, _) => "online".to_owned(),
+            (true, _) => format!("online{}", idle_for(user.idle)),
             (false, Some(at)) => format!("offline, last seen {at}"),
             (false, None) => "offline".to_owned(),
         };
@@ -407,7 +420,7 @@ mod tests {
             ),
             (Event::Own(Said { about: about("alice", Deed::Delete), ..hi }), "* you took back a message"),
             (Event::Fact(Fact::new("x", "one\ntwo")), "one↵two"),
-            (Event::People { of: PeopleOf::Online, names: vec![], more: false }, "online: nobody else"),
+            (Event::People { of: PeopleOf::Online, names: vec![], idle: BTreeMap::new(), more: false }, "online: nobody else"),
             (Event::Cards { cards: vec![] }, ""),
             (
                 Event::PrivateRelay { with: "bob".into(), ticket: Some(crate::private::Token([7; 32])) },
@@ -416,5 +429,38 @@ mod tests {
         ] {
             assert_eq!(shown(&event), expected);
         }
+    }
+
+    #[test]
+    fn who_has_done_nothing_for_a_while_is_named_so() {
+        let bob = |seconds| Event::People {
+            of: PeopleOf::Online,
+            names: vec!["alice".into(), "bob".into()],
+            idle: BTreeMap::from([("bob".into(), seconds)]),
+            more: true,
+        };
+        for (seconds, told) in [
+            (0, "0s"),
+            (300, "5m"),
+            (719, "11m"),
+            (5400, "1h 30m"),
+            (86_399, "23h 59m"),
+            (86_400 + 7260, "1d 2h"),
+            (u64::MAX, "213503982334601d 7h"),
+        ] {
+            assert_eq!(shown(&bob(seconds)), format!("online: alice, bob (idle {told}) and more"));
+        }
+        let person = Person { name: "bob".into(), online: true, last_seen: None, idle: Some(720) };
+        assert_eq!(shown(&Event::Directory { users: vec![person], more: false }), "bob: online (idle 12m)\n* 1 user");
+        let member = MemberLine {
+            nick: "Bobby".into(),
+            name: Some("bob".into()),
+            role: RoomRole::Owner,
+            here: true,
+            idle: Some(60),
+            muted_until: None,
+        };
+        let members = Event::Members { room: "den".into(), members: vec![member], more: false };
+        assert_eq!(shown(&members), "Bobby (bob): here (idle 1m), owner\n* 1 member in den");
     }
 }

@@ -5,7 +5,7 @@
 //! file lists it). Nothing is read from them that is not checked, and nothing they say is an error of this program.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -463,7 +463,7 @@ impl Visitor {
         let me = folded(self.me.as_deref().unwrap_or_default());
         let names: Vec<String> = people(users).filter(|(name, online)| *online && folded(name) != me).map(|(name, _)| name).collect();
         self.online = names.iter().take(ONLINE_MAX).map(|name| folded(name)).collect();
-        self.tell(Event::Roster { names, rooms: Vec::new(), more: false });
+        self.tell(Event::Roster { names, rooms: Vec::new(), idle: BTreeMap::new(), more: false });
     }
 
     fn presence(&mut self, name: String, arrives: bool, at: Millis) {

@@ -368,7 +368,9 @@ impl Pair {
                         "login alice" => Event::Welcome { name: "alice".into(), registered: false, guest: false, seq: 7 },
                         "message nobody" => Event::Refusal(Refusal::new(code::NO_SUCH_USER, "there is no user `nobody`")),
                         "/acme" => Event::Directory {
-                            users: ["bob", "carol"].map(|name| Person { name: name.into(), online: true, last_seen: None }).to_vec(),
+                            users: ["bob", "carol"]
+                                .map(|name| Person { name: name.into(), online: true, last_seen: None, idle: None })
+                                .to_vec(),
                             more: false,
                         },
                         line if line.starts_with("since") => Event::Done,

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod frame;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::iter::Peekable;
 use std::net::IpAddr;
@@ -500,7 +501,7 @@ impl Talker {
     /// Tells what the protocol has no word for as people read it, in a message from the user itself.
     fn note(&mut self, peer: Peer, events: &[Event], out: &mut Effects) {
         let Some(me) = self.name.clone() else { return };
-        let shown: Vec<String> = events.iter().map(text::shown).filter(|shown| !shown.is_empty()).collect();
+        let shown: Vec<String> = events.iter().map(|event| text::shown(&plain(event))).filter(|shown| !shown.is_empty()).collect();
         let mut shown = shown.join("\n");
         while !shown.is_empty() {
             let end = cut(&shown, RECORD / 2);
@@ -510,6 +511,25 @@ impl Talker {
             shown = rest;
         }
     }
+}
+
+/// The event without what readers of this protocol's lists of people do not expect: they go by the names.
+fn plain(event: &Event) -> Cow<'_, Event> {
+    let mut event = Cow::Borrowed(event);
+    match &*event {
+        Event::People { idle, .. } if !idle.is_empty() => {
+            if let Event::People { idle, .. } = event.to_mut() {
+                idle.clear();
+            }
+        }
+        Event::Directory { users, .. } if users.iter().any(|user| user.idle.is_some()) => {
+            if let Event::Directory { users, .. } = event.to_mut() {
+                users.iter_mut().for_each(|user| user.idle = None);
+            }
+        }
+        _ => {}
+    }
+    event
 }
 
 /// Where to cut `text`, so that the first part is not longer than `most` escaped bytes: behind a line, if there is one.

@@ -28,7 +28,11 @@ impl Stage {
         stage.hears(&json!({"USERNAME": "alice"}));
         let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: true, seq: 7 };
         stage.does(|protocol, out| {
-            protocol.answer(PEER, &[welcome, Event::Roster { names: vec!["bob".into()], rooms: Vec::new(), more: false }], out)
+            protocol.answer(
+                PEER,
+                &[welcome, Event::Roster { names: vec!["bob".into()], rooms: Vec::new(), idle: BTreeMap::new(), more: false }],
+                out,
+            )
         });
         stage.does(|protocol, out| protocol.caught_up(PEER, out));
         stage
@@ -78,7 +82,7 @@ fn an_acceptance_has_everything_in_one_frame() {
     let mut stage = Stage::set();
     assert_eq!(stage.hears(&json!({"USERNAME": "alice"})), [order("guest", Some("alice")), Effect::Hold(PEER)]);
     let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: true, seq: 7 };
-    let roster = Event::Roster { names: vec!["carol".into(), "Bob".into()], rooms: Vec::new(), more: false };
+    let roster = Event::Roster { names: vec!["carol".into(), "Bob".into()], rooms: Vec::new(), idle: BTreeMap::new(), more: false };
     assert_eq!(stage.does(|protocol, out| protocol.answer(PEER, &[welcome, roster], out)), [Effect::Release(PEER)]);
     let mail =
         Said { seq: 5, at: Millis(1_000), from: "bob".into(), to: Addressee::User("alice".into()), text: "hi".into(), ..Said::default() };
@@ -176,7 +180,9 @@ fn a_long_roster_a_month_of_mail_and_a_long_answer_come_in_records() {
     stage.does(|protocol, out| protocol.answer(PEER, &[Event::Done], out));
     let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: true, seq: 7 };
     let names: Vec<String> = (0..1000).map(|n| format!("{n:0>32}")).collect();
-    stage.does(|protocol, out| protocol.answer(PEER, &[welcome, Event::Roster { names, rooms: Vec::new(), more: false }], out));
+    stage.does(|protocol, out| {
+        protocol.answer(PEER, &[welcome, Event::Roster { names, rooms: Vec::new(), idle: BTreeMap::new(), more: false }], out)
+    });
     let mut frames = Vec::new();
     for seq in 0..50 {
         let mail = Said { seq, from: "bob".into(), to: Addressee::Everyone, text: "x".repeat(500), ..Said::default() };
