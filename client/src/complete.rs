@@ -457,13 +457,10 @@ fn is_possible(arg: &ArgCard, word: &str, finished: bool, knowledge: &Knowledge)
 
 /// Names behind an `@`, from `start` on, each in the colour of whom it names, if that is somebody known.
 fn mentions(line: &str, start: usize, knowledge: &Knowledge, theme: &Theme, marks: &mut Vec<(Range<usize>, Paint)>) {
-    for (offset, _) in line[start..].match_indices('@') {
+    for (offset, word) in name::behind_at(&line[start..]) {
         let at = start + offset;
-        let rest = &line[at + 1..];
-        let in_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let name = rest[..rest.find(|c| !in_name(c)).unwrap_or(rest.len())].trim_end_matches('.');
-        let begins_a_word = !line[..at].chars().next_back().is_some_and(in_name);
-        if begins_a_word && !name.is_empty() && (name.eq_ignore_ascii_case(ALL) || knowledge.knows(name)) {
+        let known = |name: &&str| name.eq_ignore_ascii_case(ALL) || knowledge.knows(name);
+        if let Some(name) = name::readings(word).find(known) {
             marks.push((at..at + 1 + name.len(), theme.name(name)));
         }
     }

@@ -16,6 +16,8 @@ use chinwag_wire::{Addressee, ArgCard, Card, Code, Complete, Event, Fact, Kind, 
 use crate::config::Config;
 use crate::connection::in_words;
 use crate::private;
+use crate::screen::model::calls;
+use crate::wrap;
 
 /// How many messages are remembered for `mentions` and `unread`: a busy day. The server's history has them all.
 const SAID_MAX: usize = 5000;
@@ -250,7 +252,7 @@ impl Local {
     }
 
     fn mentions(&mut self, count: usize) -> Vec<Event> {
-        let mine = |said: &&Said| matches!(said.to, Addressee::User(_)) || names(said, &self.me);
+        let mine = |said: &&Said| matches!(said.to, Addressee::User(_)) || calls(said, &self.me);
         let mut said: Vec<Said> = self.said.iter().rev().filter(mine).take(count).cloned().collect();
         said.reverse();
         let end = Event::PastEnd { count: said.len(), more: false, next: None };
@@ -268,10 +270,10 @@ impl Local {
         if self.people.is_empty() {
             return facts("* you have spoken with nobody yet; `mentions` and `recent` begin anew with each visit");
         }
-        let width = self.people.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+        let width = self.people.iter().map(|(name, ..)| wrap::width(name)).max().unwrap_or(0);
         let lines = self.people.iter().take(SHOWN).map(|(name, at, text)| {
             let said = if text.is_empty() { "(you)".to_owned() } else { text.replace(char::is_control, " ") };
-            format!("{name:width$}  {at}  {said}")
+            format!("{name}{:pad$}  {at}  {said}", "", pad = width - wrap::width(name))
         });
         facts(&lines.collect::<Vec<_>>().join("\n"))
     }
@@ -338,14 +340,6 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     write().inspect_err(|_| {
         let _ = fs::remove_file(&new);
     })
-}
-
-/// Whether `said` names `me`: as the server found it, or as a word of it.
-fn names(said: &Said, me: &str) -> bool {
-    let is_me = |name: &str| folded(name) == folded(me);
-    let parts_names = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-    said.mentions.iter().any(|name| is_me(name))
-        || said.text.split(parts_names).any(|word| !word.is_empty() && is_me(word.trim_end_matches('.')))
 }
 
 fn count(word: &str) -> Result<Option<usize>, String> {

@@ -3,7 +3,7 @@
 
 use chinwag_wire::dialect::text;
 use chinwag_wire::event::RoomNews;
-use chinwag_wire::name::folded;
+use chinwag_wire::name::{folded, readings, words};
 use chinwag_wire::{Addressee, Event, Millis, SafeText, Said};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -349,7 +349,7 @@ fn moment(at: Millis, zone: &TimeZone) -> Option<Zoned> {
 }
 
 /// Whether a message names `me`: as its text has it, or as the server found it in there.
-pub(super) fn calls(said: &Said, me: &str) -> bool {
+pub(crate) fn calls(said: &Said, me: &str) -> bool {
     said.mentions.iter().any(|name| same(name, me)) || names(&said.text, me).next().is_some()
 }
 
@@ -361,12 +361,9 @@ fn same(one: &str, other: &str) -> bool {
 
 /// Where `text` calls `name`, as a word of its own: `@bob`, `Bob:`, `hi bob.`, but not `bobby` and not `bob.smith`.
 pub(crate) fn names(text: &str, name: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let in_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let words = text.split(move |c: char| !in_name(c));
-    words.filter_map(move |word| {
-        let bare = [word, word.trim_end_matches(['.', '-', '_'])].into_iter().find(|word| !word.is_empty() && same(word, name))?;
-        let start = word.as_ptr().addr() - text.as_ptr().addr();
-        Some(start..start + bare.len())
+    words(text).filter_map(move |(start, word)| {
+        let called = readings(word).find(|word| same(word, name))?;
+        Some(start..start + called.len())
     })
 }
 
@@ -510,6 +507,7 @@ mod tests {
             ("bobby", vec![]),
             ("bob.smith, bob-2, abob, bobé", vec![]),
             ("žlutý bob, 漢bob 漢 bob", vec!["bob", "bob"]),
+            ("bob\u{301} bob", vec!["bob"]),
             ("", vec![]),
         ] {
             assert_eq!(names(text, "bob").map(|at| &text[at]).collect::<Vec<_>>(), called, "{text}");

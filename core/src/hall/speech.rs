@@ -187,12 +187,11 @@ impl Hall {
         if !text.contains('@') {
             return mentioned;
         }
-        for word in text.split_whitespace().filter_map(|word| word.trim_start_matches(['(', '"', '\'']).strip_prefix('@')) {
+        for (_, word) in name::behind_at(text) {
             if mentioned.len() == MENTIONS_MAX {
                 break;
             }
-            let name = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-            let Some((id, user)) = self.named(name) else { continue };
+            let Some((id, user)) = name::readings(word).find_map(|name| self.named(name)) else { continue };
             if hears(id) && !mentioned.iter().any(|known| **known == *user.name) {
                 mentioned.push(user.name.to_string());
             }

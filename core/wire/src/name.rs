@@ -69,31 +69,29 @@ pub fn begins(name: &str, typed: &str) -> bool {
     folded(name).starts_with(&folded(typed))
 }
 
-/// Whether `text` speaks to `name`: has it behind an `@` that begins a word, as in `thanks, @bob!`.
-#[must_use]
-pub fn mentioned(text: &str, name: &str) -> bool {
-    let name = folded(name);
-    text.match_indices('@').any(|(at, _)| {
-        if text[..at].chars().next_back().is_some_and(is_part) {
-            return false;
-        }
-        let after = &text[at + 1..];
-        let mut word = &after[..after.find(|c| !is_part(c)).unwrap_or(after.len())];
-        // Typed decomposed and wide, a name is a few times as long as it is kept; more is no name.
-        if word.len() > 4 * NAME_BYTES {
-            return false;
-        }
-        // A full stop behind a name may be its last character, or the end of the sentence.
-        loop {
-            if folded(word) == name {
-                return true;
-            }
-            match word.strip_suffix(['.', '-', '_']) {
-                Some(shorter) => word = shorter,
-                None => return false,
-            }
-        }
+/// The words of `text` that could be names: runs of what names are made of, each with its place.
+pub fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let words = text.split(|c| !is_part(c)).filter(|word| !word.is_empty());
+    words.map(|word| (word.as_ptr().addr() - text.as_ptr().addr(), word))
+}
+
+/// Those of them that stand behind an `@` that begins a word, as in `thanks, @bob!`, each with the place of the `@`.
+pub fn behind_at(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    words(text).filter_map(|(place, word)| {
+        let before = text[..place].strip_suffix('@')?;
+        (!before.ends_with(is_part)).then_some((before.len(), word))
     })
+}
+
+/// The names that `word` may mean, the longest first: a full stop behind a name may be its last character, or the end of
+/// the sentence.
+pub fn readings(word: &str) -> impl Iterator<Item = &str> {
+    let marks = ['.', '-', '_'];
+    // Typed decomposed and wide, a name is a few times as long as it is kept; more is no name.
+    let whole = Some(word).filter(|word| word.len() <= 4 * NAME_BYTES);
+    let less = whole.and_then(|word| word.strip_suffix(marks));
+    let least = less.map(|word| word.trim_end_matches(marks)).filter(|least| Some(*least) != less);
+    [whole, less, least].into_iter().flatten().filter(|word| !word.is_empty())
 }
 
 /// Whether names are made of it.
@@ -192,16 +190,26 @@ mod tests {
         assert!(begins("Émilie", "e\u{301}m") && begins("Bob", "b") && !begins("Bob", "bobb"));
     }
 
+    fn is_mentioned(text: &str, name: &str) -> bool {
+        behind_at(text).any(|(at, word)| {
+            assert!(text[at..].starts_with(&format!("@{word}")), "{text}");
+            readings(word).any(|word| folded(word) == folded(name))
+        })
+    }
+
     #[test]
     fn mentions() {
-        for text in ["@bob", "hi @BOB!", "(@bob)", "@bob: look", "hi @bob.", "see @bob...", "x@bob @bob"] {
-            assert!(mentioned(text, "Bob"), "{text}");
+        for text in ["@bob", "hi @BOB!", "(@bob)", "@bob: look", "hi @bob.", "see @bob...", "x@bob @bob", "both,@bob", "@@bob"] {
+            assert!(is_mentioned(text, "Bob"), "{text}");
         }
-        for text in ["bob", "@bobby", "mail x@bob", "@bo", "@", "@bob.b"] {
-            assert!(!mentioned(text, "bob"), "{text}");
+        for text in ["bob", "@bobby", "mail x@bob", "@bo", "@", "@bob.b", "@ bob"] {
+            assert!(!is_mentioned(text, "bob"), "{text}");
         }
-        assert!(mentioned("merci @e\u{301}milie", "Émilie"));
-        assert!(mentioned("@a.b. @x", "a.b."));
+        assert!(is_mentioned("merci @e\u{301}milie", "Émilie"));
+        assert!(is_mentioned("@a.b. @x", "a.b.") && is_mentioned("@a.b..", "a.b.") && is_mentioned("@a_.", "a_"));
+        assert!(is_mentioned("@ต้น:", "ต้น"), "a tone mark is part of a name");
+        assert_eq!(readings(&"x".repeat(4 * NAME_BYTES + 1)).count(), 0);
+        assert_eq!(readings("...").collect::<Vec<_>>(), ["...", ".."]);
     }
 
     proptest! {
@@ -215,7 +223,7 @@ mod tests {
         #[test]
         fn a_mention_of_a_name_is_one(name in "[a-zA-Zéа-я0-9][a-zA-Zé0-9_.-]{0,8}", before in "[ (,:]?", after in "[ ),:!]?") {
             let text = format!("{before}@{name}{after}");
-            prop_assert!(mentioned(&text, &name));
+            prop_assert!(is_mentioned(&text, &name));
         }
     }
 }
