@@ -1,6 +1,6 @@
 //! Who listens to a session: people at a screen, or a program that reads standard output.
 
-use chinwag_wire::Event;
+use chinwag_wire::{Event, Millis};
 
 use crate::report::Report;
 use crate::screen::{Gone, Screen, Settled};
@@ -33,6 +33,17 @@ impl Audience {
         match self {
             Audience::Screen(screen) => screen.notice(text).await,
             Audience::Report(report) => report.notice(text).await,
+        }
+    }
+
+    /// Marks that what comes next is new since the reader last did something. A program does without.
+    ///
+    /// # Errors
+    /// Nobody takes it any more.
+    pub(crate) async fn new_since(&self, since: Millis) -> Result<(), Gone> {
+        match self {
+            Audience::Screen(screen) => screen.new_since(since).await,
+            Audience::Report(_) => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::audience::Audience;
 use crate::config::Config;
 use crate::connection::Server;
 use crate::failure::Failure;
+use crate::here::Here;
 use crate::interface::{Interface, Live};
 use crate::knowledge::SharedKnowledge;
 use crate::leave::Leave;
@@ -42,6 +43,8 @@ pub(crate) struct Chat {
     pub(crate) local: Option<Local>,
     /// How all of it looks and feels, now.
     pub(crate) live: Live,
+    /// When the one at the keyboard last did something there.
+    pub(crate) here: Here,
     /// Their private chats.
     pub(crate) private: Option<Private>,
     /// What is carried over from a session before, and to one after.
@@ -82,7 +85,7 @@ impl Chat {
             let private = Private::start(who, folders, &config, self.knowledge.clone());
             self.private = Some(private.map_err(|error| Failure::usage(format!("cannot start: {error}")))?);
         }
-        self.local = Some(Local::new(&self.inside.name, config, file));
+        self.local = Some(Local::new(&self.inside.name, config, file, self.here.clone()));
         Ok(self)
     }
 

@@ -16,13 +16,14 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use unicode_width::UnicodeWidthStr;
 
+use crate::here::Here;
 use crate::interface::Live;
 use crate::keys::Mode;
 use crate::knowledge::{Knowledge, SharedKnowledge};
 use crate::local;
 use crate::prompt;
 use crate::redraw::{Painted, Redraw};
-use crate::screen::{Look, columns};
+use crate::screen::{Look, columns, now};
 use crate::secrets;
 use crate::theme::{Paint, Theme};
 
@@ -48,6 +49,8 @@ pub(crate) struct Situation {
     pub(crate) prompt_columns: AtomicUsize,
     /// The room that stands in the prompt.
     pub(crate) room: Mutex<Option<String>>,
+    /// When somebody last did something at the prompt.
+    pub(crate) here: Here,
     /// What is painted, and may have to be wiped away for another prompt.
     pub(crate) redraw: Arc<Redraw>,
     /// What is painted at the moment has the prompt itself in front, and not what the editor asks.
@@ -127,7 +130,13 @@ impl Highlighter for Assistant {
     }
 
     fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
-        let note = |painted: &mut Painted| (painted.line, painted.cursor) = (line.to_owned(), pos);
+        let note = |painted: &mut Painted| {
+            // The same once more is painted because something was printed above it.
+            if painted.line != line || painted.cursor != pos {
+                self.situation.here.at(now());
+            }
+            (painted.line, painted.cursor) = (line.to_owned(), pos);
+        };
         self.situation.redraw.note(note);
         if self.is_outdated(line) && self.situation.redraw.begin() {
             prompt::wake();
@@ -145,10 +154,12 @@ impl Highlighter for Assistant {
     }
 
     fn highlight_char(&self, line: &str, pos: usize, kind: CmdKind) -> bool {
+        // Asked about a key, before anything is painted.
+        self.situation.here.at(now());
         self.situation.redraw.note(|painted| (painted.line, painted.cursor) = (line.to_owned(), pos));
         // What is typed may change the colour of what stands before it.
         let colours = self.live.now().look.has_colours() && kind != CmdKind::MoveCursor;
-        colours || !secrets::spans(line, self.knowledge.lock().guarded()).is_empty()
+        colours || !secrets::hidden(line, &self.knowledge.lock()).is_empty()
     }
 }
 
@@ -340,8 +351,9 @@ fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
         Spot::Text => {
             let word = typed.trim();
             let is_command = knowledge.cards.iter().any(|card| card.answers_to(word));
-            let room = knowledge.room().filter(|_| is_command)?;
-            shown(format!("{HELP_GAP}said to all in {room}; the command is /{word}"))
+            let command = if is_command { word } else { &secrets::slip(typed, knowledge)?.name };
+            let room = knowledge.room()?;
+            shown(format!("{HELP_GAP}said to all in {room}; the command is /{command}"))
         }
         Spot::Addressee(_) => None,
     }
@@ -369,8 +381,7 @@ fn usages(args: &[ArgCard]) -> String {
 
 /// The line as it is shown while it is typed: with stars for secrets, as wide as it was, and with colours.
 fn painted<'l>(line: &'l str, knowledge: &Knowledge, look: &Look) -> Cow<'l, str> {
-    let mut marks: Vec<(Range<usize>, Option<Paint>)> =
-        secrets::spans(line, knowledge.guarded()).into_iter().map(|span| (span, None)).collect();
+    let mut marks: Vec<(Range<usize>, Option<Paint>)> = secrets::hidden(line, knowledge).into_iter().map(|span| (span, None)).collect();
     if look.has_colours() && line.len() <= PAINTED_BYTES_MAX {
         marks.extend(coloured(line, knowledge, &look.theme).into_iter().map(|(span, paint)| (span, Some(paint))));
     }

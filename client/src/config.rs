@@ -51,6 +51,8 @@ settings! {
     theme: Theme = Theme::default();
     /// How exactly the time stands in front of what is said.
     times: Times = Times::Minutes;
+    /// For how long you have typed nothing before a mark stands in front of what is said then: where to read on from. 0: there is none.
+    mark_after: Seconds = Seconds(Duration::from_secs(300));
     /// What happens when somebody speaks to you, or of you. Notification: by the desktop, in terminals that know OSC 9.
     attention: Attention = Attention::Bell;
     /// After which editor lines are edited.

@@ -8,13 +8,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use chinwag_settings::Settings;
+use chinwag_settings::{Seconds, Settings};
 use chinwag_wire::name::folded;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Addressee, ArgCard, Card, Code, Complete, Event, Fact, Kind, Millis, Refusal, SafeText, Said, Shape, code};
 
 use crate::config::Config;
 use crate::connection::in_words;
+use crate::here::Here;
 use crate::private;
 use crate::screen::model::calls;
 use crate::wrap;
@@ -42,6 +43,9 @@ pub(crate) struct Local {
     /// Where settings are kept, if anywhere.
     file: Option<PathBuf>,
     me: String,
+    here: Here,
+    /// Since when the reader had done nothing when what is new was marked last.
+    marked: Option<Millis>,
     /// What was said to the reader, the last at the end.
     said: VecDeque<Said>,
     /// How many of the last have come since the reader typed something.
@@ -118,12 +122,14 @@ pub(crate) fn values_of(key: &str) -> Vec<&'static str> {
 }
 
 impl Local {
-    /// For the reader `me`; what is set is written to `file`.
-    pub(crate) fn new(me: &str, config: Config, file: Option<PathBuf>) -> Local {
+    /// For the reader `me`, who does something where `here` says; what is set is written to `file`.
+    pub(crate) fn new(me: &str, config: Config, file: Option<PathBuf>, here: Here) -> Local {
         Local {
             config,
             file,
             me: me.to_owned(),
+            here,
+            marked: None,
             said: VecDeque::new(),
             unread: 0,
             people: VecDeque::new(),
@@ -150,6 +156,19 @@ impl Local {
             Event::Sent { to: Addressee::User(name), at, .. } => self.spoke(name, *at, ""),
             _ => {}
         }
+    }
+
+    /// Whether a mark belongs in front of `event`, which comes at `now`: the reader has done nothing for a while, and this is the first
+    /// that is said since. When they last did something.
+    pub(crate) fn mark(&mut self, event: &Event, now: Millis) -> Option<Millis> {
+        let (since, Seconds(after)) = (self.here.last(), self.config.mark_after);
+        // Kept mail has a mark of its own.
+        let is_news = matches!(event, Event::Message(said) if !said.offline);
+        if !is_news || after.is_zero() || now.since(since) < after || self.marked == Some(since) {
+            return None;
+        }
+        self.marked = Some(since);
+        Some(since)
     }
 
     fn spoke(&mut self, name: &str, at: Millis, text: &str) {
@@ -385,7 +404,7 @@ mod tests {
     }
 
     fn local() -> Local {
-        Local::new("alice", Config::default(), None)
+        Local::new("alice", Config::default(), None, Here::default())
     }
 
     /// What is shown for `line`; `None` if it goes to the server.
@@ -438,6 +457,35 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_first_after_a_while_is_marked_once() {
+        let mut local = local();
+        let here = local.here.clone();
+        let news = Event::Message(said(1, "bob", "alice", "hi"));
+        let mail = Event::Message(Said { offline: true, ..said(1, "bob", "alice", "hi") });
+        let own = Event::Own(said(1, "alice", "bob", "hi"));
+        let began = Millis(1_000);
+        here.at(began);
+        for (after, event, marked) in [
+            (299_999, &news, None),
+            (300_000, &mail, None),
+            (300_000, &own, None),
+            (300_000, &news, Some(began)),
+            (300_001, &news, None),
+            (900_000, &news, None),
+        ] {
+            assert_eq!(local.mark(event, Millis(1_000 + after)), marked, "{after} {event:?}");
+        }
+        here.at(Millis(900_000));
+        assert_eq!(local.mark(&news, Millis(900_001)), None);
+        // A clock that was put back is no reason for a mark.
+        assert_eq!(local.mark(&news, Millis(0)), None);
+        assert_eq!(local.mark(&news, Millis(1_200_000)), Some(Millis(900_000)));
+        here.at(Millis(1_200_000));
+        shown(&mut local, "/set mark_after 0");
+        assert_eq!(local.mark(&news, Millis(i64::MAX)), None);
+    }
+
+    #[test]
     fn a_long_past_comes_in_pages_from_its_end() {
         let mut local = local();
         assert_eq!(
@@ -481,7 +529,7 @@ mod tests {
         let file = folder.path().join("config.ron");
         fs::write(&file, "(\n    // mine\n    history: 7,\n)\n").expect("writes");
         let config = chinwag_settings::read(&file).expect("reads");
-        let mut local = Local::new("alice", config, Some(file.clone()));
+        let mut local = Local::new("alice", config, Some(file.clone()), Here::default());
         let listed = shown(&mut local, "/set").expect("an answer");
         assert!(listed.contains("history: 7\n") && listed.contains("page: 40"), "{listed}");
         let explained = shown(&mut local, "/set history").expect("an answer");

@@ -18,6 +18,7 @@ mod dialogue;
 mod echo;
 mod failure;
 mod generate;
+mod here;
 mod history;
 mod interface;
 mod keys;
@@ -62,6 +63,7 @@ use crate::chat::Chat;
 use crate::config::{Config, Destination};
 use crate::connection::{Security, Server};
 use crate::failure::Failure;
+use crate::here::Here;
 use crate::history::HistoryFile;
 use crate::interface::Live;
 use crate::knowledge::SharedKnowledge;
@@ -157,6 +159,7 @@ fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args) -> Resul
     loop {
         let (server, name, knowledge) = (chat.server.clone(), chat.name().to_owned(), chat.knowledge.clone());
         let (reconnect_for, ping_after, live, private) = (chat.reconnect_for, chat.ping_after, chat.live.clone(), chat.private.clone());
+        let here = chat.here.clone();
         let carried = Carried::default();
         // What is left there by the session before is taken by this one.
         let carried = chat.carried.get_or_insert(carried).clone();
@@ -167,7 +170,7 @@ fn chat_with_people(mut chat: Chat, history: &HistoryFile, args: &Args) -> Resul
         dialogue::say(&format!("* {}", SafeText::new(&failure.message)));
         let applicant = Applicant::again(args, name)?;
         match go_in(server, applicant, reconnect_for, ping_after, knowledge)? {
-            Some(next) => chat = Chat { carried: Some(carried), live, private, ..next },
+            Some(next) => chat = Chat { carried: Some(carried), live, here, private, ..next },
             None => return Err(failure),
         }
     }
@@ -203,6 +206,7 @@ fn go_in(
         ping_after,
         local: None,
         live: Live::default(),
+        here: Here::default(),
         private: None,
         carried: None,
         watcher: None,

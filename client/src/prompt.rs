@@ -1,7 +1,8 @@
 //! Chat at a terminal: a prompt to type at on this thread, the session on another, and what arrives printed above
 //! the prompt. A terminal that can do nothing but print gets the same without a prompt.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -25,13 +26,14 @@ use crate::failure::Failure;
 use crate::history::HistoryFile;
 use crate::interface::Live;
 use crate::keys::{Action, Bindings, Keys};
-use crate::knowledge::SharedKnowledge;
+use crate::knowledge::{Knowledge, SharedKnowledge};
 use crate::leave::Leave;
 use crate::private::{self, Private};
 use crate::redraw;
 use crate::screen::model::Model;
 use crate::screen::{Look, Output, Screen, Settled, columns, now};
 use crate::script::Input;
+use crate::secrets;
 use crate::session::{LinkState, Typed};
 use crate::wrap;
 
@@ -40,6 +42,9 @@ use crate::wrap;
 const ANSWER_PATIENCE: Duration = Duration::from_millis(300);
 /// How often somebody at the prompt is told that the session is over, until it is heard.
 const WAKE_EVERY: Duration = Duration::from_millis(50);
+/// How many lines that look like commands with a secret are remembered to have been said all the same: more phrases than
+/// anybody uses that do.
+const SAID_ALREADY_MAX: usize = 100;
 
 type LineEditor = Editor<Assistant, FileHistory>;
 
@@ -68,12 +73,21 @@ pub(crate) fn run_plain(chat: Chat) -> Result<(), Failure> {
     let (typed, lines) = async_channel::bounded(TYPED_MAX);
     let input = Input::of_people(chat.knowledge.clone());
     let leaving = chat.private.as_ref().map(Private::until_left);
-    let (private, knowledge) = (chat.private.clone(), chat.knowledge.clone());
+    let (private, knowledge, here) = (chat.private.clone(), chat.knowledge.clone(), chat.here.clone());
     if let Some(private) = &private {
         private.show_on(Some(screen.clone()));
     }
     let session = chat.session(Audience::Screen(screen), lines, false)?;
+    // There is no asking here: what may show a secret is said when it is typed once more.
+    let doubtful = RefCell::new(None);
     let takes = move |line: Typed| {
+        here.at(now());
+        let question = showing_a_secret(&line.line, &knowledge.lock());
+        if let Some(showing) = question.filter(|_| doubtful.borrow().as_ref() != Some(&line.line)) {
+            println!("* {showing}. Not said: type it again to say it to them");
+            *doubtful.borrow_mut() = Some(line.line);
+            return true;
+        }
         let taken = match &private {
             Some(private) => {
                 let room = knowledge.lock().room().map(str::to_owned);
@@ -98,7 +112,7 @@ pub(crate) fn run_plain(chat: Chat) -> Result<(), Failure> {
 pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
     let model = model(&chat);
-    let situation = Arc::<Situation>::default();
+    let situation = Arc::new(Situation { here: chat.here.clone(), ..Situation::default() });
     let _quiet = NoEcho::new().map_err(|error| Failure::usage(format!("cannot use this terminal: {error}")))?;
     let mut editor = editor(&chat, &situation, history).map_err(broken)?;
     history.load(&mut editor);
@@ -249,6 +263,8 @@ impl Prompt {
         // What the line begins with, before the cursor and behind it.
         let mut again = (String::new(), String::new());
         let mut interface = self.live.now();
+        // What looks like a command with a secret and is said all the same: asked about once.
+        let mut said_already = VecDeque::new();
         loop {
             let now = self.live.now();
             if now.keys != interface.keys {
@@ -280,9 +296,24 @@ impl Prompt {
             if split::line_in_room(&line) == Asked::Nothing {
                 continue;
             }
-            if line.contains('\n') && !self.means_it(editor, &line)? {
-                again.0 = line;
-                continue;
+            if line.contains('\n') {
+                // They come from a paste, and a paste is easily the wrong one.
+                let question = format!("send these {} lines as one message? [y/N] ", line.lines().count());
+                if !self.means_it(editor, &question)? {
+                    again.0 = line;
+                    continue;
+                }
+            }
+            if !said_already.contains(&line)
+                && let Some(showing) = self.showing_a_secret(&line)
+            {
+                if !self.means_it(editor, &format!("{showing}. Say it to them? [y/N] "))? {
+                    // It stands there as what it was meant to be, and nothing has been done.
+                    again.0 = format!("/{}", line.trim_start());
+                    continue;
+                }
+                said_already.truncate(SAID_ALREADY_MAX - 1);
+                said_already.push_front(line.clone());
             }
             if interface.keeps_private || !private::is_unrecorded(&line, &self.knowledge.lock()) {
                 history.remember(editor, &line, &self.knowledge.lock());
@@ -308,11 +339,15 @@ impl Prompt {
         line
     }
 
-    /// Whether several lines are meant to be one message. They come from a paste, and a paste is easily the wrong one.
-    fn means_it(&self, editor: &mut LineEditor, text: &str) -> rustyline::Result<bool> {
-        let question = format!("send these {} lines as one message? [y/N] ", text.lines().count());
+    // The lock is not held while somebody is asked.
+    fn showing_a_secret(&self, line: &str) -> Option<String> {
+        showing_a_secret(line, &self.knowledge.lock())
+    }
+
+    /// Whether somebody says yes.
+    fn means_it(&self, editor: &mut LineEditor, question: &str) -> rustyline::Result<bool> {
         self.situation.asking.store(true, Ordering::SeqCst);
-        let answer = self.line(editor, question.as_str(), ("", ""));
+        let answer = self.line(editor, question, ("", ""));
         self.situation.asking.store(false, Ordering::SeqCst);
         match answer {
             Ok(answer) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
@@ -368,6 +403,12 @@ impl Prompt {
     fn is_own(&self, line: &str) -> bool {
         matches!(split::line(line), Asked::Command { name, .. } if self.knowledge.lock().is_own(name))
     }
+}
+
+/// What there is to consider before a line in a room shows all in it what may be a secret.
+fn showing_a_secret(line: &str, knowledge: &Knowledge) -> Option<String> {
+    let (card, room) = (secrets::slip(line, knowledge)?, knowledge.room()?);
+    Some(format!("this may show a secret to all in {room}; the command is /{}", card.name))
 }
 
 /// Ends the wait at the prompt: the line editor takes an interrupt for Ctrl-C, puts the terminal in order and

@@ -127,6 +127,14 @@ impl Screen {
         self.show(Show::Notice { text: text.to_owned(), at: now() }, None).await
     }
 
+    /// Marks that what comes next is new since the reader last did something, at `since`.
+    ///
+    /// # Errors
+    /// The screen is gone.
+    pub(crate) async fn new_since(&self, since: Millis) -> Result<(), Gone> {
+        self.show(Show::NewSince { since, at: now() }, None).await
+    }
+
     /// Shows what there is to tell of private chats.
     ///
     /// # Errors
@@ -339,7 +347,7 @@ fn pipe(items: &[Item], look: &Look) -> io::Result<()> {
                 let _ = writeln!(io::stderr(), "{}", noted(text, look));
             }
             // Where there is nobody at a prompt there are no private chats.
-            Show::Skipped(_) | Show::Private { .. } => {}
+            Show::Skipped(_) | Show::Private { .. } | Show::NewSince { .. } => {}
         }
     }
     out.flush()

@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
+use chinwag_wire::name::folded;
 use chinwag_wire::split::{self, Asked, Spot};
-use chinwag_wire::{Card, suggest};
+use chinwag_wire::{ArgCard, Card, Complete, Shape, suggest};
 
 use crate::knowledge::Knowledge;
 
@@ -45,8 +46,44 @@ pub(crate) fn holds_one(line: &str, knowledge: &Knowledge) -> bool {
     !known && !rest.trim().is_empty() && suggest::nearest(name, guarded).is_some()
 }
 
+/// The command that a bare line in a room may be meant for, where that would show a secret to all in it: `passwd old new`, but not
+/// `passwd is for passwords`, which no command would take, nor `join us for tea`, where there is no room `us`.
+pub(crate) fn slip<'a>(line: &str, knowledge: &'a Knowledge) -> Option<&'a Card> {
+    knowledge.room()?;
+    let Asked::Say(said) = split::line_in_room(line) else { return None };
+    let (name, rest) = split::word(said);
+    let card = knowledge.guarded().iter().find(|card| card.answers_to(name))?;
+    let words: Vec<&str> = rest.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+    let takes_rest = card.args.iter().any(|arg| arg.kind.shape == Shape::Rest);
+    let fit = words.len() <= card.args.len() || takes_rest;
+    let mut given = card.args.iter().zip(&words);
+    let holds_secret = given.clone().any(|(arg, _)| arg.kind.secret);
+    (fit && holds_secret && given.all(|(arg, word)| may_be(arg, word, knowledge))).then_some(card)
+}
+
+/// Whether `word` may be meant as `arg`, as far as that can be known here.
+fn may_be(arg: &ArgCard, word: &str, knowledge: &Knowledge) -> bool {
+    match &arg.kind.complete {
+        Complete::OneOf(words) => words.iter().any(|known| known.eq_ignore_ascii_case(word)),
+        Complete::Rooms => {
+            let name = folded(word.strip_prefix('#').unwrap_or(word));
+            knowledge.rooms().any(|room| folded(room) == name)
+        }
+        Complete::KnownUsers | Complete::OnlineUsers => knowledge.knows(word),
+        _ => true,
+    }
+}
+
+/// The bytes of `line` that are hidden while it is typed: secrets, and in a room what would be one if the line were a command.
+pub(crate) fn hidden(line: &str, knowledge: &Knowledge) -> Vec<Range<usize>> {
+    let is_words = knowledge.room().is_some() && matches!(split::line_in_room(line), Asked::Say(_)) && slip(line, knowledge).is_none();
+    if is_words { Vec::new() } else { spans(line, knowledge.guarded()) }
+}
+
 #[cfg(test)]
 mod tests {
+    use chinwag_wire::{Event, Kind};
+
     use super::*;
     use crate::knowledge::for_tests;
 
@@ -81,6 +118,84 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(holds_one(line, &knowledge), holds, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn in_a_room_what_may_be_meant_as_a_command_is_hidden_and_what_is_words_is_not() {
+        let mut knowledge = for_tests();
+        let secret = Kind { secret: true, ..Kind::WORD };
+        let arg = |name: &'static str, kind| ArgCard { name: name.into(), help: "x".into(), kind };
+        let kind = |complete| Kind { complete, ..Kind::WORD };
+        let card = |name: &'static str, first| Card {
+            name: name.into(),
+            aliases: vec![].into(),
+            summary: "X.".into(),
+            args: vec![arg("first", first), arg("secret", secret.clone())],
+            examples: "".into(),
+        };
+        let cards = [
+            knowledge.cards.clone(),
+            vec![
+                card("join", kind(Complete::Rooms)),
+                card("access", kind(Complete::OneOf(vec!["public".into(), "password".into()].into()))),
+                card("accept", kind(Complete::KnownUsers)),
+            ],
+        ]
+        .concat();
+        knowledge.learn(&Event::Cards { cards });
+        let slips = [
+            ("passwd old new", "passwd *** ***"),
+            ("passwd old", "passwd ***"),
+            ("  PASSWD\told new ", "  PASSWD\t*** *** "),
+            ("passwd is easy", "passwd ** ****"),
+            ("login alice hunter2", "login alice *******"),
+            ("login page broken", "login page ******"),
+            ("join den hunter2", "join den *******"),
+            ("join #Den hunter2", "join #Den *******"),
+            ("access Password hunter2", "access Password *******"),
+            ("accept bob hunter2", "accept bob *******"),
+        ];
+        let words = [
+            "passwd is too easy",
+            "passwd",
+            "join us tonight",
+            "join den",
+            "access is denied",
+            "accept the terms",
+            "login",
+            "login page",
+            "message bob hunter2",
+            "a passwd b",
+            "//passwd old new",
+            "",
+        ];
+        let shown = |line: &str, knowledge: &Knowledge| {
+            let mut shown = line.to_owned();
+            hidden(line, knowledge).into_iter().for_each(|span| shown.replace_range(span.clone(), &"*".repeat(span.len())));
+            shown
+        };
+        for line in slips.map(|(line, _)| line).iter().chain(&words) {
+            assert!(slip(line, &knowledge).is_none(), "nobody is in a room: {line:?}");
+        }
+        assert_eq!(shown("login is too easy", &knowledge), "login is *** easy", "outside of rooms it is a command, and wrong");
+        knowledge.learn(&Event::Entered {
+            room: "den".into(),
+            nick: "alice".into(),
+            topic: None,
+            others: Vec::new(),
+            more: false,
+            created: false,
+            heard_only: false,
+        });
+        for (line, expected) in slips {
+            assert_eq!(shown(line, &knowledge), expected, "{line:?}");
+            let command = format!("/{}", line.trim_start());
+            assert!(slip(line, &knowledge).is_some() && slip(&command, &knowledge).is_none(), "{line:?}");
+            assert!(shown(&command, &knowledge).contains('*'), "{command:?}");
+        }
+        for line in words {
+            assert!(slip(line, &knowledge).is_none() && hidden(line, &knowledge).is_empty(), "{line:?}");
         }
     }
 }

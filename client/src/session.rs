@@ -32,7 +32,7 @@ use crate::machinery;
 use crate::meaning;
 use crate::password::Source;
 use crate::private::{self, Private};
-use crate::screen::{Gone, Settled};
+use crate::screen::{self, Gone, Settled};
 use crate::secrets;
 
 /// How many lines may be without an answer. The server remembers the last 64 keys of a sender: of more lines than
@@ -714,6 +714,9 @@ impl Session {
         }
         if guarded && !matches!(line.event, Event::Refusal(_)) {
             self.ask_for_token().await;
+        }
+        if let Some(since) = self.around.local.as_mut().and_then(|local| local.mark(&line.event, screen::now())) {
+            self.around.audience.new_since(since).await?;
         }
         if let Some(local) = &mut self.around.local {
             local.learn(&line.event);

@@ -90,7 +90,7 @@ impl Item {
                 _ => 0,
             },
             Show::Skipped(skipped) => skipped.seq,
-            Show::Notice { .. } | Show::Private { .. } => 0,
+            Show::Notice { .. } | Show::Private { .. } | Show::NewSince { .. } => 0,
         }
     }
 
@@ -124,7 +124,7 @@ impl Item {
             },
             Show::Notice { text, .. } => text.len(),
             Show::Private { told: Told::Talk { text, .. }, .. } => text.len(),
-            Show::Private { .. } => ANSWER_BYTES,
+            Show::Private { .. } | Show::NewSince { .. } => ANSWER_BYTES,
             Show::Skipped(_) => 0,
         };
         LINE_BYTES + text

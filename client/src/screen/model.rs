@@ -44,6 +44,13 @@ pub(crate) enum Show {
         /// When.
         at: Millis,
     },
+    /// What comes next is new to somebody who has done nothing for a while.
+    NewSince {
+        /// When they last did something.
+        since: Millis,
+        /// When it comes.
+        at: Millis,
+    },
     /// What came too fast to be shown.
     Skipped(Skipped),
 }
@@ -136,6 +143,11 @@ impl Model {
                 }
             }
             Show::Private { told, at } => self.private(told, *at, &mut lines),
+            Show::NewSince { since, at } => {
+                self.end_of_mail(&mut lines);
+                self.new_day(*at, &mut lines);
+                lines.push(Line::new(Part::Notice, format!("* new since you last typed something, {}:", self.then(*since, *at))));
+            }
             Show::Skipped(skipped) => lines.push(Line::new(Part::Notice, skipped.to_string())),
         }
         lines
@@ -299,6 +311,13 @@ impl Model {
         Line { parts: [vec![(Part::Time, time)], parts].concat(), indent, calls: false }
     }
 
+    /// A moment of the day, and of which, if it is another than that of `now`.
+    fn then(&self, moment: Millis, now: Millis) -> String {
+        let (then, now) = (self::moment(moment, &self.zone), self::moment(now, &self.zone));
+        let form = if then.as_ref().map(Zoned::date) == now.as_ref().map(Zoned::date) { "at %H:%M" } else { "on %A, %-d %B, at %H:%M" };
+        then.map_or_else(|| "long ago".to_owned(), |then| then.strftime(form).to_string())
+    }
+
     fn new_day(&mut self, at: Millis, lines: &mut Vec<Line>) {
         let Some(moment) = moment(at, &self.zone) else { return };
         if self.day != Some(moment.date()) {
@@ -450,6 +469,27 @@ mod tests {
             event(Event::Unknown),
         ];
         assert_snapshot!(written(&mut model(), &shows));
+    }
+
+    #[test]
+    fn what_is_new_to_somebody_who_was_idle_stands_behind_a_mark() {
+        let mark = |since, at| Show::NewSince { since: Millis(since), at: Millis(at) };
+        let shows = [
+            event(Event::Message(Said { offline: true, ..to_me(TEN - MINUTE, "bob", "mail") })),
+            mark(TEN - 7 * MINUTE, TEN),
+            event(Event::Message(to_me(TEN, "bob", "hi"))),
+            mark(TEN, TEN + DAY),
+            mark(i64::MIN, TEN + DAY),
+        ];
+        let expected = "[Notice * while you were away:]\n\
+                        [Time 09:59 ][Quiet (offline) ][Name bob]: mail (bell)\n\
+                        [Notice * that was what came while you were away: 1 message]\n\
+                        [Notice * new since you last typed something, at 09:53:]\n\
+                        [Time 10:00 ][Name bob]: hi (bell)\n\
+                        [Notice * Sunday, 22 November 2026]\n\
+                        [Notice * new since you last typed something, on Saturday, 21 November, at 10:00:]\n\
+                        [Notice * new since you last typed something, long ago:]\n";
+        assert_eq!(written(&mut model(), &shows), expected);
     }
 
     #[test]

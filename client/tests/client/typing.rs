@@ -1,5 +1,7 @@
 //! Keys at the prompt, and what becomes of them.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::scripted::{Connection, Server, message};
@@ -223,4 +225,105 @@ fn where_keys_are_commands_the_prompt_changes_when_nothing_is_typed() {
     terminal.ends_with("alice> oo bar");
     terminal.types("dd");
     terminal.ends_with("alice [den]>");
+}
+
+/// Cards of which one takes secrets, and a room.
+fn let_into_den(link: &mut Connection, terminal: &Terminal) {
+    let secret = |name: &str| json!({"name": name, "help": "x", "kind": {"label": "x", "secret": true}});
+    link.say(json!({"type": "cards", "cards": [{"name": "passwd", "summary": "X.", "args": [secret("old"), secret("new")]}]}));
+    link.say(entered("den"));
+    terminal.shows("you are in den");
+}
+
+#[test]
+fn what_may_show_a_secret_to_a_room_is_asked_about_before_it_is_said() {
+    let (terminal, mut link) = begin(Setup::new(100));
+    let_into_den(&mut link, &terminal);
+    terminal.ends_with("alice [den]>");
+    terminal.types("passwd hunter2 better3");
+    terminal.ends_with("alice [den]> passwd ******* *******  said to all in den; the command is /passwd");
+    terminal.types("\r");
+    let question = "this may show a secret to all in den; the command is /passwd. Say it to them? [y/N]";
+    terminal.ends_with(question);
+    link.say(message(11, "bob", "still here"));
+    terminal.shows("still here");
+    terminal.ends_with(question);
+    terminal.types("\r");
+    // What it was meant to be, which nobody has done yet.
+    terminal.ends_with("alice [den]> /passwd ******* *******");
+    terminal.types("\r");
+    let line = link.expect("/passwd hunter2 better3");
+    link.answer(&line, json!({"type": "done"}));
+    link.expect("/token");
+
+    // Words are words when somebody says so, and then they are asked about no more; what no command would take is not asked about.
+    terminal.ends_with("alice [den]>");
+    terminal.types("passwd is easy\r");
+    terminal.ends_with(question);
+    terminal.types("y\r");
+    for (words, next) in [("passwd is easy", "passwd is easy\r"), ("passwd is easy", "passwd is too easy\r"), ("passwd is too easy", "")] {
+        let line = link.expect(&format!("@#den {words}"));
+        link.answer(&line, json!({"type": "sent", "seq": 12, "at": 0, "to": {"room": "den"}}));
+        terminal.ends_with("alice [den]>");
+        terminal.types(next);
+    }
+    assert!(!terminal.all().contains("hunter2") && !terminal.all().contains("better3"), "{}", terminal.all());
+    let kept = terminal.home().join(".local/state/chinwag/history");
+    let kept = fs::read_dir(kept).expect("a folder").flatten().map(|file| fs::read_to_string(file.path()).unwrap_or_default());
+    assert!(!kept.collect::<String>().contains("hunter2"));
+}
+
+#[test]
+fn where_nothing_can_be_asked_it_is_said_when_it_is_typed_again() {
+    let server = Server::listen();
+    let terminal = Setup::new(100).env("TERM", "dumb").run(&server);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.shows("welcome back, alice");
+    let_into_den(&mut link, &terminal);
+    terminal.types("passwd is easy\r");
+    terminal.shows("* this may show a secret to all in den; the command is /passwd. Not said: type it again to say it to them");
+    terminal.types("hi\r");
+    link.expect("@#den hi");
+    terminal.types("passwd is easy\r");
+    link.expect("@#den passwd is easy");
+}
+
+#[test]
+fn what_is_new_to_somebody_who_was_idle_stands_behind_a_mark() {
+    let (terminal, mut link) = begin(Setup::new(80).config(r#"(mark_after: "1h")"#));
+    link.say(message(11, "bob", "one"));
+    terminal.shows("bob: one");
+    // From here on it is a short while: shorter than it takes until something is said.
+    terminal.types("/set mark-after 1ms\r");
+    terminal.shows("mark_after is");
+    terminal.ends_with("alice>");
+    let mark = "* new since you last typed something, at ";
+    let marks = |terminal: &Terminal| terminal.all().matches(mark).count();
+    let mut seq = 11;
+    let mut say = || {
+        seq += 1;
+        link.say(message(seq, "bob", &format!("message {seq}.")));
+        terminal.shows(&format!("bob: message {seq}."));
+        seq
+    };
+    // The first may have come before the short while was over.
+    while marks(&terminal) == 0 {
+        say();
+    }
+    let marked = say() - 1;
+    for _ in 0..20 {
+        say();
+    }
+    assert_eq!(marks(&terminal), 1, "{}", terminal.all());
+    let all = terminal.all();
+    let (before, after) = all.split_once(mark).expect("a mark");
+    let (before, after) = (before.contains(&format!("message {marked}.")), after.contains(&format!("message {marked}.")));
+    assert!(!before && after, "it stands in front of {marked}:\n{all}");
+    // Something is done, though nothing is said.
+    terminal.types("x");
+    terminal.ends_with("alice> x");
+    while marks(&terminal) == 1 {
+        say();
+    }
 }
