@@ -60,6 +60,8 @@ pub struct Caller {
     pub dialect: usize,
     /// The wire it came in on, if it is not one of the line-mode dialects.
     pub wire: Option<&'static dyn Wire>,
+    /// Whether the wire says that the connection can be told of private chats.
+    pub wire_hears_private: bool,
     /// `since`: the next login starts after this number.
     pub after: Option<u64>,
     /// The connection ends after this line, in this way.
@@ -91,6 +93,7 @@ impl Caller {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             dialect,
             wire: None,
+            wire_hears_private: false,
             after: None,
             leaving: None,
             carries: None,
@@ -424,11 +427,10 @@ impl Ctx {
     /// Presents a ticket: behind the answer, this connection is one end of a relay.
     ///
     /// # Errors
-    /// `bad-ticket`; `not-permitted` on a wire and at the console, which are what they are.
+    /// `bad-ticket`; `not-permitted` at the console, which is what it is.
     pub fn carry(&mut self, ticket: Token) -> Outcome {
-        if self.caller.wire.is_some() || self.caller.session == SessionId::CONSOLE {
-            return Err(Refusal::new(code::NOT_PERMITTED, "this connection cannot be an end of a relay")
-                .hint("connect to the port of the line-mode dialects"));
+        if self.caller.session == SessionId::CONSOLE {
+            return Err(Refusal::new(code::NOT_PERMITTED, "the console cannot be an end of a relay").hint("connect to the server's port"));
         }
         let Receipt { seq, .. } = self.submit(Act::TakeTicket { ticket })?;
         self.caller.carries = Some(RelayEnd { relay: seq / 2, side: usize::from(seq % 2 == 1) });
@@ -932,9 +934,12 @@ impl Ctx {
         }
     }
 
-    /// Whether this connection has words for private chats. A wire is as it was before there were any.
+    /// Whether this connection has words for private chats.
     fn hears_private(&self) -> bool {
-        self.caller.wire.is_none()
+        match self.caller.wire {
+            Some(_) => self.caller.wire_hears_private,
+            None => dialect::ALL[self.caller.dialect].hears_private(),
+        }
     }
 
     /// What a login is answered with.

@@ -566,6 +566,7 @@ async fn hear(shard: &Rc<Shard>, connection: &Rc<Connection>) -> io::Result<()> 
             address: connection.address,
             dialect: 0,
             wire: None,
+            wire_hears_private: false,
             after: None,
             leaving: None,
             carries: None,
@@ -641,7 +642,7 @@ async fn obey(shard: &Rc<Shard>, connection: &Rc<Connection>, state: &mut LineSt
 }
 
 /// Gives the connection to the relay, when it has been told so, with what has come behind the line.
-async fn give_away(shard: &Rc<Shard>, connection: &Rc<Connection>, end: RelayEnd, read: Vec<u8>) {
+pub(super) async fn give_away(shard: &Rc<Shard>, connection: &Rc<Connection>, end: RelayEnd, read: Vec<u8>) {
     let _under_way = shard.under_way();
     shard.round_trip().await;
     connection.drained_or_ending().await;

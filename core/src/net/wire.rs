@@ -13,7 +13,7 @@ use std::time::Duration;
 use chinwag_wire::Event;
 use chinwag_wire::dialect::wire::{Effect, Effects, Order, Peer, Protocol, Wire};
 
-use super::connection::{Connection, PATIENCE, has_its_turn, note_if_heard_out};
+use super::connection::{Connection, PATIENCE, give_away, has_its_turn, note_if_heard_out};
 use super::shard::Shard;
 use crate::config::{Config, Door};
 use crate::ctx::Caller;
@@ -238,6 +238,7 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
         address: connection.address,
         dialect: 0,
         wire: Some(seat.wire()),
+        wire_hears_private: false,
         after: None,
         leaving: None,
         carries: None,
@@ -256,6 +257,7 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
                 break;
             }
             let under_way = shard.under_way();
+            caller.wire_hears_private = post.protocol.borrow().hears_private(peer(connection.id));
             let answer = carry_out(&shard.server, &mut caller, order).await;
             drop(under_way);
             if answer.activity {
@@ -270,6 +272,11 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
                 // The answer comes back through the sequencer, behind what it has to be behind.
                 shard.round_trip().await;
                 connection.end(how, PATIENCE, None);
+                break;
+            }
+            if let Some(end) = caller.carries.take() {
+                // What has come behind the frame is for the other end.
+                give_away(shard, connection, end, input.split_off(taken)).await;
                 break;
             }
             shard.caught_up(connection).await;

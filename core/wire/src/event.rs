@@ -267,6 +267,14 @@ pub enum Event {
     Unknown,
 }
 
+impl Event {
+    /// Whether it tells of a private chat: of one that is asked for, agreed, to go through the server, or over.
+    #[must_use]
+    pub fn is_of_private_chats(&self) -> bool {
+        matches!(self, Event::PrivateAsked { .. } | Event::PrivateAgreed { .. } | Event::PrivateRelay { .. } | Event::PrivateEnded { .. })
+    }
+}
+
 /// Something that was said, with its place in the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {

@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
     protocol.opened(PEER, Ipv4Addr::LOCALHOST.into(), &mut out);
     if chunk % 2 == 1 {
         // One of our own, whose frames may be deflated.
-        let json = br#"{"USERNAME":"a","PASSWORD":"p","ACCEPT":["deflate","receipts"]}"#;
+        let json = br#"{"USERNAME":"a","PASSWORD":"p","ACCEPT":["deflate","receipts","private"]}"#;
         let hello = [&[0, 0, 0, json.len() as u8][..], json].concat();
         protocol.heard(PEER, &hello, &mut out);
     }
@@ -32,5 +32,7 @@ fuzz_target!(|data: &[u8]| {
         let welcome = Event::Welcome { name: "a".to_owned(), registered: false, guest: true, seq: 0 };
         protocol.answer(PEER, &[welcome], &mut out);
         protocol.caught_up(PEER, &mut out);
+        // What it is told of private chats, or is not.
+        protocol.event(PEER, &Event::PrivateRelay { with: "b".to_owned(), ticket: None }, &mut out);
     }
 });

@@ -110,6 +110,10 @@ impl Dialect for Json {
     fn wants_cards(&self) -> bool {
         true
     }
+
+    fn hears_private(&self) -> bool {
+        true
+    }
 }
 
 fn read(text: &str) -> Result<Line<'_>, Refused> {

@@ -39,6 +39,9 @@ pub trait Dialect: Send + Sync {
 
     /// Whether readers want cards and the roster after login.
     fn wants_cards(&self) -> bool;
+
+    /// Whether readers can be told of private chats.
+    fn hears_private(&self) -> bool;
 }
 
 /// What a program attached to its line, to recognise the answer by.

@@ -41,6 +41,10 @@ impl Dialect for Text {
     fn wants_cards(&self) -> bool {
         false
     }
+
+    fn hears_private(&self) -> bool {
+        true
+    }
 }
 
 /// One event as the line, or lines, that a person reads, without the last line ending. Empty for what only

@@ -97,6 +97,10 @@ pub trait Protocol {
 
     /// How many bytes of unfinished frames are held for `peer`.
     fn held(&self, peer: Peer) -> usize;
+
+    /// Whether `peer` can be told of private chats: asked when an order of it is carried out, and what it is then when a
+    /// login is holds for the whole session. Who cannot be told cannot ask for one either, and counts as offline to who does.
+    fn hears_private(&self, peer: Peer) -> bool;
 }
 
 /// What is to be done, in this order.

@@ -273,6 +273,10 @@ impl Protocol for Exchange {
     fn held(&self, peer: Peer) -> usize {
         self.sockets.get(&peer).map_or(0, |socket| socket.frames.held())
     }
+
+    fn hears_private(&self, _: Peer) -> bool {
+        false
+    }
 }
 
 impl Exchange {

@@ -9,15 +9,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::frame::{self, Frames, Next};
-use super::{ALL, DEFLATE, RECEIPTS};
+use super::{ALL, DEFLATE, PRIVATE, RECEIPTS};
 use crate::card::{ArgCard, Card, Complete, Kind, Shape};
 use crate::dialect::json::ServerLine;
 use crate::dialect::{Line, Marks};
 use crate::event::{Addressee, Arrival, Event, Fact, Said};
 use crate::name::folded;
+use crate::private::Token;
 use crate::refusal::{Code, Refusal, code};
 use crate::split::{self, Asked as Typed};
 use crate::suggest;
@@ -66,6 +68,14 @@ const COMMANDS: [(&str, &[&str], &str, bool, &str); 6] = [
     ("displayallusers", &["users"], "/DisplayAllUsers", false, "List everyone the server knows of."),
 ];
 
+/// What people type for private chats. It goes to no server that has not agreed to be asked for them: whoever types it has
+/// something that is for one reader only, addresses or a text. The second half our own client does by itself.
+pub const PRIVATE_COMMANDS: [&str; 11] =
+    ["startprivate", "accept", "decline", "stopprivate", "relay", "private", "verify", "sendfile", "getfile", "cancelfile", "privates"];
+
+/// The longest answer to a ticket for the relay: a refusal with its hint.
+pub const CARRIED_MAX: usize = 4096;
+
 /// A client's side of one connection, and of those that follow when it is lost.
 #[derive(Debug, Default)]
 pub struct Visitor {
@@ -91,6 +101,8 @@ pub struct Visitor {
     numbers: bool,
     receipts: bool,
     deflates: bool,
+    /// It tells of private chats.
+    tells_private: bool,
     /// The marks of the goodbye.
     leaving: Option<Marks>,
     /// There was a connection before this one.
@@ -137,21 +149,41 @@ impl Known {
     }
 }
 
-/// What servers of the protocol are known to understand, for help and completion.
-#[must_use]
-pub fn cards() -> Vec<Card> {
-    let card = |name: &'static str, aliases: &[&'static str], summary: &'static str, args: Vec<ArgCard>| Card {
+fn card(name: &'static str, aliases: &[&'static str], summary: &'static str, args: Vec<ArgCard>) -> Card {
+    Card {
         name: name.into(),
         aliases: aliases.iter().map(|alias| (*alias).into()).collect::<Vec<_>>().into(),
         summary: summary.into(),
         args,
         examples: "".into(),
-    };
-    let user = |help: &'static str, complete| ArgCard {
-        name: "user".into(),
-        help: help.into(),
-        kind: Kind { label: "a user".into(), complete, ..Kind::WORD },
-    };
+    }
+}
+
+fn user(help: &'static str, complete: Complete) -> ArgCard {
+    ArgCard { name: "user".into(), help: help.into(), kind: Kind { label: "a user".into(), complete, ..Kind::WORD } }
+}
+
+/// What a connection begins with that is to be an end of a relay.
+#[must_use]
+pub fn carry(ticket: Token) -> Vec<u8> {
+    frame::encode(&json!({ "CARRY": ticket }))
+}
+
+/// Reads the answer to [`carry`], without its length. If it is yes, the connection is an end of a relay from the next byte on.
+///
+/// # Errors
+/// Why the server does not carry anything, in its words.
+pub fn carried(json: &[u8]) -> Result<(), String> {
+    let answer = serde_json::from_slice::<Map<String, Value>>(json).map(upper).unwrap_or_default();
+    match answer.get("CARRIED").and_then(truth) {
+        Some(true) => Ok(()),
+        _ => Err(answer.get("ERROR").map_or_else(|| "it does not know what that is".to_owned(), text)),
+    }
+}
+
+/// What servers of the protocol are known to understand, for help and completion.
+#[must_use]
+pub fn cards() -> Vec<Card> {
     let text = || ArgCard {
         name: "text".into(),
         help: "what to say".into(),
@@ -262,7 +294,7 @@ impl Visitor {
         // Who gives a password knows that the server takes one: it is ours, and knows of extensions.
         if how == "login" {
             object["PASSWORD"] = password.into();
-            object["ACCEPT"] = json!([DEFLATE, RECEIPTS]);
+            object["ACCEPT"] = json!([DEFLATE, RECEIPTS, PRIVATE]);
         }
         if self.numbers && self.again {
             object["SINCE"] = self.last.into();
@@ -298,11 +330,15 @@ impl Visitor {
     }
 
     fn command(&mut self, me: &str, name: &str, rest: &str, typed: &str, marks: Marks, at: Millis) -> Vec<Vec<u8>> {
+        if !self.tells_private && PRIVATE_COMMANDS.contains(&name) {
+            let refusal = Refusal::new(code::PRIVATE_OFF, "there are no private chats on this server, so nothing was sent to it");
+            return self.refused(marks, refusal.hint("they take an account of a Chinwag server: give a password (--password-command)"));
+        }
         let known = COMMANDS.iter().find(|(canonical, aliases, ..)| *canonical == name || aliases.contains(&name));
         let spelled = known.map_or_else(|| format!("/{name}"), |(_, _, spelled, ..)| (*spelled).to_owned());
         // A slip is not sent to a stranger; what begins with a slash is meant.
         if known.is_none() && !self.receipts && !typed.trim_start().starts_with('/') {
-            let cards = cards();
+            let cards = self.cards();
             let names = cards.iter().map(|card| &*card.name);
             let hint = match suggest::nearest(name, names) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -316,9 +352,25 @@ impl Visitor {
         vec![frame]
     }
 
+    /// What this server is known to understand.
+    fn cards(&self) -> Vec<Card> {
+        let mut cards = cards();
+        if self.tells_private {
+            // A client of ours knows the rest by itself.
+            let offer = ArgCard {
+                name: "offer".into(),
+                help: "how to reach you; your client adds it".into(),
+                kind: Kind { label: "an offer".into(), optional: true, ..Kind::WORD },
+            };
+            let args = vec![user("with whom", Complete::OnlineUsers), offer];
+            cards.push(card(PRIVATE_COMMANDS[0], &[], "Ask somebody for a private chat, which the server cannot read.", args));
+        }
+        cards
+    }
+
     fn help(&mut self, rest: &str, marks: Marks) -> Vec<Vec<u8>> {
         let (asked, _) = split::word(rest.trim_start_matches('/'));
-        let cards: Vec<Card> = cards().into_iter().filter(|card| asked.is_empty() || card.answers_to(asked)).collect();
+        let cards: Vec<Card> = self.cards().into_iter().filter(|card| asked.is_empty() || card.answers_to(asked)).collect();
         if cards.is_empty() {
             return self
                 .refused(marks, Refusal::new(code::UNKNOWN_COMMAND, format!("there is no command `{asked}`")).hint("`help` lists all"));
@@ -437,6 +489,14 @@ impl Visitor {
                 }
             }
         }
+        // Nothing else comes in by that door.
+        if self.tells_private
+            && let Some(event) = object.get("PRIVATE")
+            && let Ok(event) = Event::deserialize(event)
+            && event.is_of_private_chats()
+        {
+            self.tell(event);
+        }
         match (object.get("RECEIPT"), object.get("ERROR")) {
             (Some(receipt), error) if self.receipts => self.receipt(receipt, error.map(text), at),
             (_, Some(error)) => self.error(&text(error), at),
@@ -449,6 +509,7 @@ impl Visitor {
             |extension: &str| extensions.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().any(|name| name == extension)));
         self.receipts = has(RECEIPTS);
         self.deflates = has(DEFLATE);
+        self.tells_private = has(PRIVATE);
         if self.deflates {
             self.frames.inflate();
         }
@@ -456,7 +517,8 @@ impl Visitor {
         self.me = Some(name.clone());
         let guest = !self.numbers;
         self.answer(marks, Event::Welcome { name, registered: false, guest, seq: self.last }, true);
-        self.tell(Event::Cards { cards: cards() });
+        let cards = self.cards();
+        self.tell(Event::Cards { cards });
     }
 
     fn roster(&mut self, users: &Value) {

@@ -6,6 +6,7 @@ use super::*;
 use crate::dialect::text::shown;
 use crate::dialect::wire::{Effect, Effects, Peer, Protocol, Setup, Wire};
 use crate::event::Person;
+use crate::private::{Fingerprint, Offer, PrivateEnd};
 
 const NOW: Millis = Millis(1_767_225_600_999);
 
@@ -417,7 +418,115 @@ fn our_own_pair_tells_more_and_says_less() {
     assert_eq!(again.obeyed, ["since 11", "login alice"]);
 }
 
+#[test]
+fn strangers_are_told_nothing_of_private_chats_and_cannot_tell_of_any() {
+    let mut stage = Stage::alice();
+    stage.heard();
+    for typed in PRIVATE_COMMANDS {
+        for slash in ["", "/"] {
+            assert_eq!(stage.says(&format!("{slash}{} bob a-secret", typed.to_uppercase())), [] as [Value; 0]);
+            let heard = stage.heard();
+            assert!(
+                heard.len() == 1 && heard[0].starts_with("> error[private-off]: there are no private chats on this server"),
+                "{heard:?}"
+            );
+        }
+    }
+    stage.hears(&json!({"PRIVATE": {"type": "private-ended", "with": "bob", "why": "stopped"}}));
+    assert_eq!(stage.events(), []);
+    assert_eq!(stage.says("help startprivate"), [] as [Value; 0]);
+    assert!(stage.heard()[0].starts_with("> error[unknown-command]"));
+}
+
+#[test]
+fn private_chats_are_asked_for_by_commands_and_told_by_events_and_nothing_else_is() {
+    let mut pair = Pair::new();
+    pair.says("login alice secret");
+    assert_eq!(pair.says("/startprivate bob AN-OFFER"), ["> sent; some people could not be reached"]);
+    assert_eq!(pair.obeyed, ["login alice", "/startprivate bob AN-OFFER"]);
+    let help = pair.says("help startprivate");
+    assert!(help[0].contains("startprivate <user> [offer]"), "{help:?}");
+    for no in
+        [json!({"type": "goodbye"}), json!({"type": "hologram"}), json!({"type": "private-ended"}), json!("private-ended"), json!(null)]
+    {
+        pair.stage.hears(&json!({ "PRIVATE": no }));
+        assert_eq!(pair.stage.events(), [], "{no}");
+    }
+    // On the next connection it has to be agreed on anew.
+    pair.stage.0.begin_again();
+    pair.stage.says("login alice secret");
+    pair.stage.hears(&json!({"USERNAME_ACCEPTED": true, "INFO": "", "USER_LIST": [], "MESSAGES": [], "ACCEPTED": ["receipts"]}));
+    assert_eq!(pair.stage.says("/startprivate bob AN-OFFER"), [] as [Value; 0]);
+}
+
+#[test]
+fn a_ticket_is_answered_with_yes_or_why_not() {
+    let frame = carry(Token([0xab; 32]));
+    assert_eq!(serde_json::from_slice::<Value>(&frame[frame::HEADER..]).unwrap(), json!({"CARRY": "ab".repeat(32)}));
+    assert_eq!(carried(br#"{"CARRIED":true}"#), Ok(()));
+    assert_eq!(carried(br#"{"ERROR":"bad-ticket: this is no ticket"}"#), Err("bad-ticket: this is no ticket".to_owned()));
+    for strange in [&b"{}"[..], b"", b"[]", b"\xff", br#"{"CARRIED":false}"#] {
+        assert!(carried(strange).is_err());
+    }
+}
+
+/// Any event of private chats.
+fn private_event() -> impl Strategy<Value = Event> {
+    let word = || any::<[u8; 32]>();
+    let address = || {
+        let ip = prop_oneof![
+            any::<[u8; 4]>().prop_map(|ip| std::net::IpAddr::from([ip[0] % 223 + 1, ip[1], ip[2], ip[3]])),
+            any::<[u8; 15]>().prop_map(|ip| {
+                let mut whole = [0x20; 16];
+                whole[1..].copy_from_slice(&ip);
+                std::net::IpAddr::from(whole)
+            }),
+        ];
+        (ip, 1u16..).prop_map(std::net::SocketAddr::from)
+    };
+    let offer = (word(), word(), prop::collection::vec(address(), 0..=crate::private::ADDRESSES_MAX))
+        .prop_map(|(fingerprint, token, addresses)| Offer { fingerprint: Fingerprint(fingerprint), token: Token(token), addresses });
+    let ends = [
+        PrivateEnd::Declined,
+        PrivateEnd::Expired,
+        PrivateEnd::Withdrawn,
+        PrivateEnd::AnsweredElsewhere,
+        PrivateEnd::Stopped,
+        PrivateEnd::LoggedOut,
+        PrivateEnd::TimedOut,
+        PrivateEnd::SwitchedOff,
+    ];
+    prop_oneof![
+        (any::<String>(), word(), any::<bool>(), any::<i64>()).prop_map(|(from, fingerprint, direct, expires)| Event::PrivateAsked {
+            from,
+            fingerprint: Fingerprint(fingerprint),
+            direct,
+            expires: Millis(expires)
+        }),
+        (any::<String>(), any::<bool>(), offer).prop_map(|(with, asker, offer)| Event::PrivateAgreed { with, asker, offer }),
+        (any::<String>(), prop::option::of(word())).prop_map(|(with, ticket)| Event::PrivateRelay { with, ticket: ticket.map(Token) }),
+        (any::<String>(), prop::sample::select(ends.to_vec())).prop_map(|(with, why)| Event::PrivateEnded { with, why }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn whatever_is_told_of_private_chats_is_heard_as_it_was_told(events in prop::collection::vec(private_event(), 1..5)) {
+        let mut pair = Pair::new();
+        pair.says("login alice secret");
+        let mut out = Effects::new(Duration::ZERO, NOW);
+        events.iter().for_each(|event| pair.server.event(PEER, event, &mut out));
+        let frames = out.into_list().into_iter().map(|effect| match effect {
+            Effect::Frame(PEER, bytes) => bytes,
+            other => panic!("only frames: {other:?}"),
+        });
+        for frame in frames {
+            prop_assert!(frame.len() < 16 * 1024);
+            pair.stage.0.hear(&frame, NOW).unwrap();
+        }
+        prop_assert_eq!(pair.stage.events(), events);
+    }
+
     #[test]
     fn any_split_of_any_frames_is_heard_the_same(
         texts in prop::collection::vec(prop_oneof![
@@ -459,7 +568,7 @@ proptest! {
         for line in &lines {
             stage.says(line);
         }
-        let object: Map<String, Value> = ["USERNAME_ACCEPTED", "USER_LIST", "MESSAGES", "INFO", "ERROR", "SEQ", "RECEIPT", "ACCEPTED"].map(|key| (key.to_owned(), value.clone())).into_iter().collect();
+        let object: Map<String, Value> = ["USERNAME_ACCEPTED", "USER_LIST", "MESSAGES", "INFO", "ERROR", "SEQ", "RECEIPT", "ACCEPTED", "PRIVATE"].map(|key| (key.to_owned(), value.clone())).into_iter().collect();
         stage.hears(&Value::Object(object));
         let mut rest = &bytes[..];
         while !rest.is_empty() {

@@ -27,9 +27,11 @@ pub const ALL: &str = "ALL";
 /// How much JSON one frame has at most, where it can be divided: with the lengths of TLS around it, one record.
 const RECORD: usize = 16_000;
 
-/// The extensions that may be asked for with `ACCEPT`: frames that are deflated, and an answer of its own to each message.
+/// The extensions that may be asked for with `ACCEPT`: frames that are deflated, an answer of its own to each message, and
+/// private chats.
 const DEFLATE: &str = "deflate";
 const RECEIPTS: &str = "receipts";
+const PRIVATE: &str = "private";
 
 /// The smallest bound on a frame that comes: a few messages at once.
 const FRAME_MIN: usize = 64 * 1024;
@@ -107,6 +109,12 @@ struct Object {
     /// An extension: this is the whole answer to the oldest message that has none; what became of it, if it is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Option<Receipt>>,
+    /// An extension: an event of a private chat, as `json` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private: Option<Event>,
+    /// An extension: from the next byte on this connection is an end of a relay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carried: Option<bool>,
 }
 
 /// What became of a message that is said.
@@ -134,6 +142,7 @@ impl Object {
 struct Extensions {
     deflate: bool,
     receipts: bool,
+    private: bool,
 }
 
 impl Extensions {
@@ -141,11 +150,12 @@ impl Extensions {
     fn of(list: &Value) -> Extensions {
         let names = list.as_array().map(Vec::as_slice).unwrap_or_default();
         let has = |name: &str| names.iter().any(|named| named.as_str() == Some(name));
-        Extensions { deflate: has(DEFLATE), receipts: has(RECEIPTS) }
+        Extensions { deflate: has(DEFLATE), receipts: has(RECEIPTS), private: has(PRIVATE) }
     }
 
     fn names(self) -> Vec<&'static str> {
-        [(self.deflate, DEFLATE), (self.receipts, RECEIPTS)].into_iter().filter_map(|(on, name)| on.then_some(name)).collect()
+        let all = [(self.deflate, DEFLATE), (self.receipts, RECEIPTS), (self.private, PRIVATE)];
+        all.into_iter().filter_map(|(on, name)| on.then_some(name)).collect()
     }
 }
 
@@ -160,6 +170,8 @@ enum Asked {
     Message { to_all: bool, text: String },
     /// Whatever a command does.
     Command,
+    /// To be an end of a relay.
+    Carry,
 }
 
 /// Somebody who has been let in and has not been told so, because mail comes first.
@@ -246,6 +258,10 @@ impl Protocol for Talkers {
     fn held(&self, peer: Peer) -> usize {
         self.all.get(&peer).map_or(0, |talker| talker.frames.held())
     }
+
+    fn hears_private(&self, peer: Peer) -> bool {
+        self.all.get(&peer).is_some_and(Talker::hears_private)
+    }
 }
 
 impl Talker {
@@ -261,6 +277,18 @@ impl Talker {
 
     fn gets_receipts(&self) -> bool {
         self.extensions.is_some_and(|extensions| extensions.receipts)
+    }
+
+    fn hears_private(&self) -> bool {
+        self.extensions.is_some_and(|extensions| extensions.private)
+    }
+
+    /// Tells of what happens: when it has been told that it is let in.
+    fn tell(&mut self, peer: Peer, object: Object, out: &mut Effects) {
+        match &mut self.greeting {
+            Some(greeting) => greeting.then.push(object),
+            None => self.send(peer, &object, out),
+        }
     }
 
     /// What comes next nobody knows.
@@ -280,6 +308,9 @@ impl Talker {
             Ok(_) => return self.send(peer, &Object::error("not a JSON object"), out),
             Err(error) => return self.send(peer, &Object::error(format!("not JSON in UTF-8: {error}")), out),
         };
+        if let Some(ticket) = object.get("CARRY") {
+            return self.carry(peer, ticket, out);
+        }
         let mut known = false;
         let messages = match object.get("MESSAGES") {
             None => Vec::new(),
@@ -327,6 +358,13 @@ impl Talker {
         self.asked.push_back(Asked::Login(messages));
         // What it says next depends on what becomes of this.
         out.push(Effect::Hold(peer));
+    }
+
+    /// A ticket for the relay: whoever has one needs no name.
+    fn carry(&mut self, peer: Peer, ticket: &Value, out: &mut Effects) {
+        let Some(ticket) = ticket.as_str() else { return self.send(peer, &Object::error("CARRY is a text"), out) };
+        self.asked.push_back(Asked::Carry);
+        out.order(peer, "carry", Some(ticket.to_owned()));
     }
 
     fn say_all(&mut self, peer: Peer, messages: Vec<Value>, out: &mut Effects) {
@@ -400,6 +438,12 @@ impl Talker {
                     self.send(peer, &Object { receipt: Some(None), ..Object::default() }, out);
                 }
             }
+            Some(Asked::Carry) => {
+                let refusal = events.iter().find_map(|event| if let Event::Refusal(refusal) = event { Some(refusal) } else { None });
+                let answer =
+                    refusal.map_or_else(|| Object { carried: Some(true), ..Object::default() }, |refusal| Object::error(details(refusal)));
+                self.send(peer, &answer, out);
+            }
         }
     }
 
@@ -460,10 +504,11 @@ impl Talker {
                     Arrival::LoggedIn => Object { users_joined: names, ..Object::default() },
                     Arrival::LoggedOut | Arrival::TimedOut => Object { users_left: names, ..Object::default() },
                 };
-                match &mut self.greeting {
-                    Some(greeting) => greeting.then.push(object),
-                    None => self.send(peer, &object, out),
-                }
+                self.tell(peer, object, out);
+            }
+            // It is told of those only if it has asked for it; what its client needs is not for people to read.
+            event if event.is_of_private_chats() && self.hears_private() => {
+                self.tell(peer, Object { private: Some(event.clone()), ..Object::default() }, out);
             }
             Event::Closing(refusal) => self.send(peer, &Object::error(details(refusal)), out),
             other => self.note(peer, std::slice::from_ref(other), out),

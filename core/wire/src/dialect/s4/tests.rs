@@ -200,6 +200,42 @@ fn a_long_roster_a_month_of_mail_and_a_long_answer_come_in_records() {
     assert_eq!(objects[0]["USERNAME_ACCEPTED"], true);
 }
 
+fn ended() -> Event {
+    Event::PrivateEnded { with: "bob".into(), why: crate::private::PrivateEnd::Declined }
+}
+
+#[test]
+fn private_chats_are_told_to_who_asks_for_it_and_not_before_it_is_let_in() {
+    let mut stage = Stage::alice();
+    stage.protocol.opened(Peer(2), Ipv4Addr::LOCALHOST.into(), &mut now());
+    assert!(!stage.protocol.hears_private(PEER) && !stage.protocol.hears_private(Peer(2)) && !stage.protocol.hears_private(Peer(3)));
+    let mut stage = Stage::set();
+    stage.hears(&json!({"USERNAME": "alice", "PASSWORD": "a secret", "ACCEPT": ["private", "telepathy"]}));
+    assert!(stage.protocol.hears_private(PEER), "it counts when the login is carried out");
+    let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: false, seq: 7 };
+    stage.does(|protocol, out| protocol.answer(PEER, &[welcome], out));
+    assert_eq!(stage.does(|protocol, out| protocol.event(PEER, &ended(), out)), []);
+    let greeted = stage.does(|protocol, out| protocol.caught_up(PEER, out));
+    let told = json!({"PRIVATE": {"type": "private-ended", "with": "bob", "why": "declined"}});
+    assert_eq!(objects(&greeted)[0]["ACCEPTED"], json!(["private"]));
+    assert_eq!(&objects(&greeted)[1..], std::slice::from_ref(&told));
+    assert_eq!(objects(&stage.does(|protocol, out| protocol.event(PEER, &ended(), out))), [told]);
+}
+
+#[test]
+fn a_ticket_needs_no_name_and_is_answered_once() {
+    let mut stage = Stage::set();
+    assert_eq!(stage.hears(&json!({"CARRY": "a ticket", "USERNAME": "alice"})), [order("carry", Some("a ticket"))]);
+    let refusal = Event::Refusal(Refusal::new(code::BAD_TICKET, "this is no ticket"));
+    let refused = stage.does(|protocol, out| protocol.answer(PEER, &[refusal], out));
+    assert_eq!(objects(&refused), [json!({"ERROR": "bad-ticket: this is no ticket"})]);
+    assert_eq!(objects(&stage.hears(&json!({"CARRY": 7}))), [json!({"ERROR": "CARRY is a text"})]);
+    stage.hears(&json!({"CARRY": "another"}));
+    let carried = stage.does(|protocol, out| protocol.answer(PEER, &[Event::Done], out));
+    assert_eq!(objects(&carried), [json!({"CARRIED": true})]);
+    assert_eq!(stage.protocol.held(PEER), 0, "what comes next is for the other end");
+}
+
 proptest! {
     #[test]
     fn any_bytes_in_any_split_are_survived(
