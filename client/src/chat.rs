@@ -78,13 +78,10 @@ impl Chat {
     pub(crate) fn of_people(mut self, config: Config, file: Option<PathBuf>, folders: Option<Folders>) -> Result<Chat, Failure> {
         self.knowledge.lock().obey(local::cards());
         self.live = Live::of(Interface::of(&config));
-        // A foreign wire knows no private chats.
-        if self.server.wire.is_none() {
-            let guest = matches!(self.inside.welcome, Event::Welcome { guest: true, .. });
-            let who = Who { name: self.inside.name.clone(), guest, server: self.server.clone() };
-            let private = Private::start(who, folders, &config, self.knowledge.clone());
-            self.private = Some(private.map_err(|error| Failure::usage(format!("cannot start: {error}")))?);
-        }
+        let guest = matches!(self.inside.welcome, Event::Welcome { guest: true, .. });
+        let who = Who { name: self.inside.name.clone(), guest, server: self.server.clone() };
+        let private = Private::start(who, folders, &config, self.knowledge.clone());
+        self.private = Some(private.map_err(|error| Failure::usage(format!("cannot start: {error}")))?);
         self.local = Some(Local::new(&self.inside.name, config, file, self.here.clone()));
         Ok(self)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chinwag_wire::dialect::json::{ServerLine, decode_server_line, encode_line};
-use chinwag_wire::dialect::s4::client::Visitor;
+use chinwag_wire::dialect::s4::{self, client::Visitor};
 use chinwag_wire::private::Token;
 use chinwag_wire::{Event, Line, Millis, SafeText};
 use clap::ValueEnum;
@@ -189,10 +189,26 @@ pub(crate) async fn carried(server: &Server, ticket: Token) -> Result<impl Async
     let place = &server.place;
     let lost = |error: io::Error| Failure::no_link(format!("{place} is gone ({})", in_words(&error)));
     let tcp = reach(server).await?;
-    // Foreign wires, which may need an older TLS, know nothing of this.
+    // Whoever gives tickets is a server of ours, and needs no older TLS.
     let (mut stream, _) = secure(server, tcp, false).await.map_err(|insecure| insecure.failure)?;
-    stream.write_all(&machinery::carry(ticket)).await.map_err(lost)?;
+    let carry = match server.wire {
+        None => machinery::carry(ticket),
+        Some(Wire::S4) => s4::client::carry(ticket),
+    };
+    stream.write_all(&carry).await.map_err(lost)?;
     stream.flush().await.map_err(lost)?;
+    let refused = |why: &str| Failure::no_link(format!("{place} does not carry it: {}", SafeText::new(why)));
+    if server.wire == Some(Wire::S4) {
+        let mut header = [0; s4::frame::HEADER];
+        stream.read_exact(&mut header).await.map_err(lost)?;
+        let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
+        if length > s4::client::CARRIED_MAX {
+            return Err(refused("it answers with something else"));
+        }
+        let mut answer = vec![0; length];
+        stream.read_exact(&mut answer).await.map_err(lost)?;
+        return s4::client::carried(&answer).map(|()| stream).map_err(|why| refused(&why));
+    }
     // Byte by byte: what comes after the line is not the server's.
     let (mut answer, mut byte) = (Vec::new(), [0]);
     while answer.len() < CARRY_BYTES_MAX {
@@ -205,7 +221,7 @@ pub(crate) async fn carried(server: &Server, ticket: Token) -> Result<impl Async
     let answer = String::from_utf8_lossy(&answer);
     match answer.trim_end() {
         machinery::CARRIED => Ok(stream),
-        refused => Err(Failure::no_link(format!("{place} does not carry it: {}", SafeText::new(refused)))),
+        why => Err(refused(why)),
     }
 }
 

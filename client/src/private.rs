@@ -241,18 +241,20 @@ pub(crate) fn cards() -> Vec<Card> {
     cards::all(&cards::Choices::default())
 }
 
-/// Whether the event is about private chats.
-pub(crate) fn is_about(event: &Event) -> bool {
-    matches!(event, Event::PrivateAsked { .. } | Event::PrivateAgreed { .. } | Event::PrivateRelay { .. } | Event::PrivateEnded { .. })
-}
-
 /// Whether `line` is to be left out of what was typed before, for it says something that nobody keeps.
 pub(crate) fn is_unrecorded(line: &str, knowledge: &Knowledge) -> bool {
     match route(line, knowledge, knowledge.room().is_some()) {
         Route::Here(verb, _) => verb == Verb::Private,
         Route::Guarded(_) => true,
+        // Where there are none: it is refused, and was meant for one reader nevertheless.
+        Route::Session if knowledge.room().is_none() => called(line) == Some(Verb::Private),
         Route::Session => false,
     }
+}
+
+/// The command of private chats that `line` is called after, whether or not there are any.
+fn called(line: &str) -> Option<Verb> {
+    if let Asked::Command { name, .. } = split::line(line) { Verb::called(name) } else { None }
 }
 
 fn route(line: &str, knowledge: &Knowledge, in_room: bool) -> Route {
@@ -688,6 +690,7 @@ mod tests {
         knowledge.learn(&Event::Cards { cards: vec![card("who")] });
         knowledge.go_before(cards());
         assert_eq!(route("startprivate bob", &knowledge, false), Route::Session, "this server has no private chats");
+        assert!(is_unrecorded("/private bob hi", &knowledge) && !is_unrecorded("/startprivate bob", &knowledge));
         knowledge.learn(&Event::Cards { cards: vec![cards().remove(0)] });
         assert_eq!(route("/PRIVATE bob  hi ", &knowledge, false), here(Verb::Private, "bob  hi "));
         assert_eq!(route("private bob hi", &knowledge, false), here(Verb::Private, "bob hi"));

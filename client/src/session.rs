@@ -31,7 +31,7 @@ use crate::login::{self, Credential, LoggedIn, Outcome, attempt};
 use crate::machinery;
 use crate::meaning;
 use crate::password::Source;
-use crate::private::{self, Private};
+use crate::private::Private;
 use crate::screen::{self, Gone, Settled};
 use crate::secrets;
 
@@ -675,7 +675,7 @@ impl Session {
                 private.taken(&line_answered.text).await;
             }
         }
-        if let Some(private) = self.around.private.as_ref().filter(|_| private::is_about(&line.event)) {
+        if let Some(private) = self.around.private.as_ref().filter(|_| line.event.is_of_private_chats()) {
             private.event(&line.event).await;
             return Ok(());
         }

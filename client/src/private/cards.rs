@@ -157,6 +157,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_typed_for_private_chats_goes_to_no_stranger() {
+        let names: Vec<&str> = VERBS.iter().map(|(_, name)| *name).collect();
+        let mut kept = chinwag_wire::dialect::s4::client::PRIVATE_COMMANDS.to_vec();
+        kept.sort_by_key(|kept| names.iter().position(|name| name == kept));
+        assert_eq!(kept, names);
+    }
+
+    #[test]
     fn only_those_are_offered_with_whom_it_makes_sense() {
         let choices = Choices { open: vec!["bob".to_owned()], ..Choices::default() };
         let offered = |verb: Verb| card(verb, &choices).args[0].kind.complete.clone();

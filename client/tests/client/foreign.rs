@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scripted::{Client, Connection, Server};
-use crate::terminal::Setup;
+use crate::terminal::{Setup, last_row};
 
 /// Runs as alice, who has no password, against `server`.
 fn alice(server: &Server, more: &[&str]) -> Client {
@@ -153,7 +153,7 @@ fn a_password_is_for_our_own_pair() {
     let mut client = alice(&server, &["--password-command", "echo secret"]);
     client.types_last("@bob hi\n@nobody hi\n");
     let mut link = server.accept_silently();
-    assert_eq!(link.frame(), json!({"USERNAME": "alice", "PASSWORD": "secret", "ACCEPT": ["deflate", "receipts"]}));
+    assert_eq!(link.frame(), json!({"USERNAME": "alice", "PASSWORD": "secret", "ACCEPT": ["deflate", "receipts", "private"]}));
     link.say_frame(&json!({"USERNAME_ACCEPTED": true, "INFO": "", "USER_LIST": [], "MESSAGES": [], "SEQ": [], "ACCEPTED": ["receipts"]}));
     assert_eq!(said(&link.frame()), ["alice", "bob", "hi"]);
     assert!(!link.something_waits(), "the next line waits for the answer to this one");
@@ -164,6 +164,29 @@ fn a_password_is_for_our_own_pair() {
     let ended = client.ends();
     assert_eq!(ended.exit, Some(5), "{ended:?}");
     assert!(ended.out.contains("* welcome back, alice\nsent; they are away") && ended.out.contains("error[no-such-user]"), "{}", ended.out);
+}
+
+#[test]
+fn what_is_for_one_reader_only_goes_to_no_server_that_knows_nothing_of_it() {
+    let server = Server::listen();
+    let terminal = Setup::new(200).asked().word("--wire").word("s4").run(&server);
+    let mut link = let_in(&server, &accepted());
+    terminal.shows("* Welcome!");
+    terminal.ends_with("alice>");
+    for (nth, typed) in ["startprivate bob", "/private bob a-secret", "sendfile bob ~/a.txt", "/privates"].iter().enumerate() {
+        terminal.types(&format!("{typed}\r"));
+        terminal.wait("it is refused", |screen| {
+            screen.contents().matches("error[private-off]: there are no private chats on this server, so nothing was sent").count()
+                == nth + 1
+        });
+    }
+    terminal.types("@bob hi\r");
+    assert_eq!(said(&link.frame()), ["alice", "bob", "hi"], "nothing before it");
+    // Nor is it kept among the lines typed before.
+    terminal.types("\u{1b}[A\u{1b}[A");
+    terminal.wait("the line before", |screen| last_row(screen).starts_with("alice> /privates"));
+    terminal.types("\u{1b}[A\u{1b}[A");
+    terminal.wait("not the secret", |screen| last_row(screen).starts_with("alice> startprivate bob"));
 }
 
 #[test]

@@ -455,6 +455,82 @@ fn a_file_is_refused_or_taken_back_and_what_is_no_file_is_told() {
     assert!(!bob.home().join("Downloads").exists(), "nothing was taken");
 }
 
+/// At the port where the server speaks S4.
+fn over_s4(address: SocketAddr, name: &str, config: &str) -> Terminal {
+    comes(Setup::new(200).plain().name(name).config(config).word("--wire").word("s4"), address, name)
+}
+
+#[test]
+fn two_over_s4_have_all_of_it_and_the_server_reads_none() {
+    let served = Served::start().register(&["alice", "bob"]);
+    let proxy = Proxy::start(served.s4);
+    let alice = over_s4(proxy.address, "alice", "()");
+    let bob = over_s4(proxy.address, "bob", "()");
+    alice.shows("bob logged in");
+    opened(&alice, &bob);
+    assert_eq!(digits(&alice), digits(&bob), "{}", alice.all());
+    types(&alice, &format!("private bob {SECRET}"));
+    bob.shows(&format!("~ alice privately: {SECRET}"));
+    types(&bob, "verify alice");
+    bob.shows("alice is verified");
+    let content = [SECRET.as_bytes(), &bytes(300_000)].concat();
+    fs::write(alice.home().join("the harvest.jpg"), &content).expect("writes");
+    types(&alice, "sendfile bob ~/the harvest.jpg");
+    bob.shows("alice offers file 1: the harvest.jpg");
+    types(&bob, "getfile");
+    bob.shows("file 1 from alice is here, whole and checked: ");
+    assert_eq!(fs::read(bob.home().join("Downloads/the harvest.jpg")).expect("is there"), content);
+    types(&bob, "stopprivate");
+    alice.shows("the private chat with bob is over: ");
+    // Nothing of before is in the way; and a word of the server comes in time.
+    types(&bob, "startprivate alice");
+    alice.wait("asked", |screen| screen.contents().contains("bob asks you for a private chat"));
+    types(&alice, "decline");
+    bob.shows("alice declines a private chat");
+    assert!(holds(&proxy.passed(), r#"{"PRIVATE":{"type":"private-asked""#));
+    assert!(!holds(&proxy.passed(), SECRET) && !holds(&proxy.passed(), "harvest.jpg") && !holds(&served.kept(), SECRET));
+}
+
+#[test]
+fn one_over_s4_and_one_over_the_usual_protocol_meet_directly_or_at_the_relay() {
+    let served = Served::start().register(&["alice", "bob"]);
+    let proxy = Proxy::start(served.s4);
+    let alice = over_s4(proxy.address, "alice", "(p2p: Relay)");
+    let bob = client(served.address, "bob");
+    types(&bob, "startprivate alice");
+    alice.shows("bob asks you for a private chat");
+    types(&alice, "accept");
+    bob.shows("alice would go through the server");
+    types(&bob, "relay");
+    for terminal in [&alice, &bob] {
+        terminal.shows("is open, through the server, which cannot read it");
+        terminal.shows("is nobody between you?");
+    }
+    assert_eq!(digits(&alice), digits(&bob));
+    let before = proxy.passed().len();
+    types(&bob, &format!("private alice {SECRET}"));
+    alice.shows(&format!("~ bob privately: {SECRET}"));
+    assert!(proxy.passed().len() > before + SECRET.len(), "it went through the server");
+    let content = bytes(200_000);
+    fs::write(alice.home().join("a.bin"), &content).expect("writes");
+    types(&alice, "sendfile bob ~/a.bin");
+    bob.shows("alice offers file 1: a.bin");
+    types(&bob, "getfile");
+    bob.shows("file 1 from alice is here, whole and checked: ");
+    assert_eq!(fs::read(bob.home().join("Downloads/a.bin")).expect("is there"), content);
+    assert!(holds(&proxy.passed(), r#"{"CARRIED":true}"#) && !holds(&proxy.passed(), SECRET) && !holds(&served.kept(), SECRET));
+    types(&alice, "stopprivate");
+    bob.shows("the private chat with alice is over: ");
+    types(&alice, "set p2p Ask");
+    alice.shows("p2p");
+    types(&alice, "startprivate bob");
+    bob.shows("alice asks you for a private chat");
+    types(&bob, "accept");
+    for terminal in [&alice, &bob] {
+        terminal.shows("is open, directly, past the server");
+    }
+}
+
 /// docs/private.md shows this very screen, but for the digits, which are never the same; `CHINWAG_BLESS=1` makes it so.
 fn recorded(seen: &str) {
     const BEGIN: &str = "<!-- generated: private -->\n";

@@ -30,6 +30,8 @@ fn this_program_is_a_server_if_it_is_asked() {
 /// A server with a clock that stands until it is turned.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    /// Where it speaks S4.
+    pub(crate) s4: SocketAddr,
     pub(crate) data: Arc<TempDir>,
     child: Child,
     control: ChildStdin,
@@ -44,7 +46,8 @@ impl Served {
     /// On data that are there, at this port (0: any).
     pub(crate) fn start_on(data: Arc<TempDir>, port: u16) -> Served {
         let (folder, port) = (data.path().display().to_string(), port.to_string());
-        let args = ["chinwagd", "--test", "--host", "127.0.0.1", "--port", &port, "--data", &folder, "--log", "debug"];
+        let s4 = r#"[(wire: "s4", port: 0, plain: true)]"#;
+        let args = ["chinwagd", "--test", "--host", "127.0.0.1", "--port", &port, "--listen", s4, "--data", &folder, "--log", "debug"];
         let log = fs::OpenOptions::new().append(true).create(true).open(data.path().join("stderr.log")).expect("a log");
         let mut child = Command::new(env::current_exe().expect("there is one"))
             .args(["served::this_program_is_a_server_if_it_is_asked", "--exact", "--nocapture", "--test-threads=1"])
@@ -65,8 +68,9 @@ impl Served {
                 break ready;
             }
         };
-        let address = ready["listening"][0].as_str().and_then(|address| address.parse().ok()).expect("it says where it listens");
-        Served { address, data, child, control, told }
+        let read = |address: &Value| address.as_str().and_then(|address| address.parse().ok()).expect("it says where it listens");
+        let (address, s4) = (read(&ready["listening"][0]), read(&ready["wires"][0]["address"]));
+        Served { address, s4, data, child, control, told }
     }
 
     /// One command on the control channel.
