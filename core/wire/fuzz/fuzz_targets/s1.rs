@@ -19,10 +19,14 @@ fuzz_target!(|data: &[u8]| {
     for peer in 0..4 {
         protocol.opened(Peer(peer), Ipv4Addr::LOCALHOST.into(), &mut Effects::new(Duration::ZERO, Millis(0)));
     }
-    for chunk in bytes.chunks(usize::from(*chunk).max(2)) {
+    for (at, chunk) in bytes.chunks(usize::from(*chunk).max(2)).enumerate() {
+        // Time passes now and then: something that was open is settled.
+        if chunk[0] & 4 != 0 {
+            protocol.time(&mut Effects::new(Duration::from_secs(at as u64), Millis(0)));
+        }
         let (peer, mut input) = (Peer(u64::from(chunk[0] % 4)), &chunk[1..]);
         while !input.is_empty() {
-            let mut out = Effects::new(Duration::ZERO, Millis(0));
+            let mut out = Effects::new(Duration::from_secs(at as u64), Millis(0));
             let taken = protocol.heard(peer, input, &mut out);
             assert!(taken > 0 && protocol.held(peer) <= HEADER_MAX + 4 * TEXT_BYTES);
             input = &input[taken..];

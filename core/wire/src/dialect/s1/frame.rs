@@ -2,6 +2,8 @@
 //!
 //! What programs send differs in small things, and all of them are understood: see [`ENDINGS`] and [`body_length`].
 
+use std::time::Duration;
+
 /// The longest verb and headers together, in bytes: a name, a number, and room for what others put there.
 pub const HEADER_MAX: usize = 1024;
 
@@ -11,6 +13,16 @@ pub const ENDINGS: [&str; 5] = ["\n\n", "\n \n", " \n \n", " \n\n", "\r\n\r\n"];
 
 /// The verbs that a program may begin a frame with.
 const VERBS: [&[u8]; 4] = [b"REGISTER", b"SEND", b"RECEIVED", b"ERROR"];
+
+/// How long it is waited for the rest of a body whose length may be counted in characters: what belongs together comes
+/// together, and a person does not notice it. Who counts bytes waits once on a socket.
+const REST_WITHIN: Duration = Duration::from_millis(200);
+
+/// How long it is waited for the rest of a character: it was sent, or the text is no UTF-8.
+const CHARACTER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many line ends and blanks behind a body leave it open what comes behind them.
+const BLANKS_MAX: usize = 16;
 
 /// Which way a socket is used, as the program sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +51,13 @@ pub enum Frame {
     Register(Way, String),
     /// `SEND TO`, with its body.
     Send(String, String),
+    /// `SEND TO`, with a body that is not UTF-8.
+    Unreadable,
     /// `RECEIVED FROM`.
     Received(String),
     /// `ERROR 103 Header Incomplete`, and whatever else a program has against a `FORWARD`.
     Error,
-    /// A frame that is none, with where it would go if anybody knew: `SEND` without a length that makes sense.
+    /// A frame that is none: `SEND` without a length that makes sense.
     Incomplete,
     /// A line that begins with no verb.
     Unknown,
@@ -52,18 +66,33 @@ pub enum Frame {
 /// A frame and how it ended.
 pub type Ended = (Frame, &'static str);
 
+/// What a program has shown that it counts in a `Content-length`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Counts {
+    /// Nothing yet: all has been ASCII, where it is the same.
+    #[default]
+    Either,
+    Bytes,
+    Characters,
+}
+
 /// The beginning of a frame whose end has not come yet. Empty, and without memory of its own, between frames.
 #[derive(Debug, Default)]
 pub struct Frames {
     bytes: Vec<u8>,
+    counts: Counts,
+    /// What is held may be a whole frame, which will be known by then.
+    open_for: Option<Duration>,
 }
 
 /// What bytes begin with.
 enum Begins {
     /// A frame that is not whole.
     Unfinished,
-    /// A frame of so many bytes.
-    Whole(Ended, usize),
+    /// A frame that is whole if nothing more comes within this time.
+    Open(Duration),
+    /// A frame of so many bytes, and what it shows of its program.
+    Whole(Ended, usize, Counts),
 }
 
 impl Frames {
@@ -73,48 +102,79 @@ impl Frames {
         self.bytes.len()
     }
 
+    /// For how long nothing more may come until [`Frames::settle`] says what is held.
+    #[must_use]
+    pub fn open_for(&self) -> Option<Duration> {
+        self.open_for
+    }
+
     /// Takes bytes off the front of `input`, up to and including the end of one frame; says how many, at least one of a
     /// non-empty input. A body may have `text_bytes`. What is held is bounded by [`HEADER_MAX`] and four times that.
     pub fn take(&mut self, input: &[u8], text_bytes: usize) -> (usize, Option<Ended>) {
+        self.open_for = None;
         if self.bytes.is_empty() {
             // A line end behind a body that its length does not count, and whatever else is nothing. It is not kept.
-            let blank = input.iter().take_while(|b| b.is_ascii_whitespace()).count();
+            let blank = input.len() - without_blanks(input).len();
             if blank > 0 {
                 return (blank, None);
             }
-            return match begins(input, text_bytes) {
-                Begins::Whole(frame, length) => (length, Some(frame)),
-                Begins::Unfinished => {
-                    self.bytes.extend_from_slice(input);
-                    (input.len(), None)
-                }
-            };
+            if let Begins::Whole(frame, length, counts) = begins(input, text_bytes, self.counts, false) {
+                self.counts = counts;
+                return (length, Some(frame));
+            }
         }
         let held = self.bytes.len();
         self.bytes.extend_from_slice(input);
-        match begins(&self.bytes, text_bytes) {
+        match begins(&self.bytes, text_bytes, self.counts, false) {
             Begins::Unfinished => (input.len(), None),
-            Begins::Whole(frame, length) => {
-                self.bytes = Vec::new();
-                // What was held was not whole, so that something of the input belongs to it.
-                (length.saturating_sub(held).max(1), Some(frame))
+            Begins::Open(within) => {
+                self.open_for = Some(within);
+                (input.len(), None)
+            }
+            Begins::Whole(frame, length, counts) => {
+                self.counts = counts;
+                // What was held may have been whole, with the beginning of a verb behind it.
+                let taken = length.saturating_sub(held).max(1);
+                self.bytes.truncate(held + taken);
+                self.keep_from(length);
+                (taken, Some(frame))
             }
         }
     }
+
+    /// Nothing more has come for as long as [`Frames::open_for`] says.
+    pub fn settle(&mut self, text_bytes: usize) -> Option<Ended> {
+        self.open_for.take()?;
+        let Begins::Whole(frame, length, counts) = begins(&self.bytes, text_bytes, self.counts, true) else { return None };
+        self.counts = counts;
+        self.keep_from(length);
+        Some(frame)
+    }
+
+    /// Keeps what is held behind so many bytes.
+    fn keep_from(&mut self, length: usize) {
+        self.bytes = without_blanks(&self.bytes[length..]).to_vec();
+    }
 }
 
-/// What `bytes` begin with, which do not begin with white space.
-fn begins(bytes: &[u8], text_bytes: usize) -> Begins {
+/// What is behind line ends, blanks, and the ends of strings that some count.
+fn without_blanks(bytes: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    &bytes[bytes.iter().position(|byte| !is_blank(byte)).unwrap_or(bytes.len())..]
+}
+
+/// What `bytes` begin with, which do not begin with white space. `settled` if nothing more is to be expected.
+fn begins(bytes: &[u8], text_bytes: usize, counts: Counts, settled: bool) -> Begins {
     // Verb and headers end in here or nowhere, however much has come.
     let head = &bytes[..bytes.len().min(HEADER_MAX)];
     let unfinished = || {
-        if head.len() == HEADER_MAX { Begins::Whole((Frame::Incomplete, ENDINGS[0]), bytes.len()) } else { Begins::Unfinished }
+        if head.len() == HEADER_MAX { Begins::Whole((Frame::Incomplete, ENDINGS[0]), bytes.len(), counts) } else { Begins::Unfinished }
     };
     let Some(first) = line(head) else { return unfinished() };
     let text = String::from_utf8_lossy(first);
     let (verb, rest) = crate::split::word(text.trim_ascii());
     if !VERBS.contains(&verb.as_bytes()) {
-        return Begins::Whole((Frame::Unknown, ENDINGS[0]), first.len() + 1);
+        return Begins::Whole((Frame::Unknown, ENDINGS[0]), first.len() + 1, counts);
     }
     // Lines up to a blank one.
     let (mut at, mut last, mut length) = (first.len() + 1, first, None);
@@ -135,16 +195,17 @@ fn begins(bytes: &[u8], text_bytes: usize) -> Begins {
     let frame = match verb {
         "SEND" => {
             let Some(length) = length.filter(|length| *length <= text_bytes) else {
-                return Begins::Whole((Frame::Incomplete, ending), end);
+                return Begins::Whole((Frame::Incomplete, ending), end, counts);
             };
             let body = &bytes[end..];
-            return match body_length(body, length) {
+            return match body_length(body, length, counts, settled) {
                 Length::More => Begins::Unfinished,
-                Length::Bytes(taken) => match std::str::from_utf8(&body[..taken]) {
-                    Ok(text) => Begins::Whole((Frame::Send(rest.to_owned(), text.to_owned()), ending), end + taken),
-                    Err(_) => Begins::Whole((Frame::Incomplete, ending), bytes.len()),
+                Length::Open(within) => Begins::Open(within),
+                Length::Is(taken, counts) => match std::str::from_utf8(&body[..taken]) {
+                    Ok(text) => Begins::Whole((Frame::Send(rest.to_owned(), text.to_owned()), ending), end + taken, counts),
+                    Err(_) => Begins::Whole((Frame::Unreadable, ending), end + taken, counts),
                 },
-                Length::Wrong => Begins::Whole((Frame::Incomplete, ending), bytes.len()),
+                Length::Wrong => Begins::Whole((Frame::Incomplete, ending), bytes.len(), counts),
             };
         }
         "REGISTER" => match crate::split::word(rest) {
@@ -155,7 +216,7 @@ fn begins(bytes: &[u8], text_bytes: usize) -> Begins {
         "RECEIVED" => Frame::Received(rest.to_owned()),
         _ => Frame::Error,
     };
-    Begins::Whole((frame, ending), end)
+    Begins::Whole((frame, ending), end, counts)
 }
 
 /// The first line, without its end.
@@ -165,7 +226,12 @@ fn line(bytes: &[u8]) -> Option<&[u8]> {
 
 /// How the frame ended whose last header line and blank line these are.
 fn ending(last: &[u8], blank: &[u8]) -> &'static str {
-    let trailing = &last[last.trim_ascii_end().len()..];
+    let mut trailing = &last[last.trim_ascii_end().len()..];
+    // A name or a number that is missing leaves the blank in front of it.
+    let lacks_its_end = [&b":"[..], b"SEND", b"RECEIVED", b"REGISTER", b"TOSEND", b"TORECV"];
+    if lacks_its_end.iter().any(|end| last.trim_ascii_end().ends_with(end)) {
+        trailing = trailing.strip_prefix(b" ").unwrap_or(trailing);
+    }
     let is = |ending: &&&str| {
         let (before, between) = ending.split_once('\n').unwrap_or_default();
         trailing == before.as_bytes() && blank == between.trim_end_matches('\n').as_bytes()
@@ -178,38 +244,93 @@ fn ending(last: &[u8], blank: &[u8]) -> &'static str {
 enum Length {
     /// Not all of it has come.
     More,
-    /// So many bytes.
-    Bytes(usize),
+    /// If nothing more comes within this time, all of it has.
+    Open(Duration),
+    /// So many bytes; and what that shows of its program.
+    Is(usize, Counts),
     /// The header cannot be right.
+    Wrong,
+}
+
+/// Where so many characters end.
+enum Characters {
+    End(usize),
+    /// There are not so many yet.
+    Short,
+    /// They are none.
     Wrong,
 }
 
 /// How many bytes of `body` are the body whose header says `length`: bytes, as it is meant, or characters, as some
 /// count. It is characters if so many bytes would end within one, or if what comes behind so many bytes is no verb.
-/// Where both are the same, in ASCII, there is no question.
-fn body_length(body: &[u8], length: usize) -> Length {
+/// In ASCII there is no question. Where so many bytes have come, and fewer characters, the rest may be under way: what
+/// comes next decides, or that nothing does, or what the program has shown before.
+fn body_length(body: &[u8], length: usize, counts: Counts, settled: bool) -> Length {
     let Some(bytes) = body.get(..length) else { return Length::More };
-    if bytes.is_ascii() || (std::str::from_utf8(bytes).is_ok() && may_follow(&body[length..])) {
-        return Length::Bytes(length);
+    if bytes.is_ascii() {
+        return Length::Is(length, counts);
     }
+    let behind = &body[length..];
+    let rest = without_blanks(behind);
+    let characters = characters(body, length);
+    if std::str::from_utf8(bytes).is_err() {
+        return match characters {
+            Characters::End(end) => Length::Is(end, Counts::Characters),
+            Characters::Short if !settled => Length::Open(CHARACTER_WITHIN),
+            Characters::Short | Characters::Wrong => Length::Is(length, counts),
+        };
+    }
+    match (follows(rest), characters) {
+        (Follows::Verb, _) => Length::Is(length, Counts::Bytes),
+        (Follows::Other, Characters::End(end)) => Length::Is(end, Counts::Characters),
+        (Follows::Other, Characters::Short) => Length::More,
+        (Follows::Other, Characters::Wrong) => Length::Wrong,
+        (Follows::Nothing | Follows::Perhaps, Characters::End(end)) if counts == Counts::Characters => Length::Is(end, counts),
+        _ if counts == Counts::Bytes => Length::Is(length, counts),
+        (_, Characters::Wrong) => Length::Is(length, counts),
+        (_, Characters::Short) if settled => Length::Is(length, Counts::Bytes),
+        (_, Characters::Short) => Length::Open(REST_WITHIN),
+        (Follows::Nothing, Characters::End(_)) => Length::Is(length, counts),
+        (Follows::Perhaps, Characters::End(_)) if behind.len() - rest.len() > BLANKS_MAX => Length::Is(length, counts),
+        (Follows::Perhaps, Characters::End(end)) if settled && end == body.len() => Length::Is(end, Counts::Characters),
+        (Follows::Perhaps, Characters::End(_)) if settled => Length::Is(length, counts),
+        (Follows::Perhaps, Characters::End(_)) => Length::Open(REST_WITHIN),
+    }
+}
+
+fn characters(body: &[u8], count: usize) -> Characters {
     let (whole, wrong) = match std::str::from_utf8(body) {
         Ok(text) => (text, false),
         Err(error) => (std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default(), error.error_len().is_some()),
     };
-    match whole.char_indices().map(|(at, c)| at + c.len_utf8()).nth(length.saturating_sub(1)) {
-        Some(taken) => Length::Bytes(taken),
-        None if wrong => Length::Wrong,
-        None => Length::More,
+    match whole.char_indices().map(|(at, c)| at + c.len_utf8()).nth(count.saturating_sub(1)) {
+        Some(end) => Characters::End(end),
+        None if wrong => Characters::Wrong,
+        None => Characters::Short,
     }
 }
 
-/// Whether this may be what comes behind a body: nothing, or a verb as far as it has come.
-fn may_follow(rest: &[u8]) -> bool {
-    let rest = rest.trim_ascii_start();
-    VERBS.iter().any(|verb| {
-        let common = verb.len().min(rest.len());
-        rest[..common] == verb[..common]
-    })
+/// What comes behind a body, as far as it has come.
+enum Follows {
+    Nothing,
+    Verb,
+    /// The beginning of a verb, and no more.
+    Perhaps,
+    Other,
+}
+
+fn follows(rest: &[u8]) -> Follows {
+    if rest.is_empty() {
+        return Follows::Nothing;
+    }
+    let is = |verb: &&[u8]| rest.strip_prefix(*verb).is_some_and(|behind| behind.first().is_some_and(u8::is_ascii_whitespace));
+    if VERBS.iter().any(is) {
+        Follows::Verb
+    } else if VERBS.iter().any(|verb| verb.starts_with(rest)) {
+        Follows::Perhaps
+    } else {
+        Follows::Other
+    }
 }
 
 /// `FORWARD FROM` with its body.
@@ -226,9 +347,12 @@ mod tests {
 
     const LIMIT: usize = 100;
 
-    /// Feeds `chunks` and collects what comes out, until something is incomplete.
+    /// Feeds `chunks` and collects what comes out, until something is incomplete. Nothing more comes then.
     fn decoded(chunks: &[&[u8]]) -> Vec<Ended> {
-        let mut frames = Frames::default();
+        decoded_by(&mut Frames::default(), chunks)
+    }
+
+    fn decoded_by(frames: &mut Frames, chunks: &[&[u8]]) -> Vec<Ended> {
         let mut all = Vec::new();
         for chunk in chunks {
             let mut input = *chunk;
@@ -245,6 +369,8 @@ mod tests {
                 }
             }
         }
+        all.extend(frames.settle(LIMIT));
+        assert_eq!(frames.open_for(), None);
         all
     }
 
@@ -298,8 +424,76 @@ mod tests {
         ] {
             assert_eq!(one(wrong.as_bytes()).0, Frame::Incomplete, "{wrong}");
         }
-        assert_eq!(decoded(&[b"SEND bob\nContent-length: 3\n\nca\xe9 SEND"])[0].0, Frame::Incomplete);
         assert_eq!(decoded(&[&b"SEND ".repeat(300)])[0].0, Frame::Incomplete);
+    }
+
+    #[test]
+    fn a_body_that_is_no_utf_8_is_one_all_the_same() {
+        let next = (Frame::Received("x".into()), "\n\n");
+        for body in [&b"ca\xe9"[..], b"\xe9ca", b"\xff\xff\xff"] {
+            let bytes = [b"SEND bob\nContent-length: 3\n\n", body, b"\nRECEIVED x\n\n"].concat();
+            assert_eq!(decoded(&[&bytes]), [(Frame::Unreadable, "\n\n"), next.clone()]);
+        }
+        // The rest of a character may be under way, for a while.
+        let mut frames = Frames::default();
+        frames.take(b"SEND bob\nContent-length: 3\n\nca\xc3", LIMIT);
+        assert_eq!(frames.open_for(), Some(CHARACTER_WITHIN));
+        assert_eq!(frames.take(b"\xa9", LIMIT).1, Some((Frame::Send("bob".into(), "caé".into()), "\n\n")));
+        assert_eq!(one(b"SEND bob\nContent-length: 3\n\nca\xe9").0, Frame::Unreadable);
+    }
+
+    /// What comes of `body`, whose characters are counted, in pieces of so many bytes; nothing comes behind it.
+    fn counted_in_characters(frames: &mut Frames, body: &str, piece: usize) -> Vec<Ended> {
+        let bytes = format!("SEND bob\nContent-length: {}\n\n{body}", body.chars().count());
+        decoded_by(frames, &bytes.as_bytes().chunks(piece).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn characters_may_be_counted_byte_by_byte() {
+        let bodies = ["héllo", "漢字", "😀", "a😀b漢é", "éS", "éSE", "éRECEIVED x", "éSEND"];
+        for piece in [1, 2, 3, 7, 1000] {
+            for body in bodies {
+                let sent = [(Frame::Send("bob".into(), body.into()), "\n\n")];
+                assert_eq!(counted_in_characters(&mut Frames::default(), body, piece), sent, "{body} by {piece}");
+            }
+            // Once it is known, blanks at the end of a body are a part of it.
+            let mut frames = Frames::default();
+            for body in ["漢字", "é\n", "é ", "é\n\n"] {
+                let sent = [(Frame::Send("bob".into(), body.into()), "\n\n")];
+                assert_eq!(counted_in_characters(&mut frames, body, piece), sent, "{body:?} by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_counts_bytes_waits_once() {
+        let send = |body: &str| format!("SEND bob\nContent-length: {}\n\n{body}", body.len()).into_bytes();
+        let (first, next) = (send("hé"), send("café"));
+        let mut frames = Frames::default();
+        assert_eq!(frames.take(&first, LIMIT), (first.len(), None));
+        assert_eq!(frames.open_for(), Some(REST_WITHIN));
+        assert_eq!(frames.settle(LIMIT), Some((Frame::Send("bob".into(), "hé".into()), "\n\n")));
+        assert_eq!(frames.take(&next, LIMIT), (next.len(), Some((Frame::Send("bob".into(), "café".into()), "\n\n"))));
+        // Not at all if the next frame is there.
+        assert_eq!(Frames::default().take(&[&first[..], &next].concat(), LIMIT).0, first.len());
+        // What came while it was open is not lost.
+        let mut frames = Frames::default();
+        frames.take(&[&first[..], b"\nSE"].concat(), LIMIT);
+        assert_eq!(decoded_by(&mut frames, &[b"ND x\nContent-length: 2\n\nhi"]).len(), 2);
+    }
+
+    #[test]
+    fn an_empty_name_leaves_the_blank_in_front_of_it() {
+        for ending in ["\n\n", "\n \n", " \n \n"] {
+            assert_eq!(one(format!("REGISTER TOSEND {ending}").as_bytes()), (Frame::Register(Way::ToSend, String::new()), ending));
+            assert_eq!(one(format!("SEND x\nContent-length: {ending}").as_bytes()), (Frame::Incomplete, ending));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_string_may_be_sent() {
+        let received = |from: &str| (Frame::Received(from.into()), "\n\n");
+        assert_eq!(decoded(&[b"RECEIVED a\n\n\0RECEIVED b\n\n\0\n"]), [received("a"), received("b")]);
     }
 
     fn text() -> impl Strategy<Value = String> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use self::frame::{ENDINGS, Ended, Frame, Frames, Way};
 use super::text;
 use super::wire::{Effect, Effects, Peer, Protocol, Setup, Wire, check_options, choice};
-use crate::event::{Event, Said};
+use crate::event::{Addressee, Event, Said};
 use crate::name::folded;
 use crate::refusal::{Code, Refusal, code};
 
@@ -117,6 +117,8 @@ struct Socket {
     lost: bool,
     /// Whose it is, by the session, and for what.
     user: Option<(Peer, Way)>,
+    /// When what it has sent is a whole frame, if nothing more comes.
+    settles: Option<Duration>,
 }
 
 /// A wish to be registered.
@@ -187,6 +189,8 @@ enum Alarm {
     Sender(u64),
     /// This session should have had both sockets.
     Pair(Peer),
+    /// What this socket has sent is a whole frame: nothing more has come.
+    Settles(Peer),
 }
 
 /// Everyone.
@@ -209,12 +213,18 @@ struct Exchange {
 
 impl Protocol for Exchange {
     fn opened(&mut self, peer: Peer, address: IpAddr, _: &mut Effects) {
-        self.sockets.insert(peer, Socket { frames: Frames::default(), address, ending: ENDINGS[0], lost: false, user: None });
+        let socket = Socket { frames: Frames::default(), address, ending: ENDINGS[0], lost: false, user: None, settles: None };
+        self.sockets.insert(peer, socket);
     }
 
     fn heard(&mut self, peer: Peer, input: &[u8], out: &mut Effects) -> usize {
         let Some(socket) = self.sockets.get_mut(&peer).filter(|socket| !socket.lost) else { return input.len() };
         let (taken, frame) = socket.frames.take(input, self.text_bytes);
+        let settles = socket.frames.open_for().map(|time| out.now + time);
+        if let Some(before) = std::mem::replace(&mut socket.settles, settles) {
+            self.alarms.remove(&(before, Alarm::Settles(peer)));
+        }
+        self.alarms.extend(settles.map(|at| (at, Alarm::Settles(peer))));
         if let Some((frame, ending)) = frame {
             self.frame(peer, (frame, ending), out);
         }
@@ -240,6 +250,9 @@ impl Protocol for Exchange {
 
     fn gone(&mut self, peer: Peer, out: &mut Effects) {
         let socket = self.sockets.remove(&peer);
+        if let Some(at) = socket.as_ref().and_then(|socket| socket.settles) {
+            self.alarms.remove(&(at, Alarm::Settles(peer)));
+        }
         if let Some(user) = socket.and_then(|socket| socket.user).and_then(|(session, _)| self.users.get_mut(&session)) {
             user.to_send = user.to_send.filter(|socket| *socket != peer);
             user.to_recv = user.to_recv.filter(|socket| *socket != peer);
@@ -266,6 +279,13 @@ impl Protocol for Exchange {
                 }
                 Alarm::Sender(seq) => self.give_up(seq, out),
                 Alarm::Pair(session) => out.push(Effect::Close(session)),
+                Alarm::Settles(peer) => {
+                    let Some(socket) = self.sockets.get_mut(&peer) else { continue };
+                    socket.settles = None;
+                    if let Some(frame) = socket.frames.settle(self.text_bytes) {
+                        self.frame(peer, frame, out);
+                    }
+                }
             }
         }
     }
@@ -301,6 +321,7 @@ impl Exchange {
             (Some((session, _)), Frame::Received(from)) => self.received(session, &from, out),
             (Some((session, Way::ToRecv)), Frame::Error) => self.not_received(session, out),
             (Some((session, Way::ToSend)), Frame::Send(to, body)) if complete(self, session) => self.send(session, peer, to, body, out),
+            (Some((session, Way::ToSend)), Frame::Unreadable) if complete(self, session) => self.say(peer, UNABLE, out),
             (Some((session, Way::ToSend)), Frame::Incomplete | Frame::Unknown) if complete(self, session) => self.lose(peer, out),
             // It may acknowledge in words that nobody knows: then it has not, when its time is over.
             (Some((_, Way::ToRecv)), Frame::Incomplete | Frame::Unknown) => {}
@@ -466,6 +487,13 @@ impl Exchange {
     /// Something was said to whoever has this session.
     fn deliver(&mut self, session: Peer, said: &Said, out: &mut Effects) {
         let Some(user) = self.users.get_mut(&session) else { return };
+        if user.is_guest && user.to_recv.is_none() {
+            // Half a user, whom nothing can be sent to: not one of everyone, and nobody waits for the other half.
+            if matches!(said.to, Addressee::User(_)) {
+                self.remember_failure(said.seq);
+            }
+            return;
+        }
         if user.queue.len() >= QUEUE_MAX {
             self.remember_failure(said.seq);
             return out.push(Effect::Close(session));
@@ -491,8 +519,9 @@ impl Exchange {
     /// The recipient says that it has what came from `from`.
     fn received(&mut self, session: Peer, from: &str, out: &mut Effects) {
         let Some(user) = self.users.get_mut(&session) else { return };
-        // One that comes too late, and is not for what is out now, has been given up.
-        let Some((seq, ..)) = user.out.as_ref().filter(|(_, name, _)| from.is_empty() || name.eq_ignore_ascii_case(from)) else { return };
+        // Some say whose answer it is. Another name is one that comes too late, or twice: that message is not out any more.
+        let says = |name: &str| from.is_empty() || name.eq_ignore_ascii_case(from);
+        let Some((seq, ..)) = user.out.as_ref().filter(|(_, name, _)| says(name) || says(&user.first.name)) else { return };
         let seq = *seq;
         if !user.is_guest {
             user.asked.push_back(Asked::Seen);

@@ -278,6 +278,85 @@ fn half_a_user_is_not_kept_for_ever() {
     assert_eq!(stage.rest, [Effect::Close(Peer(1))]);
 }
 
+#[test]
+fn nobody_waits_for_half_a_user() {
+    let mut stage = Stage::set(&[]);
+    stage.user(1, 2, "alice");
+    stage.user(3, 4, "bob");
+    stage.opens(5);
+    stage.hears(5, "REGISTER TOSEND carol\n\n");
+    stage.let_in(5, "carol");
+    stage.take();
+    stage.hears(1, "SEND ALL\nContent-length: 1\n\nx");
+    stage.said(1, "alice", &[3, 5], "x");
+    stage.hears(4, "RECEIVED alice\n\n");
+    assert_eq!(stage.take().pop(), Some((1, "SEND ALL\n\n".to_owned())));
+    // Said to it alone, it is not there.
+    stage.hears(1, "SEND carol\nContent-length: 1\n\nx");
+    let to = Addressee::User("carol".into());
+    let said = Said { seq: 9, from: "alice".into(), to: to.clone(), text: "x".into(), ..Said::default() };
+    stage.does(|protocol, out| protocol.event(Peer(5), &Event::Message(said), out));
+    let stored = Event::Sent { seq: 9, at: Millis(0), to, kept: false, missed: false, again: false };
+    stage.does(|protocol, out| protocol.answer(Peer(1), &[stored], out));
+    assert_eq!(stage.take(), sent(&[(1, "ERROR 102 Unable to send\n\n")]));
+    // And nothing comes when it is whole.
+    stage.opens(6);
+    stage.hears(6, "REGISTER TORECV carol\n\n");
+    assert_eq!(stage.take(), sent(&[(6, "REGISTERED TORECV carol\n\n")]));
+}
+
+#[test]
+fn characters_counted_for_bytes_may_come_slowly_and_who_counts_bytes_is_heard_in_a_moment() {
+    let mut stage = Stage::set(&[]);
+    stage.user(1, 2, "alice");
+    let heard = |stage: &mut Stage| match stage.rest.first() {
+        Some(Effect::Order(_, Order { body: Some(body), .. })) => body.clone(),
+        _ => String::new(),
+    };
+    // Six bytes that are five characters.
+    for byte in "SEND bob\nContent-length: 5\n\nh\u{e9}ll".as_bytes().chunks(1) {
+        stage.does(|protocol, out| _ = protocol.heard(Peer(1), byte, out));
+    }
+    assert_eq!((heard(&mut stage), stage.protocol.due()), (String::new(), Some(Duration::from_millis(200))));
+    stage.hears(1, "o");
+    assert_eq!((heard(&mut stage), stage.protocol.due()), ("h\u{e9}llo".into(), None));
+    stage.said(1, "alice", &[], "x");
+    stage.take();
+    // Another program: what it has said when nothing more comes, and it is asked for once.
+    stage.user(3, 4, "bob");
+    stage.hears(3, "SEND alice\nContent-length: 5\n\nh\u{e9}ll");
+    assert_eq!(heard(&mut stage), "");
+    stage.passes(1);
+    assert_eq!(heard(&mut stage), "h\u{e9}ll");
+    // It is gone before.
+    stage.user(5, 6, "carol");
+    stage.hears(5, "SEND alice\nContent-length: 2\n\n\u{e9}");
+    assert!(stage.protocol.due().is_some());
+    stage.does(|protocol, out| protocol.gone(Peer(5), out));
+    assert_eq!(stage.protocol.due(), None);
+}
+
+#[test]
+fn what_cannot_be_read_cannot_be_sent_and_the_next_can() {
+    let mut stage = Stage::set(&[]);
+    stage.user(1, 2, "alice");
+    stage.does(|protocol, out| _ = protocol.heard(Peer(1), b"SEND bob\nContent-length: 4\n \n\xe9t\xe9!", out));
+    assert_eq!(stage.take(), sent(&[(1, "ERROR 102 Unable to send\n \n")]));
+    stage.hears(1, "SEND bob\nContent-length: 1\n\nx");
+    assert!(matches!(&stage.rest[0], Effect::Order(_, order) if order.line == "message bob"));
+}
+
+#[test]
+fn some_acknowledge_in_their_own_name() {
+    let mut stage = Stage::set(&[]);
+    stage.user(1, 2, "alice");
+    stage.user(3, 4, "bob");
+    stage.hears(1, "SEND bob\nContent-length: 1\n\nx");
+    stage.said(1, "alice", &[3], "x");
+    stage.hears(4, "RECEIVED bob\n\nRECEIVED bob\n\n");
+    assert_eq!(stage.take(), sent(&[(4, "FORWARD alice\nContent-length: 1\n\nx"), (1, "SEND bob\n\n")]));
+}
+
 proptest! {
     #[test]
     fn any_bytes_in_any_split_are_survived(
