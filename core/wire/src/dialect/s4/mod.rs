@@ -33,6 +33,9 @@ const DEFLATE: &str = "deflate";
 const RECEIPTS: &str = "receipts";
 const PRIVATE: &str = "private";
 
+/// What some programs put in front of every text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The smallest bound on a frame that comes: a few messages at once.
 const FRAME_MIN: usize = 64 * 1024;
 
@@ -303,6 +306,8 @@ impl Talker {
         // Some count the end of their strings, too.
         let end = json.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let json = &json[..end];
+        // Some begin every text with a mark.
+        let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
         let object = match serde_json::from_slice::<Value>(json) {
             Ok(Value::Object(object)) => object,
             Ok(_) => return self.send(peer, &Object::error("not a JSON object"), out),
@@ -312,7 +317,9 @@ impl Talker {
             return self.carry(peer, ticket, out);
         }
         let mut known = false;
-        let messages = match object.get("MESSAGES") {
+        // Some write all the keys they know, and nothing where they have nothing.
+        let given = |key| object.get(key).filter(|value| !value.is_null());
+        let messages = match given("MESSAGES") {
             None => Vec::new(),
             Some(Value::Array(entries)) => {
                 known = true;
@@ -321,7 +328,7 @@ impl Talker {
             }
             Some(_) => return self.send(peer, &Object::error("MESSAGES is a list of [SRC, DEST, TIMESTAMP, CONTENT]"), out),
         };
-        match object.get("USERNAME") {
+        match given("USERNAME") {
             None => self.say_all(peer, messages, out),
             Some(Value::String(name)) => {
                 known = true;
@@ -339,16 +346,17 @@ impl Talker {
             self.send(peer, &Object::error(format!("you are signed in as {mine}")), out);
             return self.say_all(peer, messages, out);
         }
-        if let Some(since) = object.get("SINCE") {
+        let given = |key| object.get(key).filter(|value| !value.is_null());
+        if let Some(since) = given("SINCE") {
             self.extended = true;
             if let Some(since) = since.as_u64() {
                 self.asked.push_back(Asked::Quiet);
                 out.order(peer, format!("since {since}"), None);
             }
         }
-        self.extensions = object.get("ACCEPT").map(Extensions::of);
+        self.extensions = given("ACCEPT").map(Extensions::of);
         self.extended |= self.extensions.is_some();
-        match object.get("PASSWORD").map(Value::as_str) {
+        match given("PASSWORD").map(Value::as_str) {
             None => out.order(peer, "guest", Some(name.to_owned())),
             Some(Some(password)) if crate::name::check(name).is_ok() => {
                 out.order(peer, format!("login {name}"), Some(password.to_owned()));

@@ -78,6 +78,20 @@ fn order(line: &str, body: Option<&str>) -> Effect {
 }
 
 #[test]
+fn a_key_with_nothing_is_no_key_and_a_byte_order_mark_is_nothing() {
+    let mut stage = Stage::set();
+    let hello = json!({"USERNAME": "alice", "MESSAGES": null, "PASSWORD": null, "SINCE": null, "ACCEPT": null, "ERROR": null});
+    assert_eq!(stage.hears(&hello), [order("guest", Some("alice")), Effect::Hold(PEER)]);
+    let mut stage = Stage::alice();
+    let json = b"\xef\xbb\xbf{\"USERNAME\": null, \"MESSAGES\": [[\"alice\", \"bob\", null, \"hi\"]]}";
+    let frame = [&u32::try_from(json.len()).unwrap().to_be_bytes()[..], json].concat();
+    assert_eq!(stage.hears_bytes(&frame), [order("message bob", Some("hi"))]);
+    // Nothing but nothing is nothing of ours.
+    let errors = objects(&stage.hears(&json!({"USERNAME": null})));
+    assert_eq!(errors, [json!({"ERROR": "an object has USERNAME or MESSAGES"})]);
+}
+
+#[test]
 fn an_acceptance_has_everything_in_one_frame() {
     let mut stage = Stage::set();
     assert_eq!(stage.hears(&json!({"USERNAME": "alice"})), [order("guest", Some("alice")), Effect::Hold(PEER)]);
