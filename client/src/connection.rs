@@ -345,7 +345,7 @@ impl HandshakeRefused {
     fn for_pinned(self, place: &Place) -> Failure {
         match self {
             HandshakeRefused::Certificate(error) => {
-                Failure::certificate(format!("{place} cannot prove who it is ({error}), so nothing was sent to it"))
+                Failure::certificate(format!("{place} cannot prove who it is ({}), so nothing was sent to it", trust::in_words(&error)))
             }
             HandshakeRefused::NotTls => Failure::no_link(format!("{place} does not speak TLS; is it a Chinwag server?")),
             HandshakeRefused::Link(error) => {

@@ -216,7 +216,12 @@ impl<T: Trust> ServerCertVerifier for Proven<T> {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.trust.judge(end_entity, intermediates, server_name, ocsp_response, now)
+        let trusted = self.trust.judge(end_entity, intermediates, server_name, ocsp_response, now)?;
+        // In either version of TLS: with 1.2, too, a server may sign in a way that such a key cannot be checked with.
+        if PublicKey::of(end_entity).is_some_and(|key| key.is_short_rsa()) {
+            self.saw_short_key.store(true, Ordering::Relaxed);
+        }
+        Ok(trusted)
     }
 
     fn verify_tls12_signature(
@@ -234,9 +239,6 @@ impl<T: Trust> ServerCertVerifier for Proven<T> {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if PublicKey::of(cert).is_some_and(|key| key.is_short_rsa()) {
-            self.saw_short_key.store(true, Ordering::Relaxed);
-        }
         certificate::verify_tls13(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
@@ -403,6 +405,19 @@ mod tests {
         // Within the validity of the test certificates, whenever the test runs.
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
         verifier.verify_server_cert(&CertificateDer::from(certificate), &[], &name, &[], now).map(|_| ())
+    }
+
+    #[test]
+    fn a_short_key_is_seen_where_it_is_trusted_whatever_the_version_of_tls() {
+        const SHORT: &[u8] = include_bytes!("../tests/data/old-rsa1024.cert.der");
+        let short = Fingerprint::of(&CertificateDer::from(SHORT));
+        for (expected, shown, seen) in [(None, SHORT, true), (Some(short), SHORT, true), (Some(short), ONE, false), (None, ONE, false)] {
+            let pin = Pin::new(expected, provider());
+            assert_eq!(check(&pin, shown, "example.org").is_ok(), expected.is_none_or(|_| shown == SHORT));
+            assert_eq!(pin.saw_short_key(), seen);
+            // From then on nothing is offered that it cannot be checked with.
+            assert_eq!(pin.supported_verify_schemes() == certificate::SHORT_KEY_SCHEMES, seen);
+        }
     }
 
     #[test]
