@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use chinwag_wire::name;
+use chinwag_wire::{code, name};
+
+use crate::connection::sentence;
 
 /// Where a server listens unless somebody says otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 2461;
@@ -33,16 +35,25 @@ impl FromStr for Address {
             None => (None, typed),
         };
         if let Some(user) = user {
-            name::check(user).map_err(|refusal| match refusal.hint {
-                Some(hint) => format!("{}; {hint}", refusal.text),
-                None => refusal.text,
-            })?;
+            check_name(user)?;
         }
         let (host, port) = host_and_port(place)?;
         if let Some(odd) = host.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']')) {
             return Err(format!("`{}` in `{}` cannot be part of a host name", odd.escape_default(), typed.escape_debug()));
         }
         Ok(Address { user: user.map(str::to_owned), host: (!host.is_empty()).then(|| host.to_owned()), port })
+    }
+}
+
+/// Refuses what cannot be a name anywhere. Which names are reserved only the server knows: on one that speaks another
+/// protocol `admin` may be somebody.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    match name::check(name) {
+        Err(refusal) if refusal.code != code::RESERVED_NAME => Err(sentence(&refusal)),
+        _ => Ok(()),
     }
 }
 
@@ -106,6 +117,7 @@ mod tests {
             ("::1", None, "::1", None),
             ("bob@fe80::1%eth0", Some("bob"), "fe80::1%eth0", None),
             ("bob@", Some("bob"), "", None),
+            ("admin@host", Some("admin"), "host", None),
             (":99", None, "", Some(99)),
         ] {
             let host = (!host.is_empty()).then(|| host.to_owned());

@@ -2,8 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use chinwag_wire::{Code, Event, Refusal, SafeText, code, name};
+use chinwag_wire::{Code, Event, Refusal, SafeText, code};
 
+use crate::address::check_name;
 use crate::args::Args;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence};
 use crate::dialogue::{Answer, ask, ask_secretly, confirm, say};
@@ -293,9 +294,9 @@ fn ask_name() -> Answer<String> {
         if typed.is_empty() {
             continue;
         }
-        match name::check(&typed) {
+        match check_name(&typed) {
             Ok(()) => return Ok(Some(typed)),
-            Err(refusal) => say(&sentence(&refusal)),
+            Err(why) => say(&why),
         }
     }
 }

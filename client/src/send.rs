@@ -7,11 +7,11 @@ use std::thread;
 
 use async_channel::Sender;
 use chinwag_wire::split::{self, Asked};
-use chinwag_wire::{Code, Event, Refusal, code, name};
+use chinwag_wire::{Code, Event, Refusal, code};
 use clap::Args;
 
+use crate::address::check_name;
 use crate::chat::Chat;
-use crate::connection::sentence;
 use crate::dialogue;
 use crate::failure::Failure;
 use crate::machinery;
@@ -65,7 +65,7 @@ fn read_key(key: &str) -> Result<String, String> {
 fn read_addressee(who: &str) -> Result<String, String> {
     let who = who.strip_prefix('@').unwrap_or(who);
     if !who.eq_ignore_ascii_case(ALL) {
-        name::check(who.strip_prefix('#').unwrap_or(who)).map_err(|refusal| sentence(&refusal))?;
+        check_name(who.strip_prefix('#').unwrap_or(who))?;
     }
     Ok(format!("@{who}"))
 }
@@ -229,7 +229,9 @@ mod tests {
 
     #[test]
     fn an_addressee_is_a_user_or_everyone() {
-        for (typed, said) in [("bob", "@bob"), ("@bob", "@bob"), ("ALL", "@ALL"), ("#den", "@#den"), ("@#den", "@#den")] {
+        for (typed, said) in
+            [("bob", "@bob"), ("@bob", "@bob"), ("ALL", "@ALL"), ("#den", "@#den"), ("@#den", "@#den"), ("admin", "@admin")]
+        {
             assert_eq!(read_addressee(typed).as_deref(), Ok(said));
         }
         for wrong in ["", "@", "#", "##den", "two words", "bob:", "a/b", "\u{1b}[2J"] {
