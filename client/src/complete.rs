@@ -47,14 +47,25 @@ pub(crate) struct Situation {
     pub(crate) replying: AtomicBool,
     /// How wide the prompt is.
     pub(crate) prompt_columns: AtomicUsize,
-    /// The room that stands in the prompt.
-    pub(crate) room: Mutex<Option<String>>,
+    /// Whom the prompt names as the one that words go to.
+    pub(crate) addressee: Mutex<Option<String>>,
     /// When somebody last did something at the prompt.
     pub(crate) here: Here,
+    /// Ctrl-C has ended the reading: what it threw away.
+    pub(crate) given_up: Mutex<Option<GivenUp>>,
     /// What is painted, and may have to be wiped away for another prompt.
     pub(crate) redraw: Arc<Redraw>,
     /// What is painted at the moment has the prompt itself in front, and not what the editor asks.
     pub(crate) at_prompt: AtomicBool,
+}
+
+/// What Ctrl-C threw away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// What was typed.
+    Line,
+    /// Nothing was typed.
+    Nothing,
 }
 
 /// What helps while somebody types: completions, hints, and a mask over secrets.
@@ -70,13 +81,13 @@ impl Assistant {
         Assistant { knowledge, live, situation }
     }
 
-    /// Whether the prompt names a room that one is not in any more, or not the one that one is in, and can be changed now. In vi mode a
+    /// Whether the prompt names a room that one is not in any more, or not the one to whom words go, and can be changed now. In vi mode a
     /// new reading begins with inserting, whatever was being done: there it waits until nothing is typed.
     fn is_outdated(&self, line: &str) -> bool {
         let at_prompt = self.situation.at_prompt.load(Ordering::Relaxed) && !self.is_asking();
         at_prompt
             && (line.is_empty() || self.live.now().keys.mode == Mode::Emacs)
-            && *self.situation.room.lock().unwrap_or_else(PoisonError::into_inner) != self.knowledge.lock().room().map(str::to_owned)
+            && *self.situation.addressee.lock().unwrap_or_else(PoisonError::into_inner) != self.knowledge.lock().addressee()
     }
 
     fn is_asking(&self) -> bool {
@@ -187,10 +198,10 @@ fn reply(typed: &str, writers: &[&str]) -> Option<String> {
     writers.get(next).map(|name| format!("@{name} {text}"))
 }
 
-/// What stands at the end of `typed`: in a room, what has no `/` and no `@` in front is said to the room.
+/// What stands at the end of `typed`: in a room, or while one talks with somebody, what has no `/` and no `@` in front is said.
 fn spot<'a>(typed: &'a str, knowledge: &'a Knowledge) -> Spot<'a> {
     match split::line_in_room(typed) {
-        Asked::Say(_) if knowledge.room().is_some() => Spot::Text,
+        Asked::Say(_) if knowledge.addressee().is_some() => Spot::Text,
         _ => split::spot(typed, &knowledge.cards),
     }
 }
@@ -352,8 +363,8 @@ fn remark(typed: &str, knowledge: &Knowledge) -> Option<Remark> {
             let word = typed.trim();
             let is_command = knowledge.cards.iter().any(|card| card.answers_to(word));
             let command = if is_command { word } else { &secrets::slip(typed, knowledge)?.name };
-            let room = knowledge.room()?;
-            shown(format!("{HELP_GAP}said to all in {room}; the command is /{command}"))
+            let whom = knowledge.addressed()?;
+            shown(format!("{HELP_GAP}said to {whom}; the command is /{command}"))
         }
         Spot::Addressee(_) => None,
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,11 +16,13 @@ use serde::{Deserialize, Deserializer};
 use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT, Place, S4_PORT};
 use crate::connection::Wire;
 use crate::failure::Failure;
-use crate::interface::{Attention, Times};
+use crate::highlights::Highlights;
+use crate::interface::{Arrivals, Attention, Times};
 use crate::keys::{Bindings, Mode};
 use crate::private::P2p;
 use crate::private::addresses::Addresses;
 use crate::private::files::Folder;
+use crate::replace;
 use crate::theme::{Theme, When};
 
 /// The file's name, in the folder of this program's configuration.
@@ -55,6 +57,10 @@ settings! {
     mark_after: Seconds = Seconds(Duration::from_secs(300));
     /// What happens when somebody speaks to you, or of you. Notification: by the desktop, in terminals that know OSC 9.
     attention: Attention = Attention::Bell;
+    /// Words that are marked wherever somebody says them, and call you as your name does: ["deploy", "outage"].
+    highlights: Highlights = Highlights::default();
+    /// Whose coming and going is shown. Familiar: of those who have said something since you came, or with whom you have spoken.
+    arrivals: Arrivals = Arrivals::All;
     /// After which editor lines are edited.
     editing: Mode = Mode::Emacs;
     /// What keys do besides what they do in that editor: {"F5": Insert("/whoelse"), "Ctrl-O": Undo}. Others are Reply, Accept, Complete,
@@ -244,9 +250,11 @@ pub(crate) fn begin(args: &ConfigArgs, folder: Option<&Path>) -> Option<PathBuf>
     let path = folder.join(FILE);
     let write = || {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(chinwag_settings::template::<Config>(OPENING).as_bytes())
+        replace::file(&path, &chinwag_settings::template::<Config>(OPENING))
     };
+    if path.symlink_metadata().is_ok() {
+        return None;
+    }
     // Where it cannot be written there are the defaults, and they are fine.
     write().ok().map(|()| path)
 }

@@ -27,9 +27,16 @@ pub(crate) fn ask(question: &str) -> Answer<String> {
     }
 }
 
-/// Asks a question that is answered with yes, unless the answer begins with `n`.
+/// Asks a question that is answered with yes or no, and again if it was not; nothing is yes.
 pub(crate) fn confirm(question: &str) -> Answer<bool> {
-    Ok(ask(&format!("{question} [Y/n] "))?.map(|answer| !answer.to_lowercase().starts_with('n')))
+    loop {
+        let Some(answer) = ask(&format!("{question} [Y/n] "))? else { return Ok(None) };
+        match answer.to_lowercase().as_str() {
+            "" | "y" | "yes" => return Ok(Some(true)),
+            "n" | "no" => return Ok(Some(false)),
+            _ => say("please say y or n"),
+        }
+    }
 }
 
 /// Asks for one line and does not show it.

@@ -52,6 +52,33 @@ fn silent(found: &Termios) -> Termios {
     silent
 }
 
+/// While one lives, Ctrl-C and Ctrl-Z are keys between two prompts, too, as they are at one: what is pressed a moment too early waits for the
+/// next prompt, and ends nothing.
+pub(crate) struct KeysOnly(());
+
+impl KeysOnly {
+    /// From here on.
+    ///
+    /// # Errors
+    /// Standard input is no terminal, or not one's own.
+    pub(crate) fn new() -> io::Result<KeysOnly> {
+        let mut modes = tcgetattr(stdin())?;
+        modes.local_modes.remove(LocalModes::ISIG);
+        tcsetattr(stdin(), OptionalActions::Now, &modes)?;
+        Ok(KeysOnly(()))
+    }
+}
+
+impl Drop for KeysOnly {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no order.
+        let _ = tcgetattr(stdin()).and_then(|mut modes| {
+            modes.local_modes.insert(LocalModes::ISIG);
+            tcsetattr(stdin(), OptionalActions::Now, &modes)
+        });
+    }
+}
+
 /// Does `what` with the terminal as it was: another program asks there.
 pub(crate) fn as_it_was<T>(what: impl FnOnce() -> T) -> T {
     let found = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(found, _)| found.clone());

@@ -6,6 +6,7 @@ use chinwag_settings::plain_values;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::highlights::Highlights;
 use crate::keys::Keys;
 use crate::screen::Look;
 use crate::theme::Depth;
@@ -19,6 +20,10 @@ pub(crate) struct Interface {
     pub(crate) times: Times,
     /// What happens when somebody speaks to one, or of one.
     pub(crate) attention: Attention,
+    /// What calls the reader, besides their name.
+    pub(crate) highlights: Highlights,
+    /// Whose coming and going is shown.
+    pub(crate) arrivals: Arrivals,
     /// How lines are edited.
     pub(crate) keys: Keys,
     /// How many of the lines typed before are kept.
@@ -34,6 +39,8 @@ impl Interface {
             look: Look::new(Depth::of_output(config.color), config.theme.clone()),
             times: config.times,
             attention: config.attention,
+            highlights: config.highlights.clone(),
+            arrivals: config.arrivals,
             keys: Keys { mode: config.editing, bindings: config.keys.clone() },
             history: config.history,
             keeps_private: config.private_history,
@@ -91,4 +98,16 @@ pub(crate) enum Attention {
     Notification,
 }
 
-plain_values! { Times: "Off|Minutes|Seconds", Attention: "Nothing|Bell|Notification" }
+/// Whose coming and going is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Arrivals {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Of those who have said something, or were spoken with.
+    Familiar,
+    /// Nobody's.
+    Nobody,
+}
+
+plain_values! { Times: "Off|Minutes|Seconds", Attention: "Nothing|Bell|Notification", Arrivals: "All|Familiar|Nobody" }

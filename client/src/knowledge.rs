@@ -38,10 +38,14 @@ pub(crate) struct Knowledge {
     writers: VecDeque<String>,
     /// Whom the reader spoke with, either way, the last first.
     spoken: VecDeque<String>,
+    /// Who has said something where the reader heard it.
+    heard: BTreeSet<String>,
     /// Rooms that have come up.
     rooms: BTreeSet<String>,
     /// The room that the reader's lines go to.
     stay: Option<Stay>,
+    /// To whom what is typed is said, wherever the reader is.
+    partner: Option<String>,
     /// It is from before a login, whose answer has not told yet where the reader is.
     stale: bool,
 }
@@ -84,6 +88,7 @@ impl Knowledge {
                     self.is_idle(&said.from, false);
                     said.nick.iter().for_each(|nick| self.is_idle(nick, false));
                 }
+                insert(&mut self.heard, &folded(said.nick.as_ref().unwrap_or(&said.from)));
                 if let Addressee::Room(room) = &said.to {
                     insert(&mut self.rooms, room);
                 }
@@ -162,6 +167,11 @@ impl Knowledge {
         self.cards.iter().find(|card| card.answers_to(name)).is_some_and(|card| self.before.contains(card))
     }
 
+    /// Whether `name` is what the server's command `command` is called, or one of its aliases.
+    pub(crate) fn is(&self, name: &str, command: &str) -> bool {
+        self.served.iter().find(|card| card.answers_to(name)).is_some_and(|card| card.name == command)
+    }
+
     /// Whether the server has said which commands it has.
     pub(crate) fn knows_commands(&self) -> bool {
         !self.served.is_empty()
@@ -195,6 +205,27 @@ impl Knowledge {
     /// The room that the reader is in.
     pub(crate) fn room(&self) -> Option<&str> {
         self.stay.as_ref().map(|stay| stay.room.as_str())
+    }
+
+    /// From here on what is typed is said to `whom`: to a person, or with a `#` to a room; to nobody in particular, if there is none.
+    pub(crate) fn talk_to(&mut self, whom: Option<&str>) {
+        self.partner = whom.map(|whom| self.seen.iter().find(|name| folded(name) == folded(whom)).map_or(whom, |name| name).to_owned());
+    }
+
+    /// With whom the reader has chosen to talk.
+    pub(crate) fn partner(&self) -> Option<&str> {
+        self.partner.as_deref()
+    }
+
+    /// To whom what is typed without a `/` or an `@` is said, as it stands after an `@`: the one the reader talks with, or else the
+    /// room. If there is none, it is a command.
+    pub(crate) fn addressee(&self) -> Option<String> {
+        self.partner.clone().or_else(|| self.room().map(|room| format!("#{room}")))
+    }
+
+    /// The same in words: `bob`, `all in den`.
+    pub(crate) fn addressed(&self) -> Option<String> {
+        self.addressee().map(|whom| whom.strip_prefix('#').map_or_else(|| whom.clone(), |room| format!("all in {room}")))
     }
 
     /// What the others in that room are called.
@@ -238,6 +269,12 @@ impl Knowledge {
             }
             _ => {}
         }
+    }
+
+    /// Whether somebody has said something where the reader heard it, or was spoken with.
+    pub(crate) fn is_familiar(&self, name: &str) -> bool {
+        let name = folded(name);
+        self.heard.contains(&name) || self.spoken.iter().any(|spoken| folded(spoken) == name)
     }
 
     /// Who wrote to the reader, the last first.

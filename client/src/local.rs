@@ -4,20 +4,21 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use chinwag_settings::{Seconds, Settings};
 use chinwag_wire::name::folded;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Addressee, ArgCard, Card, Code, Complete, Event, Fact, Kind, Millis, Refusal, SafeText, Said, Shape, code};
+use jiff::tz::TimeZone;
 
 use crate::config::Config;
 use crate::connection::in_words;
 use crate::here::Here;
 use crate::private;
-use crate::screen::model::calls;
+use crate::replace;
+use crate::screen::model::{calls, long_ago};
 use crate::wrap;
 
 /// How many messages are remembered for `mentions` and `unread`: a busy day. The server's history has them all.
@@ -34,6 +35,10 @@ const START_CHARS: usize = 40;
 const FACT: &str = "chinwag.client";
 /// The command that changes a setting.
 pub(crate) const SET: &str = "set";
+/// The command that chooses to whom what is typed is said.
+const TALK: &str = "talk";
+/// The name after `@` that means everybody.
+const ALL: &str = "all";
 /// The command that explains commands, the client's own too.
 const HELP: &str = "help";
 
@@ -46,6 +51,8 @@ pub(crate) struct Local {
     here: Here,
     /// Since when the reader had done nothing when what is new was marked last.
     marked: Option<Millis>,
+    /// Where the reader's clock is.
+    zone: TimeZone,
     /// What was said to the reader, the last at the end.
     said: VecDeque<Said>,
     /// How many of the last have come since the reader typed something.
@@ -67,6 +74,13 @@ pub(crate) enum Answer {
     Set {
         /// All settings.
         config: Box<Config>,
+        /// What is shown.
+        events: Vec<Event>,
+    },
+    /// From here on what is typed is said to them, or to nobody in particular; and this is shown.
+    Talk {
+        /// A person, or with a `#` a room.
+        whom: Option<String>,
         /// What is shown.
         events: Vec<Event>,
     },
@@ -97,9 +111,20 @@ pub(crate) fn cards() -> Vec<Card> {
         card(
             "mentions",
             &[],
-            "Show what was said to you alone, or of you, since you came.",
+            "Show what was said to you alone, of you, or with a word you have as a highlight, since you came.",
             vec![arg("count", "how many of the newest, 20 if not given", number())],
             "",
+        ),
+        card(
+            TALK,
+            &["query"],
+            "Say all you type to one person from here on, without @NAME in front; without a name, no more.",
+            vec![arg(
+                "whom",
+                "to whom: somebody, or a room you are in with # in front",
+                Kind { label: "a user".into(), complete: Complete::KnownUsers, optional: true, ..Kind::WORD },
+            )],
+            "alice> /talk bob\nalice | * what you type is said to bob from here on; commands begin with /, and /talk ends it",
         ),
         card("unread", &[], "Show what was said since you last typed something.", vec![], ""),
         card("recent", &[], "List whom you spoke with since you came, the last first.", vec![], ""),
@@ -130,6 +155,7 @@ impl Local {
             me: me.to_owned(),
             here,
             marked: None,
+            zone: TimeZone::system(),
             said: VecDeque::new(),
             unread: 0,
             people: VecDeque::new(),
@@ -199,6 +225,11 @@ impl Local {
                 let own = self::cards().into_iter().filter(|card| !has(cards, card));
                 Some(vec![Event::Help { cards: served.chain(private.iter().cloned().chain(own).map(slashed)).collect() }])
             }
+            Event::Help { cards } if self.held.is_empty() => {
+                let [card] = &cards[..] else { return None };
+                let examples = of_what_works(&card.examples);
+                (examples != card.examples).then(|| vec![Event::Help { cards: vec![Card { examples: examples.into(), ..card.clone() }] }])
+            }
             _ if self.held.is_empty() => None,
             // Broken off, or of another line: what came of it is shown.
             event => Some(std::mem::take(&mut self.held).into_iter().map(Event::Past).chain([event.clone()]).collect()),
@@ -258,6 +289,7 @@ impl Local {
                     Ok(count) => self.mentions(count.unwrap_or(SHOWN)),
                     Err(why) => vec![usage(&card, &why)],
                 },
+                TALK => return Some(talk(&card, first)),
                 "unread" => self.unread_messages(),
                 "recent" => self.recent(),
                 "more" => self.more(),
@@ -271,7 +303,7 @@ impl Local {
     }
 
     fn mentions(&mut self, count: usize) -> Vec<Event> {
-        let mine = |said: &&Said| matches!(said.to, Addressee::User(_)) || calls(said, &self.me);
+        let mine = |said: &&Said| matches!(said.to, Addressee::User(_)) || calls(said, &self.me, &self.config.highlights);
         let mut said: Vec<Said> = self.said.iter().rev().filter(mine).take(count).cloned().collect();
         said.reverse();
         let end = Event::PastEnd { count: said.len(), more: false, next: None };
@@ -292,7 +324,7 @@ impl Local {
         let width = self.people.iter().map(|(name, ..)| wrap::width(name)).max().unwrap_or(0);
         let lines = self.people.iter().take(SHOWN).map(|(name, at, text)| {
             let said = if text.is_empty() { "(you)".to_owned() } else { text.replace(char::is_control, " ") };
-            format!("{name}{:pad$}  {at}  {said}", "", pad = width - wrap::width(name))
+            format!("{name}{:pad$}  {}  {said}", "", long_ago(*at, &self.zone), pad = width - wrap::width(name))
         });
         facts(&lines.collect::<Vec<_>>().join("\n"))
     }
@@ -343,22 +375,36 @@ impl Local {
             Err(error) => return Err(cannot(in_words(&error))),
         };
         let changed = chinwag_settings::edited::<Config>(&source, key, value).map_err(cannot)?;
-        replace(file, &changed).map_err(|error| cannot(in_words(&error)))
+        replace::file(file, &changed).map_err(|error| cannot(in_words(&error)))
     }
 }
 
-/// A new file takes the place of the old one in one step: a crash or a full disk leaves the one or the other.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    let write = || {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)
+/// Those of the examples, each of some lines with an empty one between, that show how it is done. The others show how it is refused, for
+/// whoever reads the reference; who asks for help at a prompt would have to look for what helps. If all are like that, all of them.
+fn of_what_works(examples: &str) -> String {
+    let works = |example: &&str| !example.contains("error[");
+    let all = || examples.split("\n\n");
+    if all().any(|example| works(&example)) { all().filter(works).collect::<Vec<_>>().join("\n\n") } else { examples.to_owned() }
+}
+
+/// What comes of choosing to talk with `whom`. Whether there is somebody of that name the server says, when something is said.
+fn talk(card: &Card, whom: &str) -> Answer {
+    let whom = whom.strip_prefix('@').unwrap_or(whom);
+    if folded(whom) == ALL {
+        return Answer::Events(vec![usage(card, "everybody is called `@all` each time")]);
+    }
+    let (whom, text) = match whom.strip_prefix('#').map_or(whom, |room| room) {
+        "" => (
+            None,
+            "* you talk with nobody in particular now: in a room what you type is said to all in it, elsewhere it is a command".to_owned(),
+        ),
+        name => {
+            let end = format!("from here on; commands begin with /, and /{TALK} ends it");
+            let to = if whom.starts_with('#') { format!("all in {name}") } else { name.to_owned() };
+            (Some(whom.to_owned()), format!("* what you type is said to {to} {end}"))
+        }
     };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&new);
-    })
+    Answer::Talk { whom, events: facts(&text) }
 }
 
 fn count(word: &str) -> Result<Option<usize>, String> {
@@ -411,7 +457,9 @@ mod tests {
     fn shown(local: &mut Local, line: &str) -> Option<String> {
         let mine = |name: &str| cards().iter().any(|card| card.answers_to(name));
         match local.answer(line, mine)? {
-            Answer::Events(events) | Answer::Set { events, .. } => Some(events.iter().map(text::shown).collect::<Vec<_>>().join("\n")),
+            Answer::Events(events) | Answer::Set { events, .. } | Answer::Talk { events, .. } => {
+                Some(events.iter().map(text::shown).collect::<Vec<_>>().join("\n"))
+            }
             Answer::Leave => Some("leaves".to_owned()),
         }
     }
@@ -518,7 +566,15 @@ mod tests {
         let shown_instead = local.instead(&outline).expect("more than the server's");
         let text = text::shown(&shown_instead[0]);
         assert!(text.contains("/set [name] [value...]") && text.contains("/unread") && !text.contains("/quit"), "{text}");
-        assert_eq!(local.instead(&Event::Help { cards: vec![server] }), None);
+        assert_eq!(local.instead(&Event::Help { cards: vec![server.clone()] }), None);
+        let (done, refused) = ("alice> wave\nbob | alice waves", "alice> wave wave\nalice | error[usage]: no");
+        let explained = |examples: &[&str]| {
+            let card = Card { examples: examples.join("\n\n").into(), ..server.clone() };
+            let shown = Local::instead(&mut self::local(), &Event::Help { cards: vec![card] });
+            shown.map(|shown| text::shown(&shown[0]).matches("alice>").count())
+        };
+        assert_eq!(explained(&[done, refused, done]), Some(2), "what helps");
+        assert_eq!((explained(&[done]), explained(&[refused])), (None, None), "as it is");
         let explained = shown(&mut local, "help /set").expect("an answer");
         assert!(explained.starts_with("/set [name] [value...]\n  List the settings"), "{explained}");
     }

@@ -1,13 +1,14 @@
-//! What a line means is decided where it is typed: in a room a bare line is said to it, elsewhere it is a command. It may be sent
-//! later, when the link is back, and the same account may have gone into another room on another device. So what is sent says by itself
-//! what was meant: a command with its `/`, words for a room with the room's name. The server then does that, or refuses it.
+//! What a line means is decided where it is typed: to somebody one talks with, or in a room, a bare line is said; elsewhere it is a
+//! command. It may be sent later, when the link is back, and the same account may have gone into another room on another device. So what
+//! is sent says by itself what was meant: a command with its `/`, words with the name of whom they are for. The server then does that, or
+//! refuses it.
 
 use chinwag_wire::split::{self, Asked};
 
-/// `line`, typed where the prompt named `room`, in a form that means the same everywhere.
-pub(crate) fn explicit(line: &str, room: Option<&str>) -> String {
-    match room.map(|room| (room, split::line_in_room(line))) {
-        Some((room, Asked::Say(text))) => format!("@#{room} {text}"),
+/// `line`, typed where the prompt said that it goes to `addressee` (`bob`, `#den`), in a form that means the same everywhere.
+pub(crate) fn explicit(line: &str, addressee: Option<&str>) -> String {
+    match addressee.map(|addressee| (addressee, split::line_in_room(line))) {
+        Some((addressee, Asked::Say(text))) => format!("@{addressee} {text}"),
         Some(_) => line.to_owned(),
         None => match line.trim_start_matches([' ', '\t']) {
             bare if bare.starts_with(['/', '@']) || bare.is_empty() => line.to_owned(),
@@ -33,8 +34,8 @@ mod tests {
             ("", "", ""),
             (" \t", " \t", " \t"),
         ] {
-            assert_eq!((&*explicit(line, None), &*explicit(line, Some("den"))), (outside, in_den), "{line:?}");
-            for room in [None, Some("den")] {
+            assert_eq!((&*explicit(line, None), &*explicit(line, Some("#den"))), (outside, in_den), "{line:?}");
+            for room in [None, Some("#den")] {
                 let once = explicit(line, room);
                 if once.starts_with(['/', '@']) && !once.starts_with("//") {
                     assert_eq!(split::line(&once), split::line_in_room(&once), "{once:?} means two things");

@@ -180,8 +180,8 @@ impl Private {
     ///
     /// # Errors
     /// It is for the session.
-    pub(crate) fn take(&self, typed: Typed, knowledge: &SharedKnowledge, room: Option<&str>) -> Result<(), Typed> {
-        let input = match route(&typed.line, &knowledge.lock(), room.is_some()) {
+    pub(crate) fn take(&self, typed: Typed, knowledge: &SharedKnowledge, addressee: Option<&str>) -> Result<(), Typed> {
+        let input = match route(&typed.line, &knowledge.lock(), addressee.is_some()) {
             Route::Session => return Err(typed),
             Route::Here(verb, rest) => Input::Line(verb, rest),
             Route::Guarded(name) => Input::Guarded(name),
@@ -243,11 +243,11 @@ pub(crate) fn cards() -> Vec<Card> {
 
 /// Whether `line` is to be left out of what was typed before, for it says something that nobody keeps.
 pub(crate) fn is_unrecorded(line: &str, knowledge: &Knowledge) -> bool {
-    match route(line, knowledge, knowledge.room().is_some()) {
+    match route(line, knowledge, knowledge.addressee().is_some()) {
         Route::Here(verb, _) => verb == Verb::Private,
         Route::Guarded(_) => true,
         // Where there are none: it is refused, and was meant for one reader nevertheless.
-        Route::Session if knowledge.room().is_none() => called(line) == Some(Verb::Private),
+        Route::Session if knowledge.addressee().is_none() => called(line) == Some(Verb::Private),
         Route::Session => false,
     }
 }
@@ -257,13 +257,13 @@ fn called(line: &str) -> Option<Verb> {
     if let Asked::Command { name, .. } = split::line(line) { Verb::called(name) } else { None }
 }
 
-fn route(line: &str, knowledge: &Knowledge, in_room: bool) -> Route {
+fn route(line: &str, knowledge: &Knowledge, to_others: bool) -> Route {
     // What is typed before the server has said which commands there are after the login is not for it to guess at.
     let is_ours = |name: &str| Verb::called(name).filter(|_| knowledge.goes_before(name) || !knowledge.knows_commands_inside());
-    if in_room && let Asked::Say(said) = split::line_in_room(line) {
+    if to_others && let Asked::Say(said) = split::line_in_room(line) {
         let (first, rest) = split::word(said);
         let (second, _) = split::word(rest);
-        // In a room the word alone is something said, to all in it: a slip of one sign would tell them a secret.
+        // In a room, or to somebody one talks with, the word alone is something said: a slip of one sign would tell them a secret.
         let open = is_ours(first) == Some(Verb::Private) && open_with(second, knowledge);
         return if open && !line.starts_with("//") { Route::Guarded(second.to_owned()) } else { Route::Session };
     }
@@ -390,7 +390,7 @@ impl Chats {
             }
             Input::Pressed => self.model.pressed(now()),
             Input::Guarded(name) => {
-                let refusal = Refusal::new(code::USAGE, "not said: it would have gone to everyone in the room");
+                let refusal = Refusal::new(code::USAGE, "not said: others would have read it");
                 let name = chinwag_wire::SafeText::new(&name).to_string();
                 vec![Deed::Show(Told::Refused(refusal.hint(format!("`/private {name} TEXT` says it to {name} alone"))))]
             }

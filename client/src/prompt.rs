@@ -16,16 +16,19 @@ use jiff::tz::TimeZone;
 use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, EventContext, EventHandler, RepeatCount};
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, EditMode, Editor, EventContext, EventHandler, KeyEvent, Movement,
+    RepeatCount,
+};
 
 use crate::audience::Audience;
 use crate::chat::{Chat, TYPED_MAX};
-use crate::complete::{Assistant, Situation};
-use crate::echo::NoEcho;
+use crate::complete::{Assistant, GivenUp, Situation};
+use crate::echo::{KeysOnly, NoEcho};
 use crate::failure::Failure;
 use crate::history::HistoryFile;
 use crate::interface::Live;
-use crate::keys::{Action, Bindings, Keys};
+use crate::keys::{Action, Bindings, Key, Keys};
 use crate::knowledge::{Knowledge, SharedKnowledge};
 use crate::leave::Leave;
 use crate::private::{self, Private};
@@ -90,8 +93,8 @@ pub(crate) fn run_plain(chat: Chat) -> Result<(), Failure> {
         }
         let taken = match &private {
             Some(private) => {
-                let room = knowledge.lock().room().map(str::to_owned);
-                private.take(line, &knowledge, room.as_deref())
+                let addressee = knowledge.lock().addressee();
+                private.take(line, &knowledge, addressee.as_deref())
             }
             None => Err(line),
         };
@@ -148,7 +151,10 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
             end
         })
         .map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
-    let read = prompt.read(&mut editor, history);
+    let read = {
+        let _keys = KeysOnly::new().map_err(|error| Failure::usage(format!("cannot use this terminal: {error}")))?;
+        prompt.read(&mut editor, history)
+    };
     prompt.leave.now();
     drop(prompt);
     let end = session.join();
@@ -159,7 +165,7 @@ pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     end.and(read.map_err(broken))
 }
 
-/// The text of the prompt: `alice> `, `alice [den]> ` in a room, or `alice! ` while the link is lost. It changes while somebody types, so both are equally
+/// The text of the prompt: `alice> `, `alice [den]> ` in a room, `alice [@bob]> ` while one talks with bob, or `alice! ` while the link is lost. It changes while somebody types, so both are equally
 /// wide; the editor asks for it whenever it paints.
 struct Text {
     linked: (String, String),
@@ -168,8 +174,12 @@ struct Text {
 }
 
 impl Text {
-    fn new(name: &str, room: Option<&str>, look: &Look, link: LinkState) -> Text {
-        let name = room.map_or_else(|| name.to_owned(), |room| format!("{name} [{room}]"));
+    fn new(name: &str, addressee: Option<&str>, look: &Look, link: LinkState) -> Text {
+        let name = match addressee.map(|addressee| (addressee, addressee.strip_prefix('#'))) {
+            None => name.to_owned(),
+            Some((_, Some(room))) => format!("{name} [{room}]"),
+            Some((person, None)) => format!("{name} [@{person}]"),
+        };
         let text = |sign, paint| (format!("{name}{sign} "), format!("{} ", look.painted(paint, &format!("{name}{sign}"))));
         Text { linked: text('>', look.theme.prompt), lost: text('!', look.theme.no_link), link }
     }
@@ -211,6 +221,10 @@ fn bind(editor: &mut LineEditor, old: &Keys, new: &Keys, situation: &Arc<Situati
     old.bindings.0.keys().for_each(|key| {
         editor.unbind_sequence(key.0);
     });
+    let interrupt = Key(KeyEvent::ctrl('C'));
+    if !new.bindings.0.contains_key(&interrupt) {
+        editor.bind_sequence(interrupt.0, EventHandler::Conditional(Box::new(GiveUp(Arc::clone(situation)))));
+    }
     for (key, action) in &new.bindings.0 {
         let handler = match (action, private) {
             (Action::Reply, _) => EventHandler::Conditional(Box::new(Reply(Arc::clone(situation)))),
@@ -229,6 +243,22 @@ impl ConditionalEventHandler for Reply {
     fn handle(&self, _: &rustyline::Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
         self.0.replying.store(true, Ordering::SeqCst);
         Some(Cmd::Complete)
+    }
+}
+
+/// Throws away what is typed, as people are used to from their shell; where nothing is typed, it is a first step to leave.
+struct GiveUp(Arc<Situation>);
+
+impl ConditionalEventHandler for GiveUp {
+    fn handle(&self, _: &rustyline::Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        if context.mode() == EditMode::Emacs && !context.line().is_empty() && !self.0.asking.load(Ordering::SeqCst) {
+            // It comes back with Ctrl-Y, and with undo.
+            return Some(Cmd::Kill(Movement::WholeBuffer));
+        }
+        // In vi mode the next reading begins with inserting, as a shell's does.
+        let given_up = if context.line().is_empty() { GivenUp::Nothing } else { GivenUp::Line };
+        *self.0.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(given_up);
+        Some(Cmd::Interrupt)
     }
 }
 
@@ -265,6 +295,8 @@ impl Prompt {
         let mut interface = self.live.now();
         // What looks like a command with a secret and is said all the same: asked about once.
         let mut said_already = VecDeque::new();
+        // Ctrl-C was pressed just before, at an empty prompt.
+        let mut leaves = false;
         loop {
             let now = self.live.now();
             if now.keys != interface.keys {
@@ -272,9 +304,9 @@ impl Prompt {
             }
             history.resize(editor, now.history)?;
             interface = now;
-            let room = self.knowledge.lock().room().map(str::to_owned);
-            room.clone_into(&mut self.situation.room.lock().unwrap_or_else(PoisonError::into_inner));
-            let text = Text::new(&self.name, room.as_deref(), &interface.look, self.link.clone());
+            let addressee = self.knowledge.lock().addressee();
+            addressee.clone_into(&mut self.situation.addressee.lock().unwrap_or_else(PoisonError::into_inner));
+            let text = Text::new(&self.name, addressee.as_deref(), &interface.look, self.link.clone());
             self.situation.prompt_columns.store(wrap::width(&text.linked.0), Ordering::Relaxed);
             let (before, behind) = std::mem::take(&mut again);
             let read = self.line(editor, &text, (&before, &behind));
@@ -287,12 +319,24 @@ impl Prompt {
                 again = (before.to_owned(), behind.to_owned());
             }
             self.situation.redraw.end();
-            let line = match read {
-                Ok(line) => line.trim_end().to_owned(),
-                Err(ReadlineError::Interrupted) if painted.is_some() => continue,
-                Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
-                Err(error) => return Err(error),
+            let given_up = self.situation.given_up.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let line = match (read, given_up) {
+                (Ok(line), _) => line.trim_end().to_owned(),
+                (Err(ReadlineError::Interrupted), _) if painted.is_some() => continue,
+                // Its own wish to leave goes first: this is how the session wakes whoever sits at a prompt.
+                (Err(ReadlineError::Interrupted), Some(given_up)) if !self.leave.is_over() => {
+                    match given_up {
+                        GivenUp::Nothing if leaves => return Ok(()),
+                        GivenUp::Nothing => self.put("* Ctrl-C once more leaves, and so do Ctrl-D and /quit\n"),
+                        GivenUp::Line => {}
+                    }
+                    leaves = given_up == GivenUp::Nothing;
+                    continue;
+                }
+                (Err(ReadlineError::Eof | ReadlineError::Interrupted), _) => return Ok(()),
+                (Err(error), _) => return Err(error),
             };
+            leaves = false;
             if split::line_in_room(&line) == Asked::Nothing {
                 continue;
             }
@@ -318,7 +362,7 @@ impl Prompt {
             if interface.keeps_private || !private::is_unrecorded(&line, &self.knowledge.lock()) {
                 history.remember(editor, &line, &self.knowledge.lock());
             }
-            if let Err(line) = self.send(line, room.as_deref()) {
+            if let Err(line) = self.send(line, addressee.as_deref()) {
                 println!("* not sent: {TYPED_MAX} lines wait for the link already");
                 again.0 = line;
             }
@@ -351,21 +395,23 @@ impl Prompt {
         self.situation.asking.store(false, Ordering::SeqCst);
         match answer {
             Ok(answer) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
-            // A second Ctrl-C, at the prompt, ends it all.
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(false),
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => {
+                self.situation.given_up.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
 
     /// Hands a line to the session, and waits a little for its answer. Gives it back if too many wait.
-    fn send(&self, line: String, room: Option<&str>) -> Result<(), String> {
+    fn send(&self, line: String, addressee: Option<&str>) -> Result<(), String> {
         if self.link.waiting() >= TYPED_MAX {
             return Err(line);
         }
         let (settled, answered) = mpsc::sync_channel(1);
-        let typed = Typed { settled: Settled(settled), waits: Some(self.link.wait()), ..Typed::line(line) }.meant_in(room);
+        let typed = Typed { settled: Settled(settled), waits: Some(self.link.wait()), ..Typed::line(line) }.meant_for(addressee);
         let taken = match &self.private {
-            Some(private) => private.take(typed, &self.knowledge, room),
+            Some(private) => private.take(typed, &self.knowledge, addressee),
             None => Err(typed),
         };
         let typed = match taken {
@@ -405,10 +451,10 @@ impl Prompt {
     }
 }
 
-/// What there is to consider before a line in a room shows all in it what may be a secret.
+/// What there is to consider before a line shows those whom it is said to what may be a secret.
 fn showing_a_secret(line: &str, knowledge: &Knowledge) -> Option<String> {
-    let (card, room) = (secrets::slip(line, knowledge)?, knowledge.room()?);
-    Some(format!("this may show a secret to all in {room}; the command is /{}", card.name))
+    let (card, whom) = (secrets::slip(line, knowledge)?, knowledge.addressed()?);
+    Some(format!("this may show a secret to {whom}; the command is /{}", card.name))
 }
 
 /// Ends the wait at the prompt: the line editor takes an interrupt for Ctrl-C, puts the terminal in order and

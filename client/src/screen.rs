@@ -252,6 +252,7 @@ impl Printer {
             }
             waiting = self.shared.something.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
+        waiting.backlog.watch(&self.live.now().highlights);
         let items = waiting.backlog.take();
         let last = waiting.backlog.is_empty();
         let flushes = if last { std::mem::take(&mut waiting.flushes) } else { Vec::new() };
@@ -285,6 +286,7 @@ impl Printer {
             Output::Pipe => return pipe(items, look),
             Output::Plain(model) | Output::AbovePrompt(_, model, _) => {
                 model.set_times(interface.times);
+                model.set_highlights(&interface.highlights);
                 let (mut text, mut calls) = (String::new(), None);
                 for item in items {
                     for line in model.lines(&item.show) {

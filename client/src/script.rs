@@ -88,8 +88,8 @@ impl Input {
         let typed = Typed::line(line.to_owned());
         match &self.typed_by_people {
             Some(knowledge) => {
-                let room = knowledge.lock().room().map(str::to_owned);
-                typed.meant_in(room.as_deref())
+                let addressee = knowledge.lock().addressee();
+                typed.meant_for(addressee.as_deref())
             }
             None => typed,
         }

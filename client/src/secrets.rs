@@ -46,10 +46,10 @@ pub(crate) fn holds_one(line: &str, knowledge: &Knowledge) -> bool {
     !known && !rest.trim().is_empty() && suggest::nearest(name, guarded).is_some()
 }
 
-/// The command that a bare line in a room may be meant for, where that would show a secret to all in it: `passwd old new`, but not
+/// The command that a bare line may be meant for that is said to a room or to somebody, where that would show them a secret: `passwd old new`, but not
 /// `passwd is for passwords`, which no command would take, nor `join us for tea`, where there is no room `us`.
 pub(crate) fn slip<'a>(line: &str, knowledge: &'a Knowledge) -> Option<&'a Card> {
-    knowledge.room()?;
+    knowledge.addressee()?;
     let Asked::Say(said) = split::line_in_room(line) else { return None };
     let (name, rest) = split::word(said);
     let card = knowledge.guarded().iter().find(|card| card.answers_to(name))?;
@@ -74,9 +74,9 @@ fn may_be(arg: &ArgCard, word: &str, knowledge: &Knowledge) -> bool {
     }
 }
 
-/// The bytes of `line` that are hidden while it is typed: secrets, and in a room what would be one if the line were a command.
+/// The bytes of `line` that are hidden while it is typed: secrets, and where words are said what would be one if the line were a command.
 pub(crate) fn hidden(line: &str, knowledge: &Knowledge) -> Vec<Range<usize>> {
-    let is_words = knowledge.room().is_some() && matches!(split::line_in_room(line), Asked::Say(_)) && slip(line, knowledge).is_none();
+    let is_words = knowledge.addressee().is_some() && matches!(split::line_in_room(line), Asked::Say(_)) && slip(line, knowledge).is_none();
     if is_words { Vec::new() } else { spans(line, knowledge.guarded()) }
 }
 
@@ -197,5 +197,8 @@ mod tests {
         for line in words {
             assert!(slip(line, &knowledge).is_none() && hidden(line, &knowledge).is_empty(), "{line:?}");
         }
+        knowledge.learn(&Event::Left { room: "den".into() });
+        knowledge.talk_to(Some("bob"));
+        assert!(slips.iter().all(|(line, _)| slip(line, &knowledge).is_some()), "bob would read it");
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use chinwag_wire::dialect::json::ServerLine;
+use chinwag_wire::event::RoomDeed;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Code, Event, Refusal, code};
 use smol::Timer;
@@ -24,7 +25,7 @@ use crate::backoff::Backoff;
 use crate::chat::TYPED_MAX;
 use crate::connection::{self, Heard, Link, Lost, Server, sentence, within};
 use crate::failure::{Exit, Failure};
-use crate::interface::{Interface, Live};
+use crate::interface::{Arrivals, Interface, Live};
 use crate::knowledge::SharedKnowledge;
 use crate::local::{Answer, Local};
 use crate::login::{self, Credential, LoggedIn, Outcome, attempt};
@@ -96,9 +97,9 @@ impl Typed {
         }
     }
 
-    /// The line as it is meant in `room`, or in none.
-    pub(crate) fn meant_in(self, room: Option<&str>) -> Typed {
-        let meant = Some(meaning::explicit(&self.line, room));
+    /// The line as it is meant where words go to `addressee`, or to nobody.
+    pub(crate) fn meant_for(self, addressee: Option<&str>) -> Typed {
+        let meant = Some(meaning::explicit(&self.line, addressee));
         Typed { meant, ..self }
     }
 }
@@ -557,17 +558,23 @@ impl Session {
         if typed.meant.is_some() {
             return typed;
         }
-        let room = self.around.knowledge.lock().room().map(str::to_owned);
-        typed.meant_in(room.as_deref())
+        let addressee = self.around.knowledge.lock().addressee();
+        typed.meant_for(addressee.as_deref())
     }
 
     /// Sends a line that is not for the client itself.
     async fn send(&mut self, typed: Typed) -> Result<(), End> {
-        if let Asked::Command { name, .. } = split::line(typed.meant.as_deref().unwrap_or(&typed.line))
-            && name.eq_ignore_ascii_case(machinery::DIALECT)
-        {
-            let notice = "not sent: this client and the server have agreed on a dialect already";
-            return Ok(self.around.audience.notice(notice).await?);
+        if let Asked::Command { name, .. } = split::line(typed.meant.as_deref().unwrap_or(&typed.line)) {
+            if name.eq_ignore_ascii_case(machinery::DIALECT) {
+                let notice = "not sent: this client and the server have agreed on a dialect already";
+                return Ok(self.around.audience.notice(notice).await?);
+            }
+            let is_logout = self.around.knowledge.lock().is(name, machinery::LOGOUT.trim_start_matches('/'));
+            if is_logout && self.around.acknowledges {
+                // After the goodbye nothing can be said: what was shown just now would come again.
+                self.around.audience.flush().await;
+                self.acknowledge().await?;
+            }
         }
         let line = self.numbered(typed);
         let sent = self.link.say(&machinery::line(&line.text, &line.tag, Some(&line.key))).await;
@@ -583,8 +590,9 @@ impl Session {
         self.lines += 1;
         // It waits no longer.
         drop(typed.waits);
-        // A foreign server has no rooms, and what is typed without a `/` is for its translator to make sense of.
-        let meant = typed.meant.filter(|_| !self.link.is_foreign());
+        // A foreign server has no rooms, and what is typed without a `/` is for its translator to make sense of; but for what is said to
+        // somebody one talks with.
+        let meant = typed.meant.filter(|meant| !self.link.is_foreign() || meant.starts_with('@'));
         let text = meant.unwrap_or_else(|| typed.line.clone());
         Unanswered {
             tag: self.lines.to_string(),
@@ -621,6 +629,10 @@ impl Session {
                 if let Some(private) = &self.around.private {
                     private.set(&config).await;
                 }
+                self.show(events, Some(settled)).await
+            }
+            Answer::Talk { whom, events } => {
+                self.around.knowledge.lock().talk_to(whom.as_deref());
                 self.show(events, Some(settled)).await
             }
             Answer::Leave => {
@@ -729,12 +741,39 @@ impl Session {
         {
             return Ok(());
         }
+        if asked.is_none() && self.is_unwanted(&line.event) {
+            return Ok(());
+        }
         self.around.audience.event(&line.event, settled).await?;
+        if let Event::Entered { heard_only: false, .. } = &line.event {
+            let partner = self.around.knowledge.lock().partner().map(str::to_owned);
+            if let Some(partner) = partner {
+                // The server says that words go to the room, and it does not know.
+                self.around.audience.notice(&format!("what you type is said to {partner} still; /talk ends that")).await?;
+            }
+        }
         if let Some(refused) = refused {
             // It was typed a while ago, and whatever has come since stands between.
             self.around.audience.notice(&format!("so this was not said or done: {refused}")).await?;
         }
         Ok(())
+    }
+
+    /// Whether this tells people of somebody's coming or going who do not want to know.
+    fn is_unwanted(&self, event: &Event) -> bool {
+        let whom = match event {
+            Event::Presence { name, .. } => Some(name),
+            Event::Room(news) if matches!(news.what, RoomDeed::Arrived | RoomDeed::Left) => news.whom.as_ref(),
+            Event::Crowd { .. } => None,
+            Event::Room(news) if news.what == RoomDeed::Crowd => None,
+            _ => return false,
+        };
+        let wanted = || match self.around.live.now().arrivals {
+            Arrivals::All => true,
+            Arrivals::Familiar => whom.is_some_and(|name| self.around.knowledge.lock().is_familiar(name)),
+            Arrivals::Nobody => false,
+        };
+        self.around.local.is_some() && !wanted()
     }
 
     /// Which of the unanswered lines this is an answer to.

@@ -25,7 +25,7 @@ use crate::tour::GUIDE;
 /// The server program.
 const PROGRAM: &str = "chinwagd";
 /// What a visitor is called whose name at this machine cannot be one, or is taken.
-const VISITOR: &str = "you";
+const VISITOR: &str = "visitor";
 /// The longest line with which a server says that it is ready; it has some hundred bytes.
 const READY_BYTES_MAX: u64 = 64 * 1024;
 /// How much of what a server says before it gives up is passed on.

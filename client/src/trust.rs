@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,7 @@ use crate::address::Place;
 use crate::certificate::{self, PublicKey};
 use crate::connection;
 use crate::failure::Failure;
+use crate::replace;
 
 /// The largest file of remembered fingerprints that is read: some ten thousand servers.
 const KNOWN_HOSTS_BYTES_MAX: u64 = 1 << 20;
@@ -157,16 +158,11 @@ impl KnownHosts {
         }
     }
 
-    /// A new file takes the place of the old one in one step: a crash leaves the one or the other.
     fn write(&self, text: &str) -> std::io::Result<()> {
         if let Some(folder) = self.path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let new = self.path.with_extension(format!("new-{}", std::process::id()));
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)
+        replace::file(&self.path, text)
     }
 }
 

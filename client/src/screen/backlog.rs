@@ -10,6 +10,7 @@ use chinwag_wire::{Addressee, Event};
 
 use super::Settled;
 use super::model::{Show, calls};
+use crate::highlights::Highlights;
 use crate::private::Told;
 
 /// How many lines may wait: a second or two of what can be shown.
@@ -94,12 +95,12 @@ impl Item {
         }
     }
 
-    fn worth(&self, me: &str) -> Worth {
+    fn worth(&self, me: &str, highlights: &Highlights) -> Worth {
         let Show::Event(event) = &self.show else { return Worth::Due };
         match event.as_ref() {
             _ if self.settled.is_some() => Worth::Due,
             Event::Message(said) | Event::Own(said) if said.offline => Worth::Due,
-            Event::Message(said) if matches!(said.to, Addressee::User(_)) || calls(said, me) => Worth::Mine,
+            Event::Message(said) if matches!(said.to, Addressee::User(_)) || calls(said, me, highlights) => Worth::Mine,
             Event::Message(_) | Event::Own(_) | Event::Presence { .. } | Event::Crowd { .. } => Worth::Chatter,
             Event::Room(news) if matches!(news.what, RoomDeed::Arrived | RoomDeed::Left | RoomDeed::Crowd) => Worth::Chatter,
             _ => Worth::Due,
@@ -137,6 +138,8 @@ pub(super) struct Backlog {
     bytes: usize,
     /// Whose name is worth more.
     me: String,
+    /// Which words are worth more.
+    highlights: Highlights,
     /// Whether anything may be left out: not for a pipe, whose reader is no human.
     may_skip: bool,
     /// More comes than can be shown.
@@ -146,7 +149,14 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Nothing waits yet.
     pub(super) fn new(me: &str, may_skip: bool) -> Backlog {
-        Backlog { items: VecDeque::new(), bytes: 0, me: me.to_owned(), may_skip, flooded: false }
+        Backlog { items: VecDeque::new(), bytes: 0, me: me.to_owned(), highlights: Highlights::default(), may_skip, flooded: false }
+    }
+
+    /// From here on these words are worth more.
+    pub(super) fn watch(&mut self, highlights: &Highlights) {
+        if self.highlights != *highlights {
+            self.highlights = highlights.clone();
+        }
     }
 
     /// Puts something at the end.
@@ -202,7 +212,7 @@ impl Backlog {
         let mut left = VecDeque::with_capacity(LINES_MAX / 8);
         let mut skipped = Skipped::default();
         for (number, item) in std::mem::take(&mut self.items).into_iter().enumerate() {
-            let its = item.worth(&self.me);
+            let its = item.worth(&self.me, &self.highlights);
             if let Show::Skipped(earlier) = item.show {
                 skipped.add(earlier);
             } else if number < newest && (its == Worth::Chatter || its == worth) && its != Worth::Due {
@@ -283,8 +293,12 @@ mod tests {
             assert!(backlog.items.len() <= LINES_MAX);
         }
         assert!(backlog.is_flooded());
-        let due = backlog.items.iter().filter(|item| item.worth("alice") == Worth::Due && !matches!(item.show, Show::Skipped(_))).count();
-        let mine = backlog.items.iter().filter(|item| item.worth("alice") == Worth::Mine).count();
+        let due = backlog
+            .items
+            .iter()
+            .filter(|item| item.worth("alice", &Highlights::default()) == Worth::Due && !matches!(item.show, Show::Skipped(_)))
+            .count();
+        let mine = backlog.items.iter().filter(|item| item.worth("alice", &Highlights::default()) == Worth::Mine).count();
         assert_eq!((due, mine), (20, 20));
         let (shown, skipped, numbers) = drain(&mut backlog);
         assert_eq!(shown - 10 + skipped, expected, "every message is shown or counted");

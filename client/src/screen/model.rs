@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::backlog::Skipped;
+use crate::highlights::Highlights;
 use crate::interface::Times;
 use crate::private::Told;
 use crate::wrap;
@@ -113,6 +114,8 @@ pub(crate) struct Model {
     me: String,
     zone: TimeZone,
     times: Times,
+    /// What calls the reader, besides their name.
+    highlights: Highlights,
     /// The day of the last line that had one.
     day: Option<Date>,
     /// How much mail has come in a row that was kept while the reader was away.
@@ -123,12 +126,19 @@ impl Model {
     /// For a reader called `me`, who sees times of `zone` and starts at `now`.
     pub(crate) fn new(me: &str, zone: TimeZone, times: Times, now: Millis) -> Model {
         let day = moment(now, &zone).map(|moment| moment.date());
-        Model { me: me.to_owned(), zone, times, day, mail: 0 }
+        Model { me: me.to_owned(), zone, times, highlights: Highlights::default(), day, mail: 0 }
     }
 
     /// From here on times are so exact.
     pub(crate) fn set_times(&mut self, times: Times) {
         self.times = times;
+    }
+
+    /// From here on these words call the reader, too.
+    pub(crate) fn set_highlights(&mut self, highlights: &Highlights) {
+        if self.highlights != *highlights {
+            self.highlights = highlights.clone();
+        }
     }
 
     /// What `show` looks like.
@@ -192,7 +202,7 @@ impl Model {
         self.mail += u64::from(said.offline);
         self.new_day(said.at, lines);
         let own = self.is_me(&said.from);
-        let named = !own && calls(said, &self.me);
+        let named = !own && calls(said, &self.me, &self.highlights);
         let mut parts = Vec::new();
         if said.offline {
             parts.push((Part::Quiet, "(offline) ".to_owned()));
@@ -210,8 +220,7 @@ impl Model {
     fn past(&self, said: &Said) -> Line {
         let text = text::shown(&Event::Past(said.clone()));
         let text = text.strip_prefix(&format!("[{}] ", said.at)).unwrap_or(&text);
-        let at = moment(said.at, &self.zone).map_or_else(|| said.at.to_string(), |at| at.strftime("%Y-%m-%d %H:%M").to_string());
-        let mut parts = vec![(Part::Time, format!("{at} "))];
+        let mut parts = vec![(Part::Time, format!("{} ", long_ago(said.at, &self.zone)))];
         self.spoken(text, said, false, &mut parts);
         Line { parts, indent: wrap::INDENT, calls: false }
     }
@@ -252,7 +261,7 @@ impl Model {
         let (body, rest) = body.split_at(body.floor_char_boundary(MESSAGE_BYTES_MAX));
         let mut at = 0;
         if by_other {
-            for name in names(body, &self.me) {
+            for name in self.highlights.found(body, &self.me) {
                 parts.push(plain(&body[at..name.start]));
                 parts.push((Part::Mention, body[name.clone()].to_owned()));
                 at = name.end;
@@ -367,9 +376,14 @@ fn moment(at: Millis, zone: &TimeZone) -> Option<Zoned> {
     Timestamp::from_millisecond(at.0).ok().map(|at| at.to_zoned(zone.clone()))
 }
 
-/// Whether a message names `me`: as its text has it, or as the server found it in there.
-pub(crate) fn calls(said: &Said, me: &str) -> bool {
-    said.mentions.iter().any(|name| same(name, me)) || names(&said.text, me).next().is_some()
+/// When something was that may have been on another day, for somebody in `zone`.
+pub(crate) fn long_ago(at: Millis, zone: &TimeZone) -> String {
+    moment(at, zone).map_or_else(|| at.to_string(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// Whether a message names `me`, as its text has it or as the server found it in there, or has one of the words.
+pub(crate) fn calls(said: &Said, me: &str, highlights: &Highlights) -> bool {
+    said.mentions.iter().any(|name| same(name, me)) || names(&said.text, me).next().is_some() || highlights.are_in(&said.text)
 }
 
 /// Whether two names are one.

@@ -352,7 +352,7 @@ fn names_are_completed_where_they_make_sense_and_a_room_hears_no_secrets() {
     types(&alice, "create den");
     alice.ends_with("alice [den]>");
     types(&alice, &format!("private bob {SECRET}"));
-    alice.shows("not said: it would have gone to everyone in the room; `/private bob TEXT` says it to bob alone");
+    alice.shows("not said: others would have read it; `/private bob TEXT` says it to bob alone");
     types(&alice, &format!("/private bob {SECRET}"));
     bob.shows(&format!("~ alice privately: {SECRET}"));
     types(&alice, "/help private");

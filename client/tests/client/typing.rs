@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::scripted::{Connection, Server, message};
-use crate::terminal::{Setup, Terminal};
+use crate::terminal::{Setup, Terminal, last_row};
 
 fn begin(setup: Setup) -> (Terminal, Connection) {
     let server = Server::listen();
@@ -326,4 +326,130 @@ fn what_is_new_to_somebody_who_was_idle_stands_behind_a_mark() {
     while marks(&terminal) == 1 {
         say();
     }
+}
+
+#[test]
+fn ctrl_c_throws_away_what_is_typed_and_leaves_only_when_it_is_meant() {
+    for mode in ["Emacs", "Vi"] {
+        let server = Server::listen();
+        let mut terminal = Setup::new(80).config(&format!("(editing: {mode})")).run(&server);
+        let mut link = server.accept();
+        link.let_in();
+        terminal.ends_with("alice>");
+        terminal.types("half a li");
+        terminal.ends_with("alice> half a li");
+        terminal.types("\u{3}");
+        // Where it is a new reading, as a shell's, the old line stays above it.
+        let rows = if mode == "Vi" { 2 } else { 1 };
+        terminal.wait("another prompt", |screen| {
+            screen.contents().matches("alice>").count() == rows && last_row(screen).trim_end() == "alice>"
+        });
+        terminal.types("\u{3}");
+        terminal.shows("* Ctrl-C once more leaves, and so do Ctrl-D and /quit");
+        terminal.ends_with("alice>");
+        // Who types on stays: it takes two in a row.
+        terminal.types("whoelse\r");
+        let line = link.expect("whoelse");
+        link.answer(&line, json!({"type": "people", "of": "online", "names": []}));
+        terminal.shows("nobody else");
+        terminal.ends_with("alice>");
+        terminal.types("\u{3}");
+        terminal.wait("said again", |screen| screen.contents().matches("once more leaves").count() == 2);
+        terminal.ends_with("alice>");
+        terminal.types("\u{3}");
+        link.see_off();
+        assert_eq!(terminal.ends(), Some(0), "{mode}");
+    }
+}
+
+#[test]
+fn what_ctrl_c_threw_away_comes_back() {
+    let (terminal, mut link) = begin(Setup::new(80));
+    terminal.types("@bob one two\u{3}");
+    terminal.ends_with("alice>");
+    terminal.types("\u{19}");
+    terminal.ends_with("alice> @bob one two");
+    // A question is answered with it, and what was asked about is there still.
+    terminal.types("\u{3}\u{1b}[200~@bob one\ntwo\u{1b}[201~\r");
+    terminal.ends_with("send these 2 lines as one message? [y/N]");
+    terminal.types("\u{3}");
+    terminal.ends_with("two");
+    terminal.types("\ry\r");
+    link.expect("@bob one\ntwo");
+}
+
+#[test]
+fn a_signal_to_end_is_obeyed_at_once() {
+    let server = Server::listen();
+    let mut terminal = Setup::new(80).run(&server);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.ends_with("alice>");
+    terminal.types("half a li");
+    terminal.ends_with("alice> half a li");
+    terminal.signal("INT");
+    link.see_off();
+    terminal.ends();
+}
+
+#[test]
+fn one_talks_with_somebody_until_one_says_otherwise() {
+    let (terminal, mut link) = begin(Setup::new(100));
+    let card = json!({"name": "whoelse", "summary": "X."});
+    link.say(json!({"type": "cards", "cards": [card]}));
+    link.say(message(11, "bob", "hi"));
+    terminal.shows("bob: hi");
+    terminal.types("/talk b\t\r");
+    terminal.shows("* what you type is said to bob from here on; commands begin with /, and /talk ends it");
+    terminal.ends_with("alice [@bob]>");
+    terminal.types("whoelse");
+    terminal.ends_with("alice [@bob]> whoelse  said to bob; the command is /whoelse");
+    terminal.types(" is there\r");
+    link.expect("@bob whoelse is there");
+    terminal.ends_with("alice [@bob]>");
+    terminal.types("/whoelse\r");
+    link.expect("/whoelse");
+    terminal.ends_with("alice [@bob]>");
+    terminal.types("@carol psst\r");
+    link.expect("@carol psst");
+    // The server cannot know to whom.
+    link.say(entered("den"));
+    terminal.shows("* what you type is said to bob still; /talk ends that");
+    terminal.ends_with("alice [@bob]>");
+    terminal.types("hello\r");
+    link.expect("@bob hello");
+    terminal.ends_with("alice [@bob]>");
+    terminal.types("/query #den\r");
+    terminal.ends_with("alice [den]>");
+    terminal.types("/talk @ALL\r");
+    terminal.shows("everybody is called `@all` each time");
+    terminal.types("/talk\r");
+    terminal.shows("* you talk with nobody in particular now");
+    terminal.types("hello\r");
+    link.expect("@#den hello");
+    link.say(json!({"type": "left", "room": "den"}));
+    terminal.ends_with("alice>");
+    terminal.types("hello\r");
+    link.expect("/hello");
+}
+
+#[test]
+fn what_is_said_to_somebody_while_the_link_is_lost_goes_to_them() {
+    let server = Server::listen();
+    let terminal = Setup::new(80).run(&server);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.ends_with("alice>");
+    drop(link);
+    terminal.shows("the link is lost");
+    terminal.types("/talk bob\r");
+    terminal.ends_with("alice [@bob]!");
+    terminal.types("are you there?\r");
+    terminal.ends_with("alice [@bob]!");
+    terminal.types("/talk\r");
+    terminal.ends_with("alice!");
+    let mut link = server.accept();
+    let resume = link.expect("resume tok-1");
+    link.answer(&resume, crate::scripted::welcome());
+    link.expect("@bob are you there?");
 }
