@@ -295,8 +295,8 @@ impl Prompt {
         let mut interface = self.live.now();
         // What looks like a command with a secret and is said all the same: asked about once.
         let mut said_already = VecDeque::new();
-        // Ctrl-C was pressed just before, at an empty prompt.
-        let mut leaves = false;
+        // Ctrl-C has just thrown a line away: pressed twice for that, it ends nothing.
+        let mut thrown_away = false;
         loop {
             let now = self.live.now();
             if now.keys != interface.keys {
@@ -326,17 +326,17 @@ impl Prompt {
                 // Its own wish to leave goes first: this is how the session wakes whoever sits at a prompt.
                 (Err(ReadlineError::Interrupted), Some(given_up)) if !self.leave.is_over() => {
                     match given_up {
-                        GivenUp::Nothing if leaves => return Ok(()),
+                        GivenUp::Nothing if !thrown_away => return Ok(()),
                         GivenUp::Nothing => self.put("* Ctrl-C once more leaves, and so do Ctrl-D and /quit\n"),
                         GivenUp::Line => {}
                     }
-                    leaves = given_up == GivenUp::Nothing;
+                    thrown_away = given_up == GivenUp::Line;
                     continue;
                 }
                 (Err(ReadlineError::Eof | ReadlineError::Interrupted), _) => return Ok(()),
                 (Err(error), _) => return Err(error),
             };
-            leaves = false;
+            thrown_away = false;
             if split::line_in_room(&line) == Asked::Nothing {
                 continue;
             }
