@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chinwag_settings::{Seconds, Setting, Value};
 use chinwag_wire::split::{self, Asked, Spot};
 use chinwag_wire::{ArgCard, Card, Complete, SafeText, Shape, name, suggest, time};
 use rustyline::completion::{Completer, Pair};
@@ -21,6 +22,7 @@ use crate::interface::Live;
 use crate::keys::Mode;
 use crate::knowledge::{Knowledge, SharedKnowledge};
 use crate::local;
+use crate::private::files::{Folder, path};
 use crate::prompt;
 use crate::redraw::{Painted, Redraw};
 use crate::screen::{Look, columns, now};
@@ -215,7 +217,7 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
         Spot::Argument { card, index, typed: word } => match card.args.get(index) {
             Some(_) if index == 1 && card.name == local::SET && knowledge.is_own(local::SET) => {
                 let (_, arguments) = split::word(typed);
-                (word, fitting(word, local::values_of(split::word(arguments).0), begins))
+                (word, local::setting(split::word(arguments).0).map_or_else(Vec::new, |setting| values(&setting, word)))
             }
             Some(arg) if arg.kind.complete == Complete::Nothing => mention(word, everybody()),
             Some(arg) => (word, argument(arg, word, knowledge)),
@@ -225,6 +227,15 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<Pair>) {
         Spot::UnknownCommand(_) => ("", Vec::new()),
     };
     (typed.len() - word.len(), words)
+}
+
+/// What `setting` may be changed to.
+fn values(setting: &Setting, word: &str) -> Vec<Pair> {
+    match setting.placeholder {
+        Seconds::PLACEHOLDER => durations(word),
+        Folder::PLACEHOLDER => files(word, Shape::Rest),
+        _ => fitting(word, setting.choices().collect(), begins),
+    }
 }
 
 /// Within a text, names are completed behind an `@`.
@@ -310,7 +321,8 @@ fn begins(candidate: &str, word: &str) -> bool {
 /// Files and folders that begin with `word`; a folder gets a `/` behind it, to go on into it.
 fn files(word: &str, shape: Shape) -> Vec<Pair> {
     let (folder, start) = word.rsplit_once('/').map_or(("", word), |(folder, _)| (&word[..=folder.len()], &word[folder.len() + 1..]));
-    let Ok(entries) = fs::read_dir(if folder.is_empty() { Path::new(".") } else { Path::new(folder) }) else {
+    // `~/` is understood where a file is named, so it is here.
+    let Ok(entries) = fs::read_dir(if folder.is_empty() { PathBuf::from(".") } else { path(folder) }) else {
         return Vec::new();
     };
     let mut found: Vec<Pair> = entries
@@ -490,9 +502,11 @@ fn mentions(line: &str, start: usize, knowledge: &Knowledge, theme: &Theme, mark
 
 #[cfg(test)]
 mod tests {
+    use chinwag_settings::Settings;
     use chinwag_wire::Event;
 
     use super::*;
+    use crate::config::Config;
     use crate::knowledge::for_tests;
     use crate::theme::Depth;
 
@@ -666,6 +680,31 @@ mod tests {
         assert_eq!(words("/set attention "), ["Nothing", "Bell", "Notification"]);
         assert_eq!(words("set Times se"), ["Seconds"]);
         assert!(words("/set page ").is_empty() && words("/set frob ").is_empty());
+        assert_eq!(words("/set ping-after "), ["15m", "1h", "1d", "7d"]);
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("from others")).expect("makes");
+        assert_eq!(words(&format!("/set downloads {}/fr", folder.path().display())), ["from others/"]);
+    }
+
+    #[test]
+    fn every_setting_completes_and_so_does_every_word_it_can_have() {
+        let mut knowledge = for_tests();
+        knowledge.obey(local::cards());
+        let completed = |typed: &str| {
+            let (_, pairs) = candidates(typed, &knowledge);
+            pairs.into_iter().map(|pair| pair.replacement.trim_end().to_owned()).collect::<Vec<_>>()
+        };
+        for setting in Config::reference() {
+            let key = setting.key;
+            assert!(completed("/set ").contains(&key.to_owned()) && completed(&format!("/set {key}")).contains(&key.to_owned()), "{key}");
+            let choices: Vec<String> = setting.choices().map(str::to_owned).collect();
+            for choice in &choices {
+                assert_eq!(completed(&format!("/set {key} {}", choice.to_lowercase())), [choice.as_str()], "{key}");
+            }
+            if !choices.is_empty() {
+                assert_eq!(completed(&format!("/set {key} ")), choices, "{key}");
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use chinwag_settings::{Seconds, Settings};
+use chinwag_settings::{Seconds, Setting, Settings};
 use chinwag_wire::name::folded;
 use chinwag_wire::split::{self, Asked};
 use chinwag_wire::{Addressee, ArgCard, Card, Code, Complete, Event, Fact, Kind, Millis, Refusal, SafeText, Said, Shape, code};
@@ -140,10 +140,10 @@ pub(crate) fn cards() -> Vec<Card> {
     ]
 }
 
-/// What the setting `key` may be changed to, where there is a choice of words.
-pub(crate) fn values_of(key: &str) -> Vec<&'static str> {
+/// The setting that somebody calls `key`.
+pub(crate) fn setting(key: &str) -> Option<Setting> {
     let key = key.to_lowercase().replace('-', "_");
-    Config::reference().into_iter().find(|setting| setting.key == key).map_or_else(Vec::new, |setting| setting.choices().collect())
+    Config::reference().into_iter().find(|setting| setting.key == key)
 }
 
 impl Local {

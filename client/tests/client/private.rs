@@ -433,6 +433,20 @@ fn a_file_goes_with_the_same_consent_and_arrives_whole() {
 }
 
 #[test]
+fn files_go_where_the_setting_says_at_once() {
+    let (_served, alice, bob) = pair();
+    fs::write(alice.home().join("a.txt"), "a").expect("writes");
+    types(&alice, "sendfile bob ~/a.txt");
+    bob.shows("alice offers file 1: a.txt");
+    types(&bob, "/set downloads ~/from others");
+    bob.shows("* downloads is \"~/from others\"");
+    types(&bob, "getfile alice");
+    bob.shows("file 1 from alice is here, whole and checked: ");
+    assert_eq!(fs::read_to_string(bob.home().join("from others/a.txt")).expect("is there"), "a");
+    assert!(!bob.home().join("Downloads").exists());
+}
+
+#[test]
 fn a_file_is_refused_or_taken_back_and_what_is_no_file_is_told() {
     let (_served, alice, bob) = pair();
     fs::write(alice.home().join("a.txt"), "a").expect("writes");

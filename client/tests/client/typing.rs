@@ -296,7 +296,7 @@ fn what_is_new_to_somebody_who_was_idle_stands_behind_a_mark() {
     terminal.shows("bob: one");
     // From here on it is a short while: shorter than it takes until something is said.
     terminal.types("/set mark-after 1ms\r");
-    terminal.shows("mark_after is");
+    terminal.shows("* mark_after is \"1ms\"");
     terminal.ends_with("alice>");
     let mark = "* new since you last typed something, at ";
     let marks = |terminal: &Terminal| terminal.all().matches(mark).count();

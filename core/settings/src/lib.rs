@@ -205,7 +205,12 @@ impl Value for Seconds {
         time::read_duration(text).map(Seconds)
     }
     fn shown(&self) -> String {
-        self.0.as_secs().to_string()
+        // A part of a second must not become 0, which means something else to most settings.
+        match self.0.subsec_nanos() {
+            0 => self.0.as_secs().to_string(),
+            _ if self.0.subsec_nanos().is_multiple_of(1_000_000) => format!("\"{}ms\"", self.0.as_millis()),
+            _ => format!("\"{}ns\"", self.0.as_nanos()),
+        }
     }
 }
 
@@ -442,6 +447,18 @@ mod tests {
         name: String = "a \"b\"".to_owned();
         /// Where.
         place: Option<PathBuf> = None;
+    }
+
+    #[test]
+    fn a_length_of_time_is_kept_as_it_is_in_force() {
+        for (typed, shown) in
+            [("0", "0"), ("90", "90"), ("1h30m", "5400"), ("1ms", "\"1ms\""), ("1s 500ms", "\"1500ms\""), ("2us", "\"2000ns\"")]
+        {
+            let time = Seconds::from_flag(typed).unwrap();
+            assert_eq!(time.shown(), shown);
+            let source = edited::<Some>("()", "wait", &time.shown()).unwrap();
+            assert_eq!(parse::<Some>(&source, "x").unwrap().wait, time, "{source}");
+        }
     }
 
     #[test]
