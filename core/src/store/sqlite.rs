@@ -418,6 +418,8 @@ fn migrate(connection: &mut Connection, file: &Path, new_log: &str) -> Result<()
     }
     if version > 0 {
         let backup = file.with_extension(format!("v{version}.backup"));
+        // It has what the store has: it is nobody else's business either.
+        crate::program::private_file(&backup).map_err(|error| StoreError(format!("cannot make {}: {error}", backup.display())))?;
         connection.backup("main", &backup, None::<fn(rusqlite::backup::Progress)>)?;
         tracing::info!(backup = %backup.display(), "the store is older than this server: backed up, migrating");
     }

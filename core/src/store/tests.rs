@@ -1,6 +1,7 @@
 //! The store of a server answers like the store that keeps everything in a list.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -396,6 +397,9 @@ fn a_store_of_an_older_server_is_brought_up_to_date_and_what_it_has_deleted_is_o
     let one = super::size(&format!("this is {} and nothing else", word_of(1)));
     assert_eq!((opened.log.as_str(), opened.loaded.head, opened.writer.retention.bytes), ("this log", 500, 200 * one));
     assert_eq!(opened.loaded.accounts[0].created, Millis(7));
+    // The copy from before has all that the store has.
+    let mode = std::fs::metadata(folder.path().join("chinwag.v5.backup")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     opened.writer.finish();
     let words = in_file();
     for seq in 1..=500 {
