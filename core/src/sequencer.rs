@@ -32,6 +32,10 @@ const LAZY_COMMIT: Duration = Duration::from_millis(20);
 /// How long a store that failed is left alone before the same batch is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How often a store that fails is tried again when the server is to end: a few seconds, for somebody who is making room. A server
+/// that waited for ever would be killed by whoever stops it, and nobody would read why.
+const TRIES_AT_THE_END: u32 = 6;
+
 /// After so many commits without a pause the store does a little of what can wait all the same: where there is always something
 /// to commit, what is too old goes too.
 const TENDED_EVERY: u32 = 64;
@@ -485,7 +489,9 @@ impl Sequencer {
                 Work::Tend => continue,
                 Work::End => break,
             };
-            self.commit(writer, batch);
+            if !self.commit(writer, batch) {
+                break;
+            }
             neglected += 1;
         }
         let mut state = self.lock();
@@ -517,7 +523,8 @@ impl Sequencer {
     /// Commits what there is, now and here: for the stage, which has no threads.
     pub fn commit_now(&self, writer: &mut dyn Writer) {
         let batch = self.lock().take_batch();
-        self.commit(writer, batch);
+        // It gives up only when it is to end, which the stage does by being dropped.
+        let _ = self.commit(writer, batch);
     }
 
     /// Waits until there is something to do.
@@ -547,11 +554,24 @@ impl Sequencer {
         }
     }
 
-    fn commit(&self, writer: &mut dyn Writer, batch: Batch) {
+    /// Commits and releases a batch. False: the store fails, and the server is to end. Then nothing of the batch was released, so that
+    /// nobody was told of what is lost with it.
+    fn commit(&self, writer: &mut dyn Writer, batch: Batch) -> bool {
         if !batch.rows.is_empty() {
             let begun = self.clock.elapsed();
+            let mut tries_left = TRIES_AT_THE_END;
             while let Err(error) = try_commit(writer, &batch) {
-                self.note_failure(&error);
+                if self.note_failure(&error) {
+                    tries_left -= 1;
+                }
+                if tries_left == 0 {
+                    let rows = batch.rows.len();
+                    tracing::error!(
+                        rows,
+                        "the store still fails: the server ends without what waited for it; nobody was told that it was kept"
+                    );
+                    return false;
+                }
             }
             let took = self.clock.elapsed().saturating_sub(begun);
             self.committing_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -566,20 +586,23 @@ impl Sequencer {
         self.release(batch.outputs, batch.head);
         state.committing = false;
         self.release_if_quiet(&mut state);
+        true
     }
 
-    /// Notes that the store failed, and waits a little.
-    fn note_failure(&self, error: &StoreError) {
+    /// Notes that the store failed, and waits a little. Says whether the server is to end.
+    fn note_failure(&self, error: &StoreError) -> bool {
         let mut state = self.lock();
         if !state.failing {
             tracing::error!(%error, "the store failed: trying again until it works; until then nothing new is accepted");
         }
         state.failing = true;
         // The answers that wait for nothing of this batch would wait for ever.
-        drop(self.work.wait_timeout(state, RETRY).unwrap_or_else(PoisonError::into_inner));
+        let (state, _) = self.work.wait_timeout(state, RETRY).unwrap_or_else(PoisonError::into_inner);
+        state.ending
     }
 
-    /// Has everything committed and released that was accepted, and stops the store's thread. Waits for it.
+    /// Has everything committed and released that was accepted, and stops the store's thread. Waits for it, unless the store fails:
+    /// then the thread ends when it has been tried a few times more.
     pub fn end(&self) {
         let mut state = self.lock();
         state.ending = true;
@@ -833,6 +856,16 @@ mod tests {
         fn due(&self) -> Option<Millis> {
             None
         }
+    }
+
+    #[test]
+    fn a_server_ends_while_its_store_fails_and_tells_nobody_of_what_is_lost() {
+        let (sequencer, tells) = sequencer();
+        register(&sequencer, 1);
+        sequencer.lock().ending = true;
+        sequencer.commit_until_end(&mut FullDisk(&AtomicUsize::new(usize::MAX)));
+        assert!(sequencer.is_failing() && sequencer.lock().ended);
+        assert!(tells.is_empty());
     }
 
     #[test]
