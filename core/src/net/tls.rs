@@ -117,10 +117,13 @@ fn make(certificate: &Path, key: &Path, host: &str) -> Result<(), Box<dyn std::e
     Ok(())
 }
 
+/// Writes all of a file or none: half a certificate, on a disk that was full, would stop every start from then on.
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    let unfinished = path.with_extension("new");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&unfinished)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
