@@ -11,7 +11,7 @@ use crate::view::View;
 /// Implement it for a type of your own and use that type in [`args!`](crate::args).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a command argument",
-    label = "use Text, OnlineUser, KnownUser, UserOrAddress, Seconds, Number, Word, Secret, Option of one, or implement `Arg`"
+    label = "use Text, Word, Number, Choice, Seconds, Term, Secret, OnlineUser, KnownUser, RoomName, Member, UserOrAddress, Option of one, or implement `Arg`"
 )]
 pub trait Arg: Sized + Send + 'static {
     /// What it is, for usage, completion and documents.

@@ -199,7 +199,8 @@ pub fn check_options(wire: &dyn Wire, setup: &Setup) -> Result<(), String> {
         None => Ok(()),
         Some(option) => {
             let names: Vec<&str> = wire.options().iter().map(|(name, _)| *name).collect();
-            Err(format!("{} has no option `{option}`; there are {}", wire.name(), names.join(", ")))
+            let there_are = if names.is_empty() { "it has none".to_owned() } else { format!("there are {}", names.join(", ")) };
+            Err(format!("{} has no option `{option}`; {there_are}", wire.name()))
         }
     }
 }
