@@ -1053,7 +1053,7 @@ enum Setback {
 
 /// Numbers of one log mean nothing in another.
 fn started_over() -> Failure {
-    Failure::no_link("the server has started over, and what was said before is not in its new log; log in again")
+    Failure::no_link("the server has another log now: it has started over, or a backup was put back; log in again")
 }
 
 /// The log named in a greeting.

@@ -63,8 +63,11 @@ pub(crate) async fn serve(listener: UnixListener, server: Arc<Server>) {
         Err(error) => return tracing::error!(%error, "`chinwagd ctl` does not work"),
     };
     let connected = Arc::new(AtomicUsize::new(0));
+    let mut is_told = false;
     loop {
-        match listener.accept().await {
+        let accepted = listener.accept().await;
+        let told_before = std::mem::replace(&mut is_told, accepted.is_err());
+        match accepted {
             Ok((stream, _)) if connected.load(Ordering::Relaxed) < CONNECTIONS_MAX => {
                 let (server, connected) = (Arc::clone(&server), Arc::clone(&connected));
                 connected.fetch_add(1, Ordering::Relaxed);
@@ -81,7 +84,9 @@ pub(crate) async fn serve(listener: UnixListener, server: Arc<Server>) {
                 let _ = stream.write_all(&answer).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept `chinwagd ctl`; trying again");
+                if !told_before {
+                    tracing::warn!(%error, "cannot accept `chinwagd ctl`; trying again until it works");
+                }
                 smol::Timer::after(Duration::from_millis(100)).await;
             }
         }

@@ -21,7 +21,7 @@ use smol::stream::StreamExt;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{self, Config, Door, Durability, LogFormat, Seconds, Sessions, Setting, Settings as _};
+use crate::config::{self, Config, Door, Durability, LogFormat, Plain, Seconds, Sessions, Setting, Settings as _};
 use crate::console;
 use crate::control;
 use crate::ctl;
@@ -96,6 +96,13 @@ pub fn main_with(registry: Registry, args: impl IntoIterator<Item = OsString>) -
         };
     }
     if matches.get_flag("check") {
+        // One that is not named is made at the first start.
+        if let Some(given) = config.certificate.as_deref().zip(config.key.as_deref())
+            && let Err(why) = tls::load(Path::new("."), Some(given), &config.host)
+        {
+            eprintln!("error: {why}");
+            return ExitCode::from(2);
+        }
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
@@ -308,6 +315,10 @@ fn serve(
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "cannot raise the limit on file handles");
     }
+    let connections = reload::limits(&config).most;
+    if connections < config.connections {
+        tracing::info!(wanted = config.connections, "the limit on file handles leaves room for {connections} connections");
+    }
     let folder = data_folder(&config)?;
     let lock = lock(&folder)?;
     let listeners = listener::bind(&config.host, config.port)
@@ -454,7 +465,7 @@ fn serve(
     if !durable_enough {
         tracing::warn!("durability is Off: what is acknowledged survives the end of the process, but not a loss of power");
     }
-    announce(&addresses, &on_wires, &fingerprint, test.is_some() || held, &running);
+    announce(&addresses, &on_wires, &fingerprint, test.is_some() || held, config.plain, &running);
     if held {
         start_thread("holder".to_owned(), move || {
             wait_for_the_end_of_stdin();
@@ -470,6 +481,9 @@ fn serve(
     let _ = end.recv_blocking();
     running.end();
     let _ = store_thread.join();
+    if sequencer.is_failing() {
+        return Err("the store failed until the end: is the disk full? What was acknowledged is kept".to_owned());
+    }
     Ok(())
 }
 
@@ -536,7 +550,14 @@ fn settings(config: &Config) -> Settings {
 }
 
 /// Says on stdout that the server is there, and how to get to it.
-fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerprint: &str, to_program: bool, running: &Running) {
+fn announce(
+    addresses: &[SocketAddr],
+    on_wires: &[(&str, SocketAddr)],
+    fingerprint: &str,
+    to_program: bool,
+    plain: Plain,
+    running: &Running,
+) {
     let mut out = io::stdout().lock();
     // A closed stdout is no reason to stop.
     let _ = if to_program {
@@ -549,14 +570,19 @@ fn announce(addresses: &[SocketAddr], on_wires: &[(&str, SocketAddr)], fingerpri
         let wires: String = on_wires.iter().map(|(wire, address)| format!("{wire} is spoken on {address}\n")).collect();
         let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
         let (host, port) = addresses.first().map_or(("localhost".to_owned(), 0), |first| (first.ip().to_string(), first.port()));
+        let (spoken, by_hand) = match plain {
+            Plain::Loopback => ("TLS, and plain from this machine", format!("or, from this machine:  nc {host} {port}")),
+            Plain::Anywhere => ("TLS, and plain from anywhere", format!("or, from anywhere:  nc {host} {port}")),
+            Plain::Never => ("TLS", String::new()),
+        };
+        let by_hand = if by_hand.is_empty() { by_hand } else { format!("{by_hand}   (then: register NAME PASSWORD)\n") };
         writeln!(
             out,
-            "chinwagd {} is listening on {list} (TLS, and plain from this machine)\n\
+            "chinwagd {} is listening on {list} ({spoken})\n\
              everything is kept in {}\n\
              certificate {fingerprint}\n\
              {wires}connect with:  chinwag {host}:{port}\n\
-             or, from this machine:  nc {host} {port}   (then: register NAME PASSWORD)\n\
-             {}Ctrl-C ends it",
+             {by_hand}{}Ctrl-C ends it",
             env!("CARGO_PKG_VERSION"),
             running.data.display(),
             if io::stdin().is_terminal() { "what you type here is obeyed: `help` lists the commands; " } else { "" },

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chinwag_wire::Millis;
 use rusqlite::{Connection, OpenFlags, backup};
 
+use crate::chance::Chance;
 use crate::config::{Config, Setting, Settings as _};
 use crate::hall::{Act, Intent, Policy, SessionId};
 use crate::net::census::{Census, Limits};
@@ -155,6 +156,9 @@ fn copy(from: &Path, into: &Path) -> Result<u64, Box<dyn std::error::Error>> {
     }
     // One file, whole: nothing of it in a write-ahead log beside it.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
+    // What is said after it was put back gets numbers again that were given before, for other things: to a client that went on from
+    // there they would be old. By another name of the log it knows that they are not.
+    copy.execute("UPDATE progress SET log = ?1", [Chance::System.hex(8)])?;
     let sound: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {
         return Err(format!("the copy is not sound: {sound}").into());
@@ -165,9 +169,15 @@ fn copy(from: &Path, into: &Path) -> Result<u64, Box<dyn std::error::Error>> {
     Ok(file.metadata()?.len())
 }
 
-/// The census's limits.
+/// How many file handles are not for connections: the store and its readers, what the shards wait with, a backup, and `chinwagd ctl`, by
+/// which an operator can still do something about those who took all the others. Half of them where there are few.
+const HANDLES_KEPT: u64 = 128;
+
+/// The census's limits. No more connections than there are file handles for: who comes then is told so, and the operator gets in.
 pub(crate) fn limits(config: &Config) -> Limits {
-    Limits { most: config.connections, most_per_address: config.connections_per_address, limit_loopback: config.limit_loopback }
+    let handles = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+    let room = usize::try_from(handles - HANDLES_KEPT.min(handles / 2)).unwrap_or(usize::MAX);
+    Limits { most: config.connections.min(room), most_per_address: config.connections_per_address, limit_loopback: config.limit_loopback }
 }
 
 fn changes(before: &Config, after: &Config) -> Vec<Change> {
@@ -185,6 +195,17 @@ fn changes(before: &Config, after: &Config) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_of_the_store_has_a_log_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(sqlite::open(folder.path(), "the-first", &[]).unwrap());
+        let copied = tempfile::tempdir().unwrap();
+        copy(&folder.path().join(sqlite::FILE), &copied.path().join(sqlite::FILE)).unwrap();
+        // What is said after it was put back gets numbers that clients have seen already.
+        assert_ne!(sqlite::open(copied.path(), "another", &[]).unwrap().log, "the-first");
+        assert_eq!(sqlite::open(folder.path(), "another", &[]).unwrap().log, "the-first");
+    }
 
     #[test]
     fn what_holds_at_once_is_a_setting() {

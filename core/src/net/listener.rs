@@ -77,6 +77,8 @@ pub(crate) async fn accept_all(listener: TcpListener, door: Option<Opened>, cens
         Err(error) => return tracing::error!(%error, "cannot listen"),
     };
     let mut next = 0;
+    // Told once, not ten times a second: the log is on a disk, too.
+    let mut is_told = false;
     loop {
         if let Err(error) = listener.readable().await {
             return tracing::error!(%error, "cannot listen any more");
@@ -84,6 +86,7 @@ pub(crate) async fn accept_all(listener: TcpListener, door: Option<Opened>, cens
         for _ in 0..ACCEPTED_AT_ONCE {
             match listener.get_ref().accept() {
                 Ok((stream, address)) => {
+                    is_told = false;
                     next = (next + 1) % shards.0.len();
                     admit(stream, address, door, &census, &shards, next);
                 }
@@ -91,7 +94,10 @@ pub(crate) async fn accept_all(listener: TcpListener, door: Option<Opened>, cens
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
                 Err(error) => {
                     // Out of file handles, most likely: those who leave make room.
-                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                    if !is_told {
+                        tracing::warn!(%error, "cannot accept a connection; trying again until it works");
+                    }
+                    is_told = true;
                     smol::Timer::after(Duration::from_millis(100)).await;
                     break;
                 }
