@@ -1,5 +1,6 @@
 //! What time is told by: the system, or a test's hand.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +23,10 @@ enum Kind {
 /// A clock that a test turns.
 struct Turned {
     now: Instant,
-    sleepers: Vec<(Instant, Waker)>,
+    /// Who waits for what, by the number of the deadline; the waker comes when it is first looked at.
+    sleepers: BTreeMap<u64, (Instant, Option<Waker>)>,
+    /// How many deadlines were ever set.
+    set: u64,
 }
 
 /// What turns a clock made by [`Clock::by_hand`].
@@ -39,7 +43,7 @@ impl Clock {
     /// A clock that stands still until its hand is moved: for tests that must not depend on how fast a machine is.
     #[must_use]
     pub fn by_hand() -> (Clock, Hand) {
-        let turned = Arc::new(Mutex::new(Turned { now: Instant::now(), sleepers: Vec::new() }));
+        let turned = Arc::new(Mutex::new(Turned { now: Instant::now(), sleepers: BTreeMap::new(), set: 0 }));
         (Clock(Kind::ByHand(Arc::clone(&turned))), Hand(turned))
     }
 
@@ -58,18 +62,21 @@ impl Clock {
             Kind::System => {
                 Timer::at(at).await;
             }
-            Kind::ByHand(turned) => Sleep { turned, at }.await,
+            Kind::ByHand(turned) => Sleep::new(turned, at).await,
         }
     }
 
     /// What `future` gives, or nothing if it takes longer than `patience`.
     pub(crate) async fn within<T>(&self, patience: Duration, future: impl Future<Output = T>) -> Option<T> {
         let at = self.now() + patience;
-        smol::future::or(async { Some(future.await) }, async {
+        let late = async {
             self.until(at).await;
             None
-        })
-        .await
+        };
+        // The deadline is set even if nothing has to be waited for, so that a test can tell that it was there.
+        let mut late = std::pin::pin!(late);
+        let is_late = smol::future::poll_once(&mut late).await.is_some();
+        smol::future::or(async { Some(future.await) }, async { if is_late { None } else { late.await } }).await
     }
 }
 
@@ -79,9 +86,9 @@ impl Hand {
         let mut turned = lock(&self.0);
         turned.now += time;
         // Those who are not due yet look, and sleep on.
-        let woken = std::mem::take(&mut turned.sleepers);
+        let woken: Vec<Waker> = turned.sleepers.values_mut().filter_map(|(_, waker)| waker.take()).collect();
         drop(turned);
-        woken.into_iter().for_each(|(_, waker)| waker.wake());
+        woken.into_iter().for_each(Waker::wake);
     }
 
     /// How many wait for this clock to say `time` from now, or less: how a test knows that a deadline has been set before it
@@ -89,7 +96,14 @@ impl Hand {
     #[must_use]
     pub fn waiting_within(&self, time: Duration) -> usize {
         let turned = lock(&self.0);
-        turned.sleepers.iter().filter(|(at, _)| *at <= turned.now + time).count()
+        turned.sleepers.values().filter(|(at, _)| *at <= turned.now + time).count()
+    }
+
+    /// How many deadlines were ever set, those that nobody waits for any more as well: how a test knows that something with a
+    /// deadline has begun and is over.
+    #[must_use]
+    pub fn deadlines_set(&self) -> u64 {
+        lock(&self.0).set
     }
 }
 
@@ -98,9 +112,20 @@ fn lock(turned: &Mutex<Turned>) -> MutexGuard<'_, Turned> {
     turned.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Nobody waits for it any more when it is dropped.
 struct Sleep<'a> {
     turned: &'a Mutex<Turned>,
-    at: Instant,
+    number: u64,
+}
+
+impl Sleep<'_> {
+    fn new(turned: &Mutex<Turned>, at: Instant) -> Sleep<'_> {
+        let mut locked = lock(turned);
+        locked.set += 1;
+        let number = locked.set;
+        locked.sleepers.insert(number, (at, None));
+        Sleep { turned, number }
+    }
 }
 
 impl Future for Sleep<'_> {
@@ -108,14 +133,20 @@ impl Future for Sleep<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut turned = lock(self.turned);
-        if turned.now >= self.at {
-            return Poll::Ready(());
+        let now = turned.now;
+        match turned.sleepers.get_mut(&self.number) {
+            Some((at, waker)) if now < *at => {
+                *waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
         }
-        let waker = context.waker();
-        if !turned.sleepers.iter().any(|(at, other)| *at == self.at && other.will_wake(waker)) {
-            turned.sleepers.push((self.at, waker.clone()));
-        }
-        Poll::Pending
+    }
+}
+
+impl Drop for Sleep<'_> {
+    fn drop(&mut self) {
+        lock(self.turned).sleepers.remove(&self.number);
     }
 }
 

@@ -775,6 +775,10 @@ impl Model {
         if !peer.waiting.is_empty() {
             deeds.push(Deed::Show(Told::Note("nothing was sent".to_owned())));
         }
+        // What was on its way ends with the chat, and nothing else says so.
+        if let Stage::Open(open) = &peer.stage {
+            deeds.extend(open.files.iter().map(|(number, moving)| Deed::Show(Told::Note(moving.cut(*number)))));
+        }
         deeds
     }
 
@@ -1187,6 +1191,12 @@ impl Open {
 }
 
 impl Moving {
+    /// What is told of it when the chat ends before it has.
+    fn cut(&self, number: u32) -> String {
+        let again = if self.done.is_some() { "; offered again, it goes on where it stopped" } else { "" };
+        format!("file {number}, {}, is not sent: the private chat is over{again}", SafeText::new(&self.name))
+    }
+
     fn way(&self, name: &str) -> String {
         match self.file.origin {
             Origin::Ours => format!("goes to {name}"),

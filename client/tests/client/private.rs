@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::thread;
+use std::time::Instant;
 
 use chinwag_private::{Identity, Meeting, Side, Terms};
 use chinwag_wire::private::{Fingerprint, Offer, Token};
@@ -9,7 +11,7 @@ use serde_json::json;
 
 use crate::scripted::{Connection, Server};
 use crate::served::{Proxy, Served, holds};
-use crate::terminal::{Setup, Terminal};
+use crate::terminal::{LIMIT, Setup, Terminal};
 
 /// Nobody says this by chance.
 const SECRET: &str = "the-harvest-is-hidden-in-the-old-barn";
@@ -444,6 +446,46 @@ fn files_go_where_the_setting_says_at_once() {
     bob.shows("file 1 from alice is here, whole and checked: ");
     assert_eq!(fs::read_to_string(bob.home().join("from others/a.txt")).expect("is there"), "a");
     assert!(!bob.home().join("Downloads").exists());
+}
+
+#[test]
+fn a_file_that_was_cut_in_the_middle_goes_on_where_it_stopped() {
+    let (served, alice, bob) = pair();
+    // So long that it cannot be over before the sender is killed; it takes no room, for nothing is in it.
+    let file = fs::File::create(alice.home().join("long.bin")).expect("creates");
+    file.set_len(2 << 30).expect("takes no room");
+    types(&alice, "sendfile bob ~/long.bin");
+    bob.shows("alice offers file 1: long.bin");
+    types(&bob, "getfile alice");
+    let folder = bob.home().join("Downloads");
+    let part = || {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|ending| ending == "part"))
+    };
+    let deadline = Instant::now() + LIMIT;
+    while part().is_none_or(|part| fs::metadata(part).map_or(0, |part| part.len()) == 0) {
+        assert!(Instant::now() < deadline, "nothing comes");
+        thread::yield_now();
+    }
+    alice.signal("KILL");
+    bob.shows("file 1, long.bin, is not sent: the private chat is over; offered again, it goes on where it stopped");
+    let home = alice.keeps_home();
+    drop(alice);
+    let alice = comes(Setup::new(200).plain().home(home), served.address, "alice");
+    types(&alice, "startprivate bob");
+    bob.wait("asked again", |screen| screen.contents().matches("alice asks you for a private chat").count() == 2);
+    types(&bob, "accept");
+    alice.shows("is open, directly, past the server");
+    types(&alice, "sendfile bob ~/long.bin");
+    bob.wait("offered again", |screen| screen.contents().matches("alice offers file ").count() == 2);
+    types(&bob, "getfile alice");
+    for terminal in [&alice, &bob] {
+        terminal.shows(" on, where it stopped");
+    }
+    // What has come of it waits for another time.
+    types(&bob, "cancelfile alice");
+    alice.shows("is not sent: ");
+    assert!(part().is_some_and(|part| fs::metadata(part).is_ok_and(|part| part.len() > 0)));
 }
 
 #[test]

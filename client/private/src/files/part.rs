@@ -2,13 +2,15 @@
 //!
 //! Beside `NAME.KEY.part` stands `NAME.KEY.part.json`: how many bytes of the part are verified, and their hash. What is
 //! verified is hashed again before it is built on, so that nothing has to be forced to the disk while a file comes: a part
-//! that a crash left behind is either what its notes say or is begun anew.
+//! that a crash left behind is either what its notes say or is begun anew. A part whose file is not offered again goes when
+//! it is [`KEPT`] old and another file comes into its folder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use chinwag_wire::Fingerprint;
 use rustix::fs::{CWD, OFlags, RenameFlags};
@@ -29,6 +31,12 @@ const SPARE_BYTES: u64 = 16 << 20;
 /// How many names are tried before a file is left under its part's name.
 const NAMES_MAX: u32 = 999;
 
+/// How long a part waits for its file to be offered again, since it last grew: longer than a holiday week, shorter than it
+/// takes to forget what it was.
+const KEPT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How many names of a folder are looked at for parts that are too old: nobody waits for a folder of a million.
+const LOOKED_AT_MAX: usize = 20_000;
+
 /// What is written beside a part.
 #[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +48,15 @@ struct Notes {
     /// So many bytes were written, and this is their SHA-256.
     verified: u64,
     sha256: Fingerprint,
+}
+
+impl Notes {
+    fn read(path: &Path) -> Option<Notes> {
+        let file = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path).ok()?;
+        let mut text = String::new();
+        file.take(NOTES_BYTES_MAX).read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
+    }
 }
 
 /// Which file it is.
@@ -85,10 +102,8 @@ impl Part {
             return Err(Why::Disk(format!("{folder} is not a folder")));
         }
         let path = wanted.part();
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.bits().cast_signed());
-        let file = options.open(&path).map_err(cannot)?;
+        remove_old(&wanted.folder, &path);
+        let file = options().create(true).truncate(false).mode(0o600).open(&path).map_err(cannot)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Why::Busy),
@@ -113,7 +128,7 @@ impl Part {
 
     /// Verifies what the notes say, and goes on behind it, or from the beginning.
     fn build_on(&mut self, length: u64, cancelled: &AtomicBool) -> io::Result<()> {
-        if let Some(notes) = self.notes()
+        if let Some(notes) = Notes::read(&self.notes_path())
             && notes.verified <= length.min(self.wanted.size)
             && (notes.peer, notes.size, &notes.name) == (self.wanted.peer, self.wanted.size, &self.wanted.name)
         {
@@ -125,13 +140,6 @@ impl Part {
         self.file.set_len(self.written)?;
         self.file.seek(io::SeekFrom::Start(self.written))?;
         Ok(())
-    }
-
-    fn notes(&self) -> Option<Notes> {
-        let file = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(self.notes_path()).ok()?;
-        let mut text = String::new();
-        file.take(NOTES_BYTES_MAX).read_to_string(&mut text).ok()?;
-        serde_json::from_str(&text).ok()
     }
 
     fn notes_path(&self) -> PathBuf {
@@ -227,6 +235,37 @@ impl Drop for Part {
         } else {
             // The older notes are still true.
             let _ = self.note();
+        }
+    }
+}
+
+/// How a part is opened: itself and nothing that its name points to, and without waiting for anybody.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options
+}
+
+/// Removes the parts in a folder that nobody will go on with, except `wanted`. What cannot be looked at stays: this is no reason
+/// not to take a file.
+fn remove_old(folder: &Path, wanted: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.take(LOOKED_AT_MAX).flatten() {
+        let notes = entry.path();
+        // With its notes beside it, which give it this very name, it is ours and no file of the user's that is called like it.
+        if notes.to_str().is_some_and(|name| name.ends_with(".part.json"))
+            && let Some(Notes { peer, name, size, .. }) = Notes::read(&notes)
+            && let part = (Wanted { folder: folder.to_owned(), name, size, peer }).part()
+            && part != wanted
+            && with(&part, ".json") == notes
+            && let Ok(file) = options().open(&part)
+            && file.try_lock().is_ok()
+            && let Ok(stat) = file.metadata()
+            && stat.is_file()
+            && stat.modified().is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > KEPT))
+        {
+            let _ = fs::remove_file(&part);
+            let _ = fs::remove_file(notes);
         }
     }
 }
@@ -342,6 +381,41 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), 5).unwrap());
         assert_eq!(names(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_part_that_nobody_goes_on_with_goes_when_another_file_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let aged = |path: &Path, age: Duration| {
+            File::options().write(true).open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
+        };
+        let part = |size| {
+            open(folder.path(), size).unwrap().write(b"hello").unwrap();
+            wanted(folder.path(), size).part()
+        };
+        let day = Duration::from_secs(24 * 60 * 60);
+        let (old, young, in_use) = (part(100), part(101), part(102));
+        let user = open(folder.path(), 102).unwrap();
+        // Called like a part, and notes that are those of another.
+        let strange = [folder.path().join("b.txt.0123456789ab.part"), folder.path().join("mine.part")];
+        for strange in &strange {
+            fs::write(strange, "precious").unwrap();
+            fs::copy(with(&old, ".json"), with(strange, ".json")).unwrap();
+        }
+        for (path, age) in [(&old, KEPT + day), (&young, KEPT - day), (&in_use, KEPT + day)] {
+            aged(path, age);
+        }
+        strange.iter().for_each(|path| aged(path, KEPT + day));
+        // The one that is offered again is gone on with, however old it is.
+        assert_eq!(open(folder.path(), 100).unwrap().written(), 5);
+        aged(&old, KEPT + day);
+        drop(open(folder.path(), 7).unwrap());
+        drop(user);
+        let mut left = vec![young.clone(), with(&young, ".json"), in_use.clone(), with(&in_use, ".json")];
+        left.extend(strange.iter().flat_map(|path| [path.clone(), with(path, ".json")]));
+        let mut left: Vec<String> = left.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        left.sort();
+        assert_eq!(names(folder.path()), left);
     }
 
     #[test]

@@ -85,13 +85,14 @@ fn an_address_that_refuses_is_named() {
         let asker = meeting(&alice, &here(), &terms);
         let theirs = Offer { addresses: vec![gone], ..meeting(&bob, &[], &terms).offer().clone() };
         let holding = asker.hold(Side::Asker, &theirs);
-        // It waits for somebody to come until time is up: the hand is moved again and again, since nobody can say from here when
-        // the address has refused.
+        // It waits for somebody to come until time is up, which it is when the address has refused: then two deadlines have been
+        // set, and nobody waits for that of connecting any more.
         let turning = async {
-            loop {
-                smol::Timer::after(std::time::Duration::from_millis(1)).await;
-                hand.advance(std::time::Duration::from_millis(100));
+            while hand.deadlines_set() < 2 || hand.waiting_within(terms.connect) > 0 {
+                smol::future::yield_now().await;
             }
+            hand.advance(terms.meet);
+            std::future::pending().await
         };
         let missed = smol::future::or(holding, turning).await.err();
         let Some(Missed::NoWay { tried }) = missed else { panic!("{missed:?}") };
