@@ -52,6 +52,12 @@ impl Mistake {
         }
     }
 
+    /// As one line, where there is no place to point at.
+    #[must_use]
+    pub fn words(&self) -> String {
+        self.help.iter().fold(self.title.clone(), |words, help| format!("{words}; {help}"))
+    }
+
     /// As text, as something that need not be wrong.
     #[must_use]
     pub fn render_as_warning(&self, source: &Source) -> String {

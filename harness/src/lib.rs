@@ -32,6 +32,7 @@ pub mod report;
 pub mod ron_text;
 pub mod scaffold;
 pub mod scenario;
+pub mod scratch;
 pub mod select;
 pub mod server;
 pub mod shrink;

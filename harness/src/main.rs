@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 /// Plays scenarios against a live Chinwag server.
 ///
 /// Exit codes: 0 all passed, 1 wrong usage, 2 a scenario file is wrong, 3 a server did not start,
-/// 4 an expectation failed or something was found, 5 flaky: not the same every time.
+/// 4 an expectation failed or something was found, 5 flaky: not the same every time. Interrupted: 128 and the signal's number.
 #[derive(Parser)]
 #[command(name = "chinwag-harness", version)]
 struct Cli {
@@ -70,6 +70,10 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
+    if let Err(error) = chinwag_harness::scratch::watch() {
+        eprintln!("error: {error}");
+        return Exit::Usage.into();
+    }
     let done = match cli.command {
         Task::Run(run) => run.run(),
         Task::Bless(bless) => bless.run(),

@@ -50,7 +50,7 @@ pub fn failure(source: &Source, scenario: &Scenario, played: &Played) -> String 
 #[must_use]
 pub fn snapshot_failure(source: &Source, scenario: &Scenario, played: &Played, why: &str) -> String {
     let mut out = headline(source, scenario, played);
-    let _ = writeln!(out, "error: {why}\nbless:  chinwag-harness bless {}", source.name);
+    let _ = writeln!(out, "error: {why}\nbless:  {}", command("bless", &source.name, played, &[]));
     out + &circumstances(source, played)
 }
 
@@ -72,16 +72,27 @@ fn circumstances(source: &Source, played: &Played) -> String {
     if let Some(data) = &played.data {
         let _ = writeln!(out, "data:   {}", data.display());
     }
-    let _ = writeln!(out, "rerun:  chinwag-harness run {} --seed {} --keep-data", source.name, played.seed);
+    let _ = writeln!(out, "rerun:  {}", rerun(&source.name, played));
     if let End::Failed(mistakes) = &played.end
         && let Some(first) = mistakes.iter().find(|mistake| mistake.can_be_blessed)
     {
         let part = source.part(first.span.start);
         let (line, _) = source.position(first.span.start);
         let line = if part.by.is_none() { format!(":{line}") } else { String::new() };
-        let _ = writeln!(out, "bless:  chinwag-harness bless {}{line}", source.name);
+        let _ = writeln!(out, "bless:  {}", command("bless", &format!("{}{line}", source.name), played, &[]));
     }
     out
+}
+
+/// The command line that plays it again, on the same server.
+#[must_use]
+pub fn rerun(name: &str, played: &Played) -> String {
+    command("run", name, played, &[&format!("--seed {}", played.seed), "--keep-data"])
+}
+
+fn command(verb: &str, name: &str, played: &Played, more: &[&str]) -> String {
+    let words = ["chinwag-harness", verb, name].into_iter().chain(more.iter().copied()).chain(played.flags.iter().map(String::as_str));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Where two runs of one scenario first differ in what everyone saw.

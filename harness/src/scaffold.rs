@@ -14,6 +14,7 @@ use crate::holes;
 use crate::play::{self, EPOCH, End, Options, SEED};
 use crate::ron_text::quoted;
 use crate::scenario;
+use crate::scratch::Scratch;
 use crate::server::{Launch, Server, Settings};
 use crate::source::Source;
 
@@ -47,7 +48,7 @@ pub enum Trouble {
 /// # Errors
 /// When there is no server, or no such command.
 pub fn card(launch: &Launch, name: &str) -> Result<Card, Trouble> {
-    let data = tempfile::tempdir().map_err(|error| Trouble::NotStarted(format!("a data directory: {error}")))?;
+    let data = Scratch::new().map_err(|error| Trouble::NotStarted(format!("a data directory: {error}")))?;
     let settings = Settings { data: data.path(), port: 0, seed: SEED, epoch: EPOCH, args: &[] };
     let started = smol::block_on(smol::future::or(async { Some(Server::start(launch, &settings).await) }, async {
         smol::Timer::after(PATIENCE).await;

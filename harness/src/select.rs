@@ -1,5 +1,6 @@
 //! Which scenarios are played: by their tags, by their names, by a share of them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::diagnostic::Mistake;
@@ -38,6 +39,17 @@ impl Tags {
             Tags::Has(tag) => vec![tag],
             Tags::Not(inner) => inner.names(),
             Tags::And(a, b) | Tags::Or(a, b) => [a.names(), b.names()].concat(),
+        }
+    }
+}
+
+impl fmt::Display for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tags::Has(tag) => f.write_str(tag),
+            Tags::Not(inner) => write!(f, "not {inner}"),
+            Tags::And(a, b) => write!(f, "({a} and {b})"),
+            Tags::Or(a, b) => write!(f, "({a} or {b})"),
         }
     }
 }

@@ -2,22 +2,27 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::Value;
-use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use smol::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::cast::TimedOut;
 use crate::log::Log;
+use crate::scratch::Mortal;
 
 /// With this in its environment the harness is the server: scenarios need no other program to be built first.
 pub const SERVE: &str = "CHINWAG_HARNESS_SERVE";
 
 /// How many of the last lines of stderr are kept for a failure report.
 const STDERR_LINES: usize = 30;
+
+/// How long a line of the control channel may be: many times what a server with all faults and a full digest says.
+const LINE_BYTES_MAX: u64 = 16 << 20;
 
 /// How long a line of the control channel may be in a message.
 const ANSWER_SHOWN: usize = 200;
@@ -42,6 +47,19 @@ impl Launch {
     /// When the system does not say where this program is.
     pub fn itself() -> std::io::Result<Launch> {
         Ok(Launch { program: std::env::current_exe()?, args: Vec::new(), env: vec![(SERVE.into(), "1".into())], faults: Vec::new() })
+    }
+
+    /// What a command line of ours needs to start it like this.
+    #[must_use]
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if !self.env.iter().any(|(name, _)| name == SERVE) {
+            let words = std::iter::once(self.program.as_os_str()).chain(self.args.iter().map(OsString::as_os_str));
+            let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+            flags.push(format!("--server {}", quoted(&words.join(" "))));
+        }
+        flags.extend(self.faults.iter().map(|fault| format!("--fault {}", quoted(fault))));
+        flags
     }
 
     /// Another program, with arguments separated by spaces.
@@ -102,6 +120,8 @@ pub struct Server {
     /// What it writes to stderr.
     pub log: Log,
     status: Option<ExitStatus>,
+    /// Until its end is known.
+    mortal: Option<Mortal>,
     /// Where it listens.
     pub address: SocketAddr,
     /// Where it speaks which wire.
@@ -134,11 +154,12 @@ impl Server {
         let stderr = log.stdio().map_err(|error| not_started(format!("a pipe for its log: {error}")))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| not_started(format!("`{}`: {error}", launch.program.display())))?;
+        let mortal = Some(Mortal::new(child.id()));
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(not_started("it has no standard streams".to_owned()));
         };
         let address = SocketAddr::from(([127, 0, 0, 1], settings.port));
-        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), log, status: None, address, wires: Vec::new() };
+        let mut server = Server { child, stdin, stdout: BufReader::new(stdout), log, status: None, mortal, address, wires: Vec::new() };
         match server.ready().await {
             Ok((address, wires)) => Ok(Server { address, wires, ..server }),
             Err(why) => {
@@ -166,8 +187,12 @@ impl Server {
     /// One line of stdout.
     async fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
-        match self.stdout.read_line(&mut line).await {
+        match (&mut self.stdout).take(LINE_BYTES_MAX).read_line(&mut line).await {
             Ok(0) => Err("it ended its output".to_owned()),
+            Ok(count) if count as u64 == LINE_BYTES_MAX && !line.ends_with('\n') => {
+                Err(format!("a line of its output does not end within {} MiB: {}", LINE_BYTES_MAX >> 20, shortened(&line)))
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err("what it writes to its output is no text (not UTF-8)".to_owned()),
             Ok(_) => Ok(line.trim_end().to_owned()),
             Err(error) => Err(format!("reading its output: {error}")),
         }
@@ -219,6 +244,7 @@ impl Server {
     pub fn poll_end(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = self.child.try_status().ok().flatten();
+            self.mortal = self.mortal.take().filter(|_| self.status.is_none());
         }
         self.status
     }
@@ -238,6 +264,7 @@ impl Server {
     /// Waits for its end and for the last of what it wrote; says how it ended.
     async fn ended(&mut self) -> String {
         self.status = self.child.status().await.ok();
+        self.mortal = None;
         self.log.sync().await;
         self.status.map_or_else(|| "its end is unknown".to_owned(), |status| status.to_string())
     }
@@ -249,6 +276,12 @@ impl Server {
         lines.drain(..lines.len().saturating_sub(STDERR_LINES));
         lines.into_iter().map(|line| line.text).collect()
     }
+}
+
+/// As one word for a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn shortened(line: &str) -> String {

@@ -56,7 +56,12 @@ impl Source {
     /// # Errors
     /// When it cannot be read or is not UTF-8.
     pub fn load(path: &Path) -> std::io::Result<Source> {
-        Ok(Source { path: path.to_owned(), ..Source::new(shown(path), std::fs::read_to_string(path)?) })
+        let text = String::from_utf8(std::fs::read(path)?).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            std::io::Error::new(std::io::ErrorKind::InvalidData, format!("line {line} is not UTF-8"))
+        })?;
+        Ok(Source { path: path.to_owned(), ..Source::new(shown(path), text) })
     }
 
     /// The same file with another text, and nothing included yet.

@@ -428,3 +428,72 @@ fn record_makes_a_scenario_of_a_session() {
     assert_eq!(nothing.status.code(), Some(1));
     assert!(!folder.path().join("x.ron").exists());
 }
+
+#[test]
+fn what_is_told_can_be_typed() {
+    let folder = folder(&[("fails.ron", FAILING), ("passes.ron", PASSING)]);
+    // Played again on the same server, as it was started.
+    let said = ends(folder.path(), &["run", "fails.ron", "--server", "sh -c 'no such'"], 3);
+    let rerun = said.lines().find_map(|line| line.strip_prefix("rerun:  ")).unwrap();
+    assert_eq!(rerun, r"chinwag-harness run fails.ron --seed 1 --keep-data --server 'sh -c '\''no such'\'''");
+    // A filter that fits nothing passes for ever.
+    let said = ends(folder.path(), &["run", ".", "--filter", "pases"], 1);
+    assert!(said.contains("no scenario fits --filter pases"), "{said}");
+    let said = ends(folder.path(), &["run", ".", "--tags", "any and not any", "--filter", "s"], 1);
+    assert!(said.contains("no scenario fits --tags (any and not any) and --filter s"), "{said}");
+    // A share may be empty.
+    ends(folder.path(), &["bless", "passes.ron"], 0);
+    let shares: Vec<String> =
+        (1..=4).map(|share| ends(folder.path(), &["run", "passes.ron", "--shard", &format!("{share}/4")], 0)).collect();
+    assert_eq!(shares.iter().filter(|said| said.contains("0 passed")).count(), 3, "{shares:?}");
+    // A file that is no text says so, and where.
+    fs::write(folder.path().join("bytes.ron"), b"Scenario(\n\xff\xfe").unwrap();
+    assert!(ends(folder.path(), &["run", "bytes.ron"], 2).contains("bytes.ron: line 2 is not UTF-8"));
+}
+
+#[test]
+fn a_fault_that_there_is_not_is_no_finding() {
+    let folder = folder(&[("passes.ron", PASSING)]);
+    for args in [["run", "passes.ron"], ["model", "--cases=2"]] {
+        let output = harness(folder.path(), &[args.as_slice(), &["--fault", "leak-presense"]].concat());
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        // A server without faults plays nothing that needs them.
+        if said.contains("built without faults") {
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("the server has no fault `leak-presense`; did you mean `leak-presence`?"), "{said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no scenario is left of a finding that is none");
+}
+
+#[test]
+fn whoever_interrupts_leaves_nothing_behind() {
+    // The server says where it listens and then nothing any more, not even at the end of its input.
+    let server = "exec 3<>alive; echo \"$@\" > started.new; mv started.new started\nexec sleep 1000\n";
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let folder = folder(&[("passes.ron", PASSING), ("server.sh", server)]);
+        // What the server holds open, so that its end can be seen.
+        let alive = folder.path().join("alive");
+        assert!(Command::new("mkfifo").arg(&alive).status().unwrap().success());
+        let mut command = Command::new(HARNESS);
+        command.args(["run", "passes.ron", "--keep-data", "--server", "sh server.sh"]).current_dir(folder.path());
+        let mut harness = command.env("TMPDIR", folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let started = folder.path().join("started");
+        // Not by any clock: whoever hangs here is ended with all the others.
+        while !started.exists() {
+            assert!(harness.try_wait().unwrap().is_none(), "it has ended by itself");
+            std::thread::yield_now();
+        }
+        let mut alive = fs::File::open(alive).unwrap();
+        let args = fs::read_to_string(started).unwrap();
+        let data = args.split_whitespace().skip_while(|word| *word != "--data").nth(1).unwrap();
+        assert!(Path::new(data).is_dir(), "{data}");
+        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &harness.id().to_string()]).status();
+        assert!(status.unwrap().success());
+        assert_eq!(harness.wait().unwrap().code(), Some(code), "{signal}");
+        assert!(!Path::new(data).exists(), "{signal}: the data of {data} stays");
+        // Comes when the server is dead.
+        assert_eq!(alive.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+}

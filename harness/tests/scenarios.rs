@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chinwag_harness::play::Options;
 use chinwag_harness::server::Launch;
 use chinwag_harness::suite::{self, Verdict};
-use chinwag_harness::{lint, serve_if_asked, snapshot};
+use chinwag_harness::{lint, scratch, serve_if_asked, snapshot};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// The tag of scenarios that are run only when asked for (`--ignored`).
@@ -16,6 +16,8 @@ fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
+    // Whoever interrupts it leaves no data behind; where that cannot be, tests are run all the same.
+    let _ = scratch::watch();
     snapshot::prepare(None);
     let folder = snapshot::root().join("scenarios");
     let mut trials = vec![{

@@ -18,6 +18,7 @@ pub use round::Kind;
 use tally::Tally;
 
 use crate::play::EPOCH;
+use crate::scratch::Scratch;
 use crate::server::{Launch, Server, Settings, Trouble};
 
 /// How long a server may take to listen: it takes some milliseconds.
@@ -60,7 +61,7 @@ pub fn play(kind: Kind, rounds: u64, seed: u64, launch: &Launch) -> Result<Strin
 /// A server that does not start at all has no violation to show.
 fn try_to_start(launch: &Launch) -> Result<(), Wrong> {
     let not_started = |why: String| Wrong::NotStarted(why);
-    let data = tempfile::tempdir().map_err(|error| not_started(format!("a data directory: {error}")))?;
+    let data = Scratch::new().map_err(|error| not_started(format!("a data directory: {error}")))?;
     let settings = Settings { data: data.path(), port: 0, seed: 1, epoch: EPOCH, args: &[] };
     smol::block_on(async {
         let started = smol::future::or(Server::start(launch, &settings), async {

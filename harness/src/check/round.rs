@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use smol::{LocalExecutor, channel};
-use tempfile::TempDir;
 
 use super::client::{Entry, Fate, Manner, Moment, SENDERS, Ticks, To, Told, USERS, User, WINDOW, What, speaks_json};
 use super::tally::Tally;
 use super::verdict;
 use crate::play::EPOCH;
+use crate::scratch::Scratch;
 use crate::server::{Launch, Server, Settings};
 
 /// A limit for failures: a round takes less than a second.
@@ -82,7 +82,7 @@ impl Kind {
 /// Plays one round.
 pub(crate) fn play(kind: Kind, number: u64, seed: u64, launch: &Launch) -> Told<Tally> {
     let mut chance = fastrand::Rng::with_seed(seed);
-    let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
+    let folder = Scratch::new().map_err(|error| format!("cannot make a folder: {error}"))?;
     let ticks = Ticks::default();
     let mut round = Round {
         kind,
@@ -363,7 +363,7 @@ impl Round {
     }
 
     /// The words for a round that failed; its data stays.
-    fn failed(&mut self, number: u64, why: &str, folder: TempDir) -> String {
+    fn failed(&mut self, number: u64, why: &str, folder: Scratch) -> String {
         let tail = self.server.as_ref().map(|server| server.tail().join("\n  ")).unwrap_or_default();
         let users: Vec<String> = self
             .users

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use chinwag_harness::dictation::Trouble;
 use chinwag_harness::play::{EPOCH, SEED};
 use chinwag_harness::record::{self, Tape};
+use chinwag_harness::scratch::Scratch;
 use chinwag_harness::server::{Server, Settings};
 
 use super::Target;
@@ -53,7 +54,7 @@ impl Record {
         let launch = self.target.launch()?;
         let listener = TcpListener::bind(("127.0.0.1", self.port))
             .map_err(|error| io::Error::new(error.kind(), format!("port {}: {error}", self.port)))?;
-        let data = tempfile::tempdir()?;
+        let data = Scratch::new()?;
         let settings = Settings { data: data.path(), port: 0, seed: SEED, epoch: EPOCH, args: &self.args };
         let mut server = match smol::block_on(Server::start(&launch, &settings)) {
             Ok(server) => server,

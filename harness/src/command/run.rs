@@ -46,10 +46,13 @@ impl Chosen {
         found.dedup();
         let selection = Selection { tags: self.tags.clone(), name: self.filter.clone(), shard: self.shard };
         let (mut all, mut mistakes, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        // Of a share there may be none.
+        let (whole, mut count) = (Selection { shard: None, ..selection.clone() }, 0);
         for path in found {
             match suite::load(&path) {
                 Ok((source, scenario)) => {
                     known.extend(scenario.tags.iter().cloned());
+                    count += usize::from(whole.has(&source, &scenario));
                     if selection.has(&source, &scenario) {
                         all.push((path, source, scenario));
                     }
@@ -67,6 +70,14 @@ impl Chosen {
             let near = chinwag_wire::suggest::nearest(tag, known.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
             return Err(io::Error::other(format!("no scenario has the tag `{tag}`{near}")));
+        }
+        // Nothing that passes is no success: a step of CI whose filter fits nothing any more would stay green for ever.
+        if count == 0 {
+            let given = |name: &str, value: Option<&str>| value.map(|value| format!("{name} {value}"));
+            let tags = self.tags.as_ref().map(Tags::to_string);
+            let given: Vec<String> =
+                given("--tags", tags.as_deref()).into_iter().chain(given("--filter", self.filter.as_deref())).collect();
+            return Err(io::Error::other(format!("no scenario fits {}", given.join(" and "))));
         }
         Ok(Some(all))
     }

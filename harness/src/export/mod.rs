@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Mistake;
 use crate::play::{End, Played};
+use crate::report;
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::suite::{Tried, Verdict};
@@ -82,8 +83,8 @@ impl<'a> Case<'a> {
     /// The command that plays it again.
     #[must_use]
     pub fn rerun(&self) -> String {
-        let seed = self.played().map_or_else(String::new, |played| format!(" --seed {}", played.seed));
-        format!("chinwag-harness run {}{seed} --keep-data", self.name())
+        let bare = || format!("chinwag-harness run {} --keep-data", self.name());
+        self.played().map_or_else(bare, |played| report::rerun(self.name(), played))
     }
 }
 

@@ -39,6 +39,7 @@ fn made(name: &str, end: Option<End>, verdict: Verdict, text: &str) -> Made {
             transcript,
             timing,
             seed: 7,
+            flags: Vec::new(),
             server: "pid 1, alive".to_owned(),
             connections: Vec::new(),
             stderr: Vec::new(),

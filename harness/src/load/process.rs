@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::machine::{self, Usage};
 use super::yardstick;
+use crate::scratch::Scratch;
 
 /// Says in the environment what this program is to be: `chinwag`, `limit`, or the path of another server.
 pub(crate) const ROLE: &str = "CHINWAG_BENCH_SERVE";
@@ -81,7 +81,7 @@ pub(crate) struct Process {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    data: TempDir,
+    data: Scratch,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -115,7 +115,7 @@ impl Process {
     }
 
     fn spawn(launch: &Launch, system: System, args: &[&str]) -> io::Result<Process> {
-        let data = tempfile::Builder::new().prefix("load-").tempdir_in(&launch.folder)?;
+        let data = Scratch::in_folder(&launch.folder, "load-")?;
         let mut command = Command::new(std::env::current_exe()?);
         match (system, &launch.program) {
             (System::Limit, _) => command.env(ROLE, "limit"),

@@ -119,6 +119,9 @@ pub enum Trouble {
 pub fn search(search: &Search) -> Result<(Figures, Option<Difference>), Trouble> {
     let began = Instant::now();
     let mut figures = Figures::default();
+    if !search.launch.faults.is_empty() {
+        has_faults(&search.launch)?;
+    }
     for case in 0..search.cases {
         if search.time.is_some_and(|time| began.elapsed() >= time) {
             break;
@@ -142,6 +145,16 @@ pub fn search(search: &Search) -> Result<(Figures, Option<Difference>), Trouble>
         }
     }
     Ok((figures, None))
+}
+
+/// A fault that the server does not have is a slip of the command line, and no difference.
+fn has_faults(launch: &Launch) -> Result<(), Trouble> {
+    let mut source = Source::new("faults.ron", "Scenario(about: \"the faults are there\", steps: [Quiesce])");
+    let scenario = scenario::load(&mut source).map_err(|mistakes| Trouble::Unreadable(diagnostic::render_all(&source, &mistakes)))?;
+    match play::play(&scenario, &Options { launch: launch.clone(), seed: None, keep_data: false }).end {
+        End::NotStarted(why) | End::Skipped(why) => Err(Trouble::NotStarted(why)),
+        _ => Ok(()),
+    }
 }
 
 struct Session {

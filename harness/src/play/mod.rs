@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::barrier::Barrier;
 use crate::cast::Cast;
@@ -19,6 +18,7 @@ use crate::diagnostic::Mistake;
 use crate::holes::Filling;
 use crate::log::LogLine;
 use crate::scenario::{Items, Role, Scenario, Spanned, Step};
+use crate::scratch::Scratch;
 use crate::server::{Launch, Server, Settings, Trouble};
 use crate::source::Span;
 use crate::transcript::{Transcript, said};
@@ -31,9 +31,6 @@ pub const SEED: u64 = 1;
 const DUMP_TIMEOUT: Duration = Duration::from_millis(500);
 /// How much of such an answer is shown.
 const DUMP_SHOWN: usize = 2000;
-/// Where data directories are, if there is such a place: in memory, where a sync costs nothing. The server syncs all the
-/// same, and a disk that is busy with something else does not make scenarios wait.
-const MEMORY: &str = "/dev/shm";
 
 /// How scenarios are played.
 #[derive(Clone, Debug)]
@@ -95,6 +92,8 @@ pub struct Played {
     pub timing: Timing,
     /// The seed it was played with.
     pub seed: u64,
+    /// Which server it was, as flags of a command line.
+    pub flags: Vec<String>,
     /// How the server was when it ended.
     pub server: String,
     /// How each connection was when it ended, in the order of the cast.
@@ -156,6 +155,7 @@ async fn played(scenario: &Scenario, options: &Options, through_all: bool) -> Pl
         transcript: Transcript::new(scenario),
         timing: Timing::default(),
         seed,
+        flags: options.launch.flags(),
         server: "not started".to_owned(),
         connections: Vec::new(),
         stderr: Vec::new(),
@@ -178,7 +178,14 @@ async fn played(scenario: &Scenario, options: &Options, through_all: bool) -> Pl
     player.barrier.spent = Duration::ZERO;
     let steps = Instant::now();
     if through.is_ok() {
-        through = player.switch_faults(&[options.launch.faults.as_slice(), &scenario.faults].concat()).await;
+        // One that the command line names and the server does not have is nothing that the scenario says.
+        through = player.switch_faults(&options.launch.faults).await.map_err(|stop| match stop {
+            Stop::Failed(mistakes) => Stop::Trouble(Trouble::NotStarted(mistakes.iter().map(Mistake::words).collect())),
+            stop => stop,
+        });
+    }
+    if through.is_ok() {
+        through = player.switch_faults(&scenario.faults).await;
     }
     if through.is_ok() {
         through = player.steps().await;
@@ -217,7 +224,7 @@ struct Player<'s> {
     seed: u64,
     random: Rng,
     args: Vec<String>,
-    data: TempDir,
+    data: Scratch,
     server: Server,
     running: bool,
     /// How often the server has been started again.
@@ -239,11 +246,9 @@ struct Player<'s> {
 
 impl<'s> Player<'s> {
     async fn start(scenario: &'s Scenario, options: &'s Options, seed: u64, began: Instant) -> Result<Player<'s>, String> {
-        let mut folder = tempfile::Builder::new();
-        folder.prefix("chinwag-scenario-");
         // What is to be looked at later belongs where files stay.
-        let in_memory = (!options.keep_data).then(|| folder.tempdir_in(MEMORY).ok()).flatten();
-        let data = in_memory.map_or_else(|| folder.tempdir(), Ok).map_err(|error| format!("a data directory: {error}"))?;
+        let data = if options.keep_data { Scratch::new() } else { Scratch::in_memory() };
+        let data = data.map_err(|error| format!("a data directory: {error}"))?;
         let args: Vec<String> = scenario.server.args.0.iter().map(|arg| arg.value.clone()).collect();
         let mut cast = Cast::new(began + scenario.timeout);
         let settings = Settings { data: data.path(), port: 0, seed, epoch: EPOCH, args: &args };

@@ -158,6 +158,10 @@ fn mistake(text: &str, error: &SpannedError) -> Mistake {
         ron::Error::ExpectedDifferentStructName { expected, found } => {
             Mistake::new(span, format!("expected `{expected}(…)`, found `{found}`"))
         }
+        ron::Error::ExpectedStringEnd => {
+            let quote = Mistake::new(span.start..span.start + usize::from(span.start < span.end), "this text has no end");
+            quote.label("begins here").help("a `\"` is missing where it ends; one inside a text is written `\\\"`, or the text r#\"…\"#")
+        }
         // What stands in place of a value ends a list or a group.
         ron::Error::ExpectedRawValue => Mistake::new(span, "a value is missing here"),
         other => {
