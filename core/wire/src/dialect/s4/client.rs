@@ -124,6 +124,8 @@ enum What {
     Message(Addressee),
     /// A command, as it was sent; and what the server has said to it so far.
     Command { line: String, answer: String },
+    /// A sign of life. Only where there are receipts.
+    Ping { token: String },
 }
 
 /// Messages that have been heard, by their hashes.
@@ -224,6 +226,7 @@ impl Visitor {
             Typed::Command { name, rest } => (name.to_lowercase(), rest.into_owned()),
         };
         match (&*name, self.me.clone()) {
+            ("ping", Some(me)) if self.receipts => self.ping(&me, marks, rest, at),
             ("ping", _) => self.pinged(marks, rest),
             ("logout", _) => {
                 self.leaving = Some(marks);
@@ -314,13 +317,14 @@ impl Visitor {
         }
         let addressee = if to == ALL { Addressee::Everyone } else { Addressee::User(to.to_owned()) };
         self.known.add(own_hash(me, to, text));
-        self.echoes.push_back((folded(to), text.to_owned()));
-        if self.echoes.len() > ECHOES_MAX {
-            self.echoes.pop_front();
-        }
         if self.receipts {
+            // Nothing comes back: the same words in the reader's name are from another device.
             self.ask(marks, What::Message(addressee));
         } else {
+            self.echoes.push_back((folded(to), text.to_owned()));
+            if self.echoes.len() > ECHOES_MAX {
+                self.echoes.pop_front();
+            }
             // The protocol has no answer to a message: that it is on its way is all there is to know.
             let sent = Event::Sent { seq: 0, at, to: addressee, kept: false, missed: false, again: false };
             self.answer(marks, sent, true);
@@ -376,6 +380,13 @@ impl Visitor {
                 .refused(marks, Refusal::new(code::UNKNOWN_COMMAND, format!("there is no command `{asked}`")).hint("`help` lists all"));
         }
         self.answered(marks, Event::Help { cards })
+    }
+
+    /// A sign of life is asked for of a server that answers everything: its answer comes behind all others.
+    fn ping(&mut self, me: &str, marks: Marks, token: String, at: Millis) -> Vec<Vec<u8>> {
+        let frame = self.messages(&json!([[me, me, seconds(at), "/ping"]]));
+        self.ask(marks, What::Ping { token });
+        vec![frame]
     }
 
     /// A sign of life is asked for: the protocol has none, so that it only settles what a server will not answer any more.
@@ -482,10 +493,11 @@ impl Visitor {
         }
         if let Some(entries) = object.get("MESSAGES").or_else(|| object.get("MESSAGE")) {
             let numbers = object.get("SEQ").and_then(Value::as_array);
+            let is_answer = object.get("ANSWER").and_then(truth).unwrap_or_default();
             for (index, entry) in entries_of(entries).enumerate() {
                 let seq = numbers.and_then(|numbers| numbers.get(index)?.as_u64());
                 if let Some(entry) = Entry::read(entry, at) {
-                    self.message(entry, seq, accepted.is_some());
+                    self.message(entry, seq, accepted.is_some(), is_answer);
                 }
             }
         }
@@ -541,8 +553,8 @@ impl Visitor {
         self.tell(Event::Presence { name, what: if arrives { Arrival::LoggedIn } else { Arrival::LoggedOut }, at });
     }
 
-    /// Something was said. `mail` came with the acceptance.
-    fn message(&mut self, entry: Entry, seq: Option<u64>, mail: bool) {
+    /// Something was said. `mail` came with the acceptance; `is_answer`: it is of the answer to the oldest command.
+    fn message(&mut self, entry: Entry, seq: Option<u64>, mail: bool, is_answer: bool) {
         let me = self.me.clone().unwrap_or_default();
         let Entry { from, to, at, text } = entry;
         let (is_mine, is_to_me) = (folded(&from) == folded(&me), folded(&to) == folded(&me));
@@ -550,7 +562,7 @@ impl Visitor {
         let hash = if is_mine { own_hash(&me, &to, &text) } else { hash_of(&(&folded(&from), &folded(&to), at.0, &text)) };
         let is_new = self.known.add(hash);
         if is_mine && is_to_me && !mail {
-            return self.note(&text);
+            return self.note(&text, is_answer);
         }
         if is_mine && !mail {
             let echoed = (if is_to_all { folded(ALL) } else { folded(&to) }, text.clone());
@@ -576,13 +588,14 @@ impl Visitor {
     }
 
     /// The server says something in a message from oneself: the answer to the oldest command, or a notice.
-    fn note(&mut self, text: &str) {
+    fn note(&mut self, text: &str, is_answer: bool) {
         if self.receipts {
-            match self.asked.front_mut() {
+            match self.asked.front_mut().filter(|_| is_answer) {
                 Some(Asked { what: What::Command { answer, .. }, .. }) => {
                     answer.push_str(text);
                     answer.push('\n');
                 }
+                Some(Asked { what: What::Ping { .. }, .. }) => {}
                 _ => text.lines().for_each(|line| self.tell(Event::Fact(Fact::new(INFO, line)))),
             }
             return;
@@ -620,6 +633,7 @@ impl Visitor {
         match (what, error) {
             (_, Some(error)) => self.answer(marks, Event::Refusal(refusal(&error, ERROR)), true),
             (What::Command { answer, .. }, None) => self.say_lines(marks, &answer),
+            (What::Ping { token }, None) => self.answer(marks, Event::Pong { token }, true),
             (What::Message(to), None) => {
                 let number = |key: &str| receipt.get(key).and_then(Value::as_u64).unwrap_or_default();
                 let is = |key: &str| receipt.get(key).and_then(truth).unwrap_or_default();

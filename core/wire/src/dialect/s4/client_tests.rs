@@ -419,6 +419,28 @@ fn our_own_pair_tells_more_and_says_less() {
 }
 
 #[test]
+fn a_server_that_answers_everything_is_waited_for_and_what_is_by_the_way_is_told_at_once() {
+    let mut stage = Stage::new();
+    stage.says("login alice secret");
+    stage.hears(&json!({"USERNAME_ACCEPTED": true, "INFO": "", "USER_LIST": [], "MESSAGES": [], "ACCEPTED": ["receipts"]}));
+    let note = |text: &str| json!({"MESSAGES": [["alice", "alice", 1, text]]});
+    let answer = |text: &str| json!({"MESSAGES": [["alice", "alice", 1, text]], "ANSWER": true});
+    stage.says("/startprivate");
+    stage.heard();
+    stage.says("/acme");
+    assert_eq!(stage.says("/ping x"), [json!({"MESSAGES": [["alice", "alice", 1_767_225_600, "/ping"]]})]);
+    assert_eq!(stage.hears(&note("you are fast")), ["you are fast"]);
+    assert_eq!(stage.hears(&answer("error[blocked]: no")), [] as [&str; 0]);
+    assert_eq!(stage.hears(&json!({"RECEIPT": null})), ["> error[blocked]: no"]);
+    assert_eq!(stage.hears(&answer("pong")), [] as [&str; 0]);
+    assert_eq!(stage.hears(&json!({"RECEIPT": null})), ["> pong x"]);
+    // The same words from another device are no echo.
+    stage.says("@all ok");
+    stage.hears(&json!({"RECEIPT": {"SEQ": 8, "TIMESTAMP": 1, "KEPT": false, "MISSED": false}}));
+    assert_eq!(stage.hears(&json!({"MESSAGES": [["alice", "ALL", 1, "ok"]], "SEQ": [9]})), ["alice to all: ok"]);
+}
+
+#[test]
 fn strangers_are_told_nothing_of_private_chats_and_cannot_tell_of_any() {
     let mut stage = Stage::alice();
     stage.heard();

@@ -112,6 +112,9 @@ struct Object {
     /// An extension: this is the whole answer to the oldest message that has none; what became of it, if it is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Option<Receipt>>,
+    /// The messages are of the answer to the oldest that has no receipt, and not by the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<bool>,
     /// An extension: an event of a private chat, as `json` has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     private: Option<Event>,
@@ -175,6 +178,8 @@ enum Asked {
     Command,
     /// To be an end of a relay.
     Carry,
+    /// Nothing that could be asked for, and why: where each message has a receipt, it waits for its turn.
+    Wrong(String),
 }
 
 /// Somebody who has been let in and has not been told so, because mail comes first.
@@ -313,7 +318,7 @@ impl Talker {
             Ok(_) => return self.send(peer, &Object::error("not a JSON object"), out),
             Err(error) => return self.send(peer, &Object::error(format!("not JSON in UTF-8: {error}")), out),
         };
-        if let Some(ticket) = object.get("CARRY") {
+        if let Some(ticket) = object.get("CARRY").filter(|ticket| !ticket.is_null()) {
             return self.carry(peer, ticket, out);
         }
         let mut known = false;
@@ -377,9 +382,21 @@ impl Talker {
 
     fn say_all(&mut self, peer: Peer, messages: Vec<Value>, out: &mut Effects) {
         for entry in messages {
-            if let Err(details) = self.say(peer, &entry, out) {
-                self.send(peer, &Object::error(details), out);
+            match self.say(peer, &entry, out) {
+                Ok(()) => {}
+                Err(details) if self.gets_receipts() && self.name.is_some() => self.asked.push_back(Asked::Wrong(details)),
+                Err(details) => self.send(peer, &Object::error(details), out),
             }
+        }
+        self.refuse_wrong(peer, out);
+    }
+
+    /// Refuses what was wrong, up to the first that waits for its answer.
+    fn refuse_wrong(&mut self, peer: Peer, out: &mut Effects) {
+        while let Some(Asked::Wrong(_)) = self.asked.front()
+            && let Some(Asked::Wrong(details)) = self.asked.pop_front()
+        {
+            self.send(peer, &Object { receipt: Some(None), ..Object::error(details) }, out);
         }
     }
 
@@ -413,7 +430,7 @@ impl Talker {
 
     fn is_answered(&mut self, peer: Peer, events: &[Event], out: &mut Effects) {
         match self.asked.pop_front() {
-            None | Some(Asked::Quiet) => {}
+            None | Some(Asked::Quiet | Asked::Wrong(_)) => {}
             Some(Asked::Login(messages)) => {
                 self.is_let_in(peer, events, out);
                 self.say_all(peer, messages, out);
@@ -441,7 +458,7 @@ impl Talker {
                 }
             }
             Some(Asked::Command) => {
-                self.note(peer, events, out);
+                self.note(peer, events, self.gets_receipts(), out);
                 if self.gets_receipts() {
                     self.send(peer, &Object { receipt: Some(None), ..Object::default() }, out);
                 }
@@ -453,6 +470,7 @@ impl Talker {
                 self.send(peer, &answer, out);
             }
         }
+        self.refuse_wrong(peer, out);
     }
 
     fn is_let_in(&mut self, peer: Peer, events: &[Event], out: &mut Effects) {
@@ -519,7 +537,7 @@ impl Talker {
                 self.tell(peer, Object { private: Some(event.clone()), ..Object::default() }, out);
             }
             Event::Closing(refusal) => self.send(peer, &Object::error(details(refusal)), out),
-            other => self.note(peer, std::slice::from_ref(other), out),
+            other => self.note(peer, std::slice::from_ref(other), false, out),
         }
     }
 
@@ -552,7 +570,7 @@ impl Talker {
     }
 
     /// Tells what the protocol has no word for as people read it, in a message from the user itself.
-    fn note(&mut self, peer: Peer, events: &[Event], out: &mut Effects) {
+    fn note(&mut self, peer: Peer, events: &[Event], is_answer: bool, out: &mut Effects) {
         let Some(me) = self.name.clone() else { return };
         let shown: Vec<String> = events.iter().map(|event| text::shown(&plain(event))).filter(|shown| !shown.is_empty()).collect();
         let mut shown = shown.join("\n");
@@ -560,7 +578,7 @@ impl Talker {
             let end = cut(&shown, RECORD / 2);
             let rest = shown.split_off(end);
             let entry = (me.clone(), me.clone(), seconds(out.at), shown.trim_end_matches('\n').to_owned());
-            self.send(peer, &Object { messages: Some(vec![entry]), ..Object::default() }, out);
+            self.send(peer, &Object { messages: Some(vec![entry]), answer: is_answer.then_some(true), ..Object::default() }, out);
             shown = rest;
         }
     }

@@ -237,6 +237,32 @@ fn private_chats_are_told_to_who_asks_for_it_and_not_before_it_is_let_in() {
 }
 
 #[test]
+fn each_message_has_one_receipt_in_order_and_what_is_by_the_way_is_no_answer() {
+    let mut stage = Stage::set();
+    stage.hears(&json!({"USERNAME": "alice", "PASSWORD": "a secret", "ACCEPT": ["receipts"]}));
+    let welcome = Event::Welcome { name: "alice".into(), registered: false, guest: false, seq: 7 };
+    stage.does(|protocol, out| protocol.answer(PEER, &[welcome], out));
+    stage.does(|protocol, out| protocol.caught_up(PEER, out));
+    let lie = json!(["bob", "alice", 0, "x"]);
+    let is_lie = json!({"ERROR": "SRC is alice on this connection", "RECEIPT": null});
+    let said = stage.hears(&json!({"MESSAGES": [lie, ["alice", "alice", 0, "/name"], lie, 7]}));
+    assert_eq!(objects(&said), std::slice::from_ref(&is_lie), "the others wait for the command");
+    let news = Event::Fact(crate::event::Fact::new("x", "by the way"));
+    let by_the_way = stage.does(|protocol, out| protocol.event(PEER, &news, out));
+    assert_eq!(objects(&by_the_way), [json!({"MESSAGES": [["alice", "alice", 1_767_225_600, "by the way"]]})]);
+    let answered = stage.does(|protocol, out| protocol.answer(PEER, &[Event::Done], out));
+    assert_eq!(
+        objects(&answered),
+        [
+            json!({"MESSAGES": [["alice", "alice", 1_767_225_600, "ok"]], "ANSWER": true}),
+            json!({"RECEIPT": null}),
+            is_lie,
+            json!({"ERROR": "a message is [SRC, DEST, TIMESTAMP, CONTENT]", "RECEIPT": null}),
+        ]
+    );
+}
+
+#[test]
 fn a_ticket_needs_no_name_and_is_answered_once() {
     let mut stage = Stage::set();
     assert_eq!(stage.hears(&json!({"CARRY": "a ticket", "USERNAME": "alice"})), [order("carry", Some("a ticket"))]);
