@@ -68,6 +68,8 @@ pub(crate) enum GivenUp {
     Line,
     /// Nothing was typed.
     Nothing,
+    /// Nothing any more: it has just thrown a line away in the same reading.
+    NothingMore,
 }
 
 /// What helps while somebody types: completions, hints, and a mask over secrets.

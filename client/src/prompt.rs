@@ -251,14 +251,16 @@ struct GiveUp(Arc<Situation>);
 
 impl ConditionalEventHandler for GiveUp {
     fn handle(&self, _: &rustyline::Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
-        if context.mode() == EditMode::Emacs && !context.line().is_empty() && !self.0.asking.load(Ordering::SeqCst) {
-            // It comes back with Ctrl-Y, and with undo.
-            return Some(Cmd::Kill(Movement::WholeBuffer));
-        }
-        // In vi mode the next reading begins with inserting, as a shell's does.
-        let given_up = if context.line().is_empty() { GivenUp::Nothing } else { GivenUp::Line };
-        *self.0.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(given_up);
-        Some(Cmd::Interrupt)
+        let mut given_up = self.0.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let thrown_away = *given_up == Some(GivenUp::Line);
+        *given_up = Some(match context.line() {
+            "" if thrown_away => GivenUp::NothingMore,
+            "" => GivenUp::Nothing,
+            _ => GivenUp::Line,
+        });
+        // In vi mode the next reading begins with inserting, as a shell's does. Else it goes on: the line comes back with Ctrl-Y, and with undo.
+        let goes_on = context.mode() == EditMode::Emacs && *given_up == Some(GivenUp::Line) && !self.0.asking.load(Ordering::SeqCst);
+        Some(if goes_on { Cmd::Kill(Movement::WholeBuffer) } else { Cmd::Interrupt })
     }
 }
 
@@ -327,7 +329,7 @@ impl Prompt {
                 (Err(ReadlineError::Interrupted), Some(given_up)) if !self.leave.is_over() => {
                     match given_up {
                         GivenUp::Nothing if !thrown_away => return Ok(()),
-                        GivenUp::Nothing => self.put("* Ctrl-C once more leaves, and so do Ctrl-D and /quit\n"),
+                        GivenUp::Nothing | GivenUp::NothingMore => self.put("* Ctrl-C once more leaves, and so do Ctrl-D and /quit\n"),
                         GivenUp::Line => {}
                     }
                     thrown_away = given_up == GivenUp::Line;
