@@ -29,6 +29,8 @@ const PEOPLE_MAX: usize = 100;
 const HELD_MAX: usize = 10_000;
 /// How many lines `mentions` shows if no number is given, and `recent`: about a screenful.
 const SHOWN: usize = 20;
+/// How many people and rooms `unread` counts one by one: about a row.
+const PLACES_SHOWN: usize = 6;
 /// How much of what was said last stands in `recent`.
 const START_CHARS: usize = 40;
 /// The kind of facts that the client makes itself.
@@ -314,7 +316,8 @@ impl Local {
         let said: Vec<Said> = self.said.iter().skip(self.said.len() - self.unread).cloned().collect();
         let end = Event::PastEnd { count: said.len(), more: false, next: None };
         self.unread = 0;
-        self.paged(said, end)
+        let tally = tally(&said);
+        self.paged(said, end).into_iter().chain(tally.map(fact)).collect()
     }
 
     fn recent(&self) -> Vec<Event> {
@@ -385,6 +388,28 @@ fn of_what_works(examples: &str) -> String {
     let works = |example: &&str| !example.contains("error[");
     let all = || examples.split("\n\n");
     if all().any(|example| works(&example)) { all().filter(works).collect::<Vec<_>>().join("\n\n") } else { examples.to_owned() }
+}
+
+/// How much of `said` came from where, the most first; nothing where all came from one place, as everybody sees.
+fn tally(said: &[Said]) -> Option<String> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for said in said {
+        let place = match &said.to {
+            Addressee::Room(room) => format!("[{room}]"),
+            Addressee::Everyone => "to all".to_owned(),
+            _ => said.from.clone(),
+        };
+        match counts.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((place, 1)),
+        }
+    }
+    // What came first stays first among equals.
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let others = counts.iter().skip(PLACES_SHOWN).map(|(_, count)| count).sum::<usize>();
+    let more = if others > 0 { format!(", elsewhere {others}") } else { String::new() };
+    let places: Vec<String> = counts.iter().take(PLACES_SHOWN).map(|(place, count)| format!("{place} {count}")).collect();
+    (counts.len() > 1).then(|| format!("* of them: {}{more}", places.join(", ")))
 }
 
 /// What comes of choosing to talk with `whom`. Whether there is somebody of that name the server says, when something is said.
@@ -531,6 +556,24 @@ mod tests {
         here.at(Millis(1_200_000));
         shown(&mut local, "/set mark_after 0");
         assert_eq!(local.mark(&news, Millis(i64::MAX)), None);
+    }
+
+    #[test]
+    fn what_is_unread_is_counted_by_where_it_came_from() {
+        let mut local = local();
+        local.learn(&Event::Message(said(1, "bob", "alice", "one")));
+        assert!(!shown(&mut local, "unread").expect("an answer").contains("of them"), "all from one");
+        for (seq, to) in ["alice", "all", "all", "alice", "all"].into_iter().enumerate() {
+            local.learn(&Event::Message(said(seq as u64, "bob", to, "more")));
+        }
+        local.learn(&Event::Message(Said { to: Addressee::Room("den".into()), ..said(9, "carol", "all", "hi") }));
+        let unread = shown(&mut local, "unread").expect("an answer");
+        assert!(unread.ends_with("* 6 messages\n* of them: to all 3, bob 2, [den] 1"), "{unread}");
+        for seq in 10..20 {
+            local.learn(&Event::Message(said(seq, &format!("user{seq}"), "alice", "hi")));
+        }
+        let unread = shown(&mut local, "unread").expect("an answer");
+        assert!(unread.ends_with("user14 1, user15 1, elsewhere 4"), "{unread}");
     }
 
     #[test]

@@ -289,6 +289,9 @@ impl Printer {
                 model.set_highlights(&interface.highlights);
                 let (mut text, mut calls) = (String::new(), None);
                 for item in items {
+                    if item.settled.is_some() {
+                        model.answers();
+                    }
                     for line in model.lines(&item.show) {
                         paint::line(&line, look, columns, &mut text);
                         // One bell for all that comes at once, and none for what was left out.

@@ -141,6 +141,12 @@ impl Model {
         }
     }
 
+    /// What comes next answers something that the reader has typed: that stands between the kept mail and it, and nothing has to say
+    /// where the mail ends.
+    pub(crate) fn answers(&mut self) {
+        self.mail = 0;
+    }
+
     /// What `show` looks like.
     pub(crate) fn lines(&mut self, show: &Show) -> Vec<Line> {
         let mut lines = Vec::new();
@@ -504,6 +510,15 @@ mod tests {
                         [Notice * new since you last typed something, on Saturday, 21 November, at 10:00:]\n\
                         [Notice * new since you last typed something, long ago:]\n";
         assert_eq!(written(&mut model(), &shows), expected);
+    }
+
+    #[test]
+    fn an_answer_shows_by_itself_where_the_mail_ends() {
+        let mut model = model();
+        let mail = event(Event::Message(Said { offline: true, ..to_me(TEN - MINUTE, "bob", "mail") }));
+        written(&mut model, &[mail]);
+        model.answers();
+        assert_eq!(written(&mut model, &[event(Event::Done), event(Event::Message(to_me(TEN, "bob", "hi")))]).matches("away").count(), 0);
     }
 
     #[test]
