@@ -36,13 +36,13 @@ impl Audience {
         }
     }
 
-    /// Marks that what comes next is new since the reader last did something. A program does without.
+    /// Marks that what comes next, and was said at `at`, is new since the reader last did something. A program does without.
     ///
     /// # Errors
     /// Nobody takes it any more.
-    pub(crate) async fn new_since(&self, since: Millis) -> Result<(), Gone> {
+    pub(crate) async fn new_since(&self, since: Millis, at: Millis) -> Result<(), Gone> {
         match self {
-            Audience::Screen(screen) => screen.new_since(since).await,
+            Audience::Screen(screen) => screen.new_since(since, at).await,
             Audience::Report(_) => Ok(()),
         }
     }

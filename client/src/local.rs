@@ -186,13 +186,12 @@ impl Local {
         }
     }
 
-    /// Whether a mark belongs in front of `event`, which comes at `now`: the reader has done nothing for a while, and this is the first
-    /// that is said since. When they last did something.
-    pub(crate) fn mark(&mut self, event: &Event, now: Millis) -> Option<Millis> {
+    /// Whether a mark belongs in front of what is `said` and comes at `now`: the reader has done nothing for a while, and this is the
+    /// first since. When they last did something.
+    pub(crate) fn mark(&mut self, said: &Said, now: Millis) -> Option<Millis> {
         let (since, Seconds(after)) = (self.here.last(), self.config.mark_after);
         // Kept mail has a mark of its own.
-        let is_news = matches!(event, Event::Message(said) if !said.offline);
-        if !is_news || after.is_zero() || now.since(since) < after || self.marked == Some(since) {
+        if said.offline || after.is_zero() || now.since(since) < after || self.marked == Some(since) {
             return None;
         }
         self.marked = Some(since);
@@ -533,19 +532,13 @@ mod tests {
     fn what_comes_first_after_a_while_is_marked_once() {
         let mut local = local();
         let here = local.here.clone();
-        let news = Event::Message(said(1, "bob", "alice", "hi"));
-        let mail = Event::Message(Said { offline: true, ..said(1, "bob", "alice", "hi") });
-        let own = Event::Own(said(1, "alice", "bob", "hi"));
+        let news = said(1, "bob", "alice", "hi");
+        let mail = Said { offline: true, ..news.clone() };
         let began = Millis(1_000);
         here.at(began);
-        for (after, event, marked) in [
-            (299_999, &news, None),
-            (300_000, &mail, None),
-            (300_000, &own, None),
-            (300_000, &news, Some(began)),
-            (300_001, &news, None),
-            (900_000, &news, None),
-        ] {
+        for (after, event, marked) in
+            [(299_999, &news, None), (300_000, &mail, None), (300_000, &news, Some(began)), (300_001, &news, None), (900_000, &news, None)]
+        {
             assert_eq!(local.mark(event, Millis(1_000 + after)), marked, "{after} {event:?}");
         }
         here.at(Millis(900_000));

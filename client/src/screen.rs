@@ -127,12 +127,12 @@ impl Screen {
         self.show(Show::Notice { text: text.to_owned(), at: now() }, None).await
     }
 
-    /// Marks that what comes next is new since the reader last did something, at `since`.
+    /// Marks that what comes next, and was said at `at`, is new since the reader last did something, at `since`.
     ///
     /// # Errors
     /// The screen is gone.
-    pub(crate) async fn new_since(&self, since: Millis) -> Result<(), Gone> {
-        self.show(Show::NewSince { since, at: now() }, None).await
+    pub(crate) async fn new_since(&self, since: Millis, at: Millis) -> Result<(), Gone> {
+        self.show(Show::NewSince { since, at }, None).await
     }
 
     /// Shows what there is to tell of private chats.

@@ -727,8 +727,10 @@ impl Session {
         if guarded && !matches!(line.event, Event::Refusal(_)) {
             self.ask_for_token().await;
         }
-        if let Some(since) = self.around.local.as_mut().and_then(|local| local.mark(&line.event, screen::now())) {
-            self.around.audience.new_since(since).await?;
+        if let (Event::Message(said), Some(local)) = (&line.event, &mut self.around.local)
+            && let Some(since) = local.mark(said, screen::now())
+        {
+            self.around.audience.new_since(since, said.at).await?;
         }
         if let Some(local) = &mut self.around.local {
             local.learn(&line.event);

@@ -62,7 +62,7 @@ impl Depth {
     }
 }
 
-/// A colour. One that the terminal does not have becomes the nearest of the sixteen.
+/// A colour. One that the terminal does not have becomes the nearest that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Colour {
     Black,
@@ -109,6 +109,7 @@ impl Colour {
             Colour::Indexed(index) if depth >= Depth::Many => return Color::Ansi256(Ansi256Color(index)),
             Colour::Indexed(index) => Ansi256Color(index).into_ansi().unwrap_or_else(|| nearest(parts(index))),
             Colour::Rgb(r, g, b) if depth == Depth::Full => return Color::Rgb(RgbColor(r, g, b)),
+            Colour::Rgb(r, g, b) if depth == Depth::Many => return Color::Ansi256(nearest_of_many((r, g, b))),
             Colour::Rgb(r, g, b) => nearest((r, g, b)),
         };
         Color::Ansi(ansi)
@@ -125,6 +126,16 @@ fn parts(index: u8) -> (u8, u8, u8) {
             (level(index / 36), level(index / 6 % 6), level(index % 6))
         }
     }
+}
+
+/// The nearest of the cube and the greys; of the sixteen nobody knows how a terminal shows them.
+fn nearest_of_many((r, g, b): (u8, u8, u8)) -> Ansi256Color {
+    let apart = |one: u8, other: u8| u32::from(one.abs_diff(other)).pow(2);
+    let distance = |index: &u8| {
+        let (red, green, blue) = parts(*index);
+        apart(red, r) + apart(green, g) + apart(blue, b)
+    };
+    Ansi256Color((16..=u8::MAX).min_by_key(distance).unwrap_or(16))
 }
 
 /// The one of the sixteen that has the same parts in it: what is at least half as strong as the strongest.
@@ -333,12 +344,15 @@ mod tests {
         for (depth, written) in [
             (Depth::None, "x"),
             (Depth::Sixteen, "\x1b[93mx\x1b[0m"),
-            (Depth::Many, "\x1b[93mx\x1b[0m"),
+            (Depth::Many, "\x1b[38;5;208mx\x1b[0m"),
             (Depth::Full, "\x1b[38;2;255;128;0mx\x1b[0m"),
         ] {
             assert_eq!(orange.on("x", depth), written, "{depth:?}");
         }
         assert_eq!(Paint::colour(Colour::Indexed(208)).on("x", Depth::Many), "\x1b[38;5;208mx\x1b[0m");
+        for (parts, index) in [((0, 0, 0), 16), ((255, 255, 255), 231), ((8, 8, 8), 232), ((127, 127, 130), 244), ((95, 0, 255), 57)] {
+            assert_eq!(nearest_of_many(parts), Ansi256Color(index), "{parts:?}");
+        }
         for index in 0..=u8::MAX {
             let written = Paint::colour(Colour::Indexed(index)).on("x", Depth::Sixteen);
             assert!(!written.contains("38;"), "{index}: {written:?}");

@@ -40,7 +40,9 @@ pub(crate) fn rows(text: &str, columns: usize, indent: usize) -> Vec<Range<usize
         at += piece.len();
         rows.used += piece.len() - word.len();
     }
-    rows.done.push(rows.start..text.len());
+    // Spaces at the end that do not fit would be rows of their own.
+    let end = if rows.used > columns { rows.end } else { text.len() };
+    rows.done.push(rows.start..end);
     rows.done
 }
 
@@ -59,8 +61,15 @@ struct Rows {
 
 impl Rows {
     fn word(&mut self, text: &str, word: Range<usize>, columns: usize) {
+        if word.is_empty() {
+            return;
+        }
         let needs = width(&text[word.clone()]);
-        if self.used + needs > columns && !word.is_empty() {
+        if self.used + needs > columns {
+            if self.fresh {
+                // There is nothing but spaces in front of it, and they leave no room.
+                (self.start, self.used) = (word.start, if self.done.is_empty() { 0 } else { self.indent });
+            }
             let fits_a_row = needs <= columns - self.indent;
             let whole = fits_a_row || text[word.clone()].contains(LINK);
             if !whole {
@@ -72,7 +81,7 @@ impl Rows {
         }
         self.used += needs;
         self.end = word.end;
-        self.fresh &= word.is_empty();
+        self.fresh = false;
     }
 
     /// A word that is longer than a row: it fills what is left of this one, and goes on in the next.
@@ -145,6 +154,9 @@ mod tests {
             ("漢字漢字漢字漢字 漢字漢字漢字漢字 漢字", "漢字漢字漢字漢字\n  漢字漢字漢字漢字 漢字"),
             ("漢字漢字漢字漢字漢字漢字漢字漢字漢字", "漢字漢字漢字漢字漢字漢字漢字漢\n  字漢字"),
             ("ends in a space and then some ", "ends in a space and then some "),
+            ("ends in more spaces than fit                  ", "ends in more spaces than fit"),
+            ("far                                                        apart", "far\n  apart"),
+            ("                                        far in", "far in"),
         ] {
             assert_eq!(fitted(line, if expected.contains("than\n") { 31 } else { 30 }), expected);
         }
@@ -181,10 +193,9 @@ mod tests {
                 prop_assert!(text[at..row.start].chars().all(|c| c == ' '), "{rows:?}");
                 at = row.end;
                 let indent = if number > 0 { indent } else { 0 };
-                // Spaces at the end of a row take no room.
-                prop_assert!(indent + width(text[row.clone()].trim_end()) <= columns, "{rows:?}");
+                prop_assert!(indent + width(&text[row.clone()]) <= columns, "{rows:?}");
             }
-            prop_assert_eq!(at, text.len());
+            prop_assert!(text[at..].chars().all(|c| c == ' '), "{rows:?}");
         }
     }
 }

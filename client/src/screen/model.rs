@@ -47,9 +47,9 @@ pub(crate) enum Show {
     },
     /// What comes next is new to somebody who has done nothing for a while.
     NewSince {
-        /// When they last did something.
+        /// When they last did something, by the clock of this machine.
         since: Millis,
-        /// When it comes.
+        /// When it was said, by that of the server.
         at: Millis,
     },
     /// What came too fast to be shown.
@@ -237,9 +237,13 @@ impl Model {
         let name = SafeText::new(said.nick.as_ref().unwrap_or(&said.from));
         let text = SafeText::new(&said.text);
         let head = shown.strip_suffix(text.as_str()).unwrap_or(shown);
-        // Said by the reader on another device: nobody says `alice: hi` to alice. A room may have the word in its name.
+        // Said by the reader on another device: nobody says `alice: hi` to alice. A room may have the word in its name, or be called
+        // like somebody.
         let speaker = if own { YOU } else { name.as_str() };
-        let room = if let (Addressee::Room(room), true) = (&said.to, own) { SafeText::new(room).as_str().len() } else { 0 };
+        let room = match &said.to {
+            Addressee::Room(room) if head.starts_with('[') => SafeText::new(room).as_str().len(),
+            _ => 0,
+        };
         let (before, mut after) = match head.get(room..).and_then(|rest| rest.find(speaker)) {
             Some(at) => (&head[..room + at], &head[room + at + speaker.len()..]),
             None => (head, ""),
@@ -466,6 +470,20 @@ mod tests {
             assert!(!line.calls && line.parts.contains(&(Part::Me, "you".to_owned())), "{line:?}");
             assert_eq!(line.parts.iter().find(|(part, _)| *part == Part::Name).map(|(_, name)| name.as_str()), name);
         }
+    }
+
+    #[test]
+    fn a_room_that_is_called_like_somebody_is_no_name() {
+        let to = || Addressee::Room("bob".into());
+        let nick = Said { nick: Some("Bo".into()), ..said(TEN, "bob", to(), "hi") };
+        let shows = [said(TEN, "bob", to(), "hi bob"), nick, Said { to: Addressee::User("alice".into()), ..said(TEN, "bob", to(), "bob") }];
+        let mut shows = shows.map(|said| event(Event::Message(said))).to_vec();
+        shows.push(event(Event::Past(said(TEN, "bob", to(), "hi"))));
+        let expected = "[Time 10:00 ][bob] [Name bob]: hi bob\n\
+                        [Time 10:00 ][bob] [Name Bo]: hi\n\
+                        [Time 10:00 ][Name bob]: bob (bell)\n\
+                        [Time 2026-11-21 10:00 ][Name bob] to [bob]: hi\n";
+        assert_eq!(written(&mut model(), &shows), expected);
     }
 
     #[test]
