@@ -89,6 +89,12 @@ impl Stage {
         self.terminal.shows(shown);
     }
 
+    /// Bob says something to all.
+    fn everyone_hears(&mut self, seq: u64, text: &str) {
+        self.link().say(json!({"type": "message", "seq": seq, "at": 0, "from": "bob", "to": "everyone", "text": text}));
+        self.terminal.shows(text);
+    }
+
     /// Types a line that the server answers.
     fn says(&mut self, line: &str) {
         self.terminal.types(&format!("{line}\r"));
@@ -232,6 +238,34 @@ const TRIALS: &[Trial] = &[
             stage.bob_says(12, "two", "bob: two");
             stage.bob_says(13, "three", "bob: three");
             assert_eq!(stage.bells(), 1);
+        },
+    },
+    Trial {
+        key: "highlights",
+        value: r#"["harvest"]"#,
+        wrong: None,
+        before: |stage| {
+            stage.everyone_hears(11, "the harvest, one");
+            assert_eq!(stage.bells(), 0);
+        },
+        effect: |stage| {
+            stage.everyone_hears(12, "the harvest, two");
+            stage.everyone_hears(13, "three");
+            assert_eq!(stage.bells(), 1);
+        },
+    },
+    Trial {
+        key: "arrivals",
+        value: "Nobody",
+        wrong: Some("Strangers"),
+        before: |stage| {
+            stage.link().say(json!({"type": "presence", "name": "zoe", "what": "logged-in", "at": 0}));
+            stage.terminal.shows("zoe logged in");
+        },
+        effect: |stage| {
+            stage.link().say(json!({"type": "presence", "name": "zoe", "what": "logged-out", "at": 0}));
+            stage.everyone_hears(11, "is anybody here?");
+            assert!(!stage.terminal.all().contains("zoe logged out"));
         },
     },
     Trial {
