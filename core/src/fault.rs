@@ -44,6 +44,8 @@ faults! {
     CursorTooFar = "cursor-too-far",
     /// The third message of a page of kept mail is lost.
     DropThirdMail = "drop-third-mail",
+    /// What an author changes is heard, and not kept.
+    EditNotKept = "edit-not-kept",
     /// What somebody has had forgotten stays in the index of words and in the write-ahead log.
     ForgetKeepsWords = "forget-keeps-words",
     /// A resend is taken for a new message.

@@ -24,6 +24,7 @@ const NOTICED_BY: &[(&str, &[&str])] = &[
     ("broadcast-to-self", &["broadcast"]),
     ("cursor-too-far", &["dm", "sessions"]),
     ("drop-third-mail", &["dm", "sessions"]),
+    ("edit-not-kept", &["dm"]),
     ("forget-keeps-words", &["forget"]),
     ("forget-keys", &["dm"]),
     ("forget-lock-out", &["login"]),

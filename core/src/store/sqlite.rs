@@ -873,6 +873,7 @@ fn amend(transaction: &Transaction<'_>, row: &SaidRow, indexed: u64) -> Result<C
         Ok::<_, rusqlite::Error>(())
     };
     match about.deed {
+        Deed::Edit if Fault::EditNotKept.is_on() => {}
         Deed::Edit => {
             replaced("seq = ?1", number(said.text.len() as u64))?;
             run("UPDATE said SET text = ?2, mentions = NULL, edited = 1 WHERE seq = ?1", params![earlier, said.text])?;

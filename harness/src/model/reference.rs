@@ -9,6 +9,7 @@ use std::fmt;
 
 use chinwag_wire::Millis;
 
+use super::amend::About;
 use super::rooms::Room;
 use super::session::{CONNECTIONS, Op};
 use crate::play::EPOCH;
@@ -151,12 +152,26 @@ pub(super) enum To {
 #[derive(Clone)]
 pub(super) struct Said {
     at: i64,
-    from: Id,
+    pub(super) from: Id,
     device: u64,
-    from_name: &'static str,
-    to: To,
-    text: String,
+    pub(super) from_name: &'static str,
+    pub(super) to: To,
+    pub(super) text: String,
     hidden_from: BTreeSet<Id>,
+    /// What it is to an earlier one.
+    pub(super) about: Option<About>,
+    /// Its author has changed it, or taken it back.
+    pub(super) edited: bool,
+    pub(super) deleted: bool,
+    /// Who reacts to it, and with what.
+    pub(super) reactions: BTreeMap<Id, String>,
+}
+
+impl Account {
+    /// How much had been said when it was made.
+    pub(super) fn joined(&self) -> usize {
+        self.joined
+    }
 }
 
 /// How somebody goes.
@@ -436,6 +451,7 @@ impl Reference {
                 line("ok")
             }
             (Op::Say { to, text, key, mark, .. }, Some(me)) => return self.say(at, me, *to, text, key.as_deref(), *mark, seen),
+            (Op::Amend { deed, back, text, mark, .. }, Some(me)) => return self.amend(at, me, *deed, *back, text, *mark, seen),
             (Op::Block { whom, .. }, Some(me)) => self.block(me, whom, true),
             (Op::Unblock { whom, .. }, Some(me)) => self.block(me, whom, false),
             (Op::Ack { mark, .. }, Some(me)) => {
@@ -643,6 +659,10 @@ impl Reference {
         let mut lines = vec![Expect::Line(welcome)];
         lines.extend(whereabouts);
         for said in self.log.iter().skip(from) {
+            // What is shown as it has become needs no word of that.
+            if said.deleted || said.about.as_ref().is_some_and(|about| about.changes() && about.place >= from) {
+                continue;
+            }
             let shown = match said.from == id {
                 true if tells_own && said.device != device => said.shown_to_its_own(),
                 false if said.reaches(id) => said.shown(),
@@ -772,10 +792,36 @@ impl Reference {
         mark: usize,
         seen: &mut Seen,
     ) -> Result<(), Impossible> {
+        self.spread_about(at, me, to, text, None, mark, seen)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "everything that a message is made of")]
+    pub(super) fn spread_about(
+        &mut self,
+        at: &'static str,
+        me: &'static str,
+        to: To,
+        text: &str,
+        about: Option<About>,
+        mark: usize,
+        seen: &mut Seen,
+    ) -> Result<(), Impossible> {
         let id = self.accounts.get(me).ok_or(Impossible)?.id;
         let hidden_from = self.accounts.iter().filter(|(name, _)| !self.sees(me, name)).map(|(_, other)| other.id).collect();
         let device = self.connections.get(at).and_then(|connection| connection.login.as_ref()).ok_or(Impossible)?.device;
-        let said = Said { at: self.now, from: id, device, from_name: me, to, text: text.to_owned(), hidden_from };
+        let said = Said {
+            at: self.now,
+            from: id,
+            device,
+            from_name: me,
+            to,
+            text: text.to_owned(),
+            hidden_from,
+            about,
+            edited: false,
+            deleted: false,
+            reactions: BTreeMap::new(),
+        };
         for (reader, connection) in &self.connections {
             let Some(login) = &connection.login else { continue };
             let reader_id = self.accounts.get(login.name).map(|account| account.id).ok_or(Impossible)?;
@@ -850,7 +896,8 @@ impl Reference {
             (None, None, _) => true,
             _ => false,
         };
-        let all: Vec<&Said> = self.log.iter().skip(from).filter(is_mine).filter(is_asked_for).collect();
+        let is_shown = |said: &&Said| !said.deleted && !said.about.as_ref().is_some_and(About::changes);
+        let all: Vec<&Said> = self.log.iter().skip(from).filter(is_mine).filter(is_asked_for).filter(is_shown).collect();
         past(&all, HISTORY_SHOWN)
     }
 
@@ -930,8 +977,9 @@ impl Said {
     }
 
     fn shown(&self) -> String {
-        let (from, text) = (self.from_name, &self.text);
+        let ((from, is_all), text) = (self.by(false), &self.text);
         match &self.to {
+            _ if is_all => from,
             To::All => format!("{from} to all: {text}"),
             To::One(..) => format!("{from}: {text}"),
             To::Whisper(..) => format!("(whisper) {from} : {text}"),
@@ -941,12 +989,13 @@ impl Said {
 
     /// As another device of the one who said it shows it.
     fn shown_to_its_own(&self) -> String {
-        let text = &self.text;
+        let ((you, is_all), text) = (self.by(true), &self.text);
         match &self.to {
-            To::All => format!("you to all: {text}"),
-            To::One(_, name) => format!("you to {name}: {text}"),
-            To::Whisper(_, name) => format!("(whisper) you to {name} : {text}"),
-            To::Room { name, .. } => format!("[{name}] you: {text}"),
+            _ if is_all => you,
+            To::All => format!("{you} to all: {text}"),
+            To::One(_, name) => format!("{you} to {name}: {text}"),
+            To::Whisper(_, name) => format!("(whisper) {you} to {name} : {text}"),
+            To::Room { name, .. } => format!("[{name}] {you}: {text}"),
         }
     }
 }
@@ -963,7 +1012,7 @@ pub(super) fn past(all: &[&Said], most: usize) -> Vec<Expect> {
                 To::Whisper(_, name) => format!("{name} (whisper)"),
                 To::Room { name, .. } => format!("[{name}]"),
             };
-            Expect::Line(format!("[{}] {} to {to}: {}", When(said.at), said.from_name, said.text))
+            Expect::Line(format!("[{}] {} to {to}: {}{}", When(said.at), said.by(false).0, said.text, said.reactions_shown()))
         })
         .collect();
     lines.push(match shown.len() {

@@ -111,6 +111,7 @@ fn said(op: &Op, model: &Reference) -> String {
             let line = format!("{slash}{}", escaped(&spoken(*to, text)));
             return format!("SendKeyed({at}: (key: \"{key}\", line: {}))", quoted(&line));
         }
+        Op::Amend { deed, back, text, .. } => escaped(format!("{} {back} {text}", deed.verb()).trim_end()),
         Op::Say { to, text, .. } => escaped(&spoken(*to, text)),
         Op::Register { name, .. } => format!("register {name} pw-{name}"),
         Op::Login { name, right, .. } => format!("login {name} {}", password(name, *right)),

@@ -20,7 +20,7 @@ pub const ROOMS: [&str; 2] = ["attic", "den"];
 const SECONDS: [i64; 3] = [31, 61, 3661];
 
 /// What belongs together: one of these is done more often in each session.
-pub const THEMES: [&[&str]; 8] = [
+pub const THEMES: [&[&str]; 10] = [
     &["token", "resume", "passwd", "drop"],
     &["message", "ack", "drop", "since"],
     &["message", "broadcast", "block", "unblock", "history"],
@@ -29,6 +29,8 @@ pub const THEMES: [&[&str]; 8] = [
     &["create", "join", "say", "mute", "role", "whisper"],
     &["create", "join", "access", "invite", "roomban", "kick"],
     &["guest", "create", "join", "crash", "rooms"],
+    &["message", "broadcast", "edit", "delete", "reply", "history"],
+    &["message", "broadcast", "react", "unreact", "edit", "drop", "history"],
 ];
 
 /// How many keys there are.
@@ -49,6 +51,7 @@ pub enum Op {
     Passwd { at: &'static str, new: String },
     Unregister { at: &'static str },
     Say { at: &'static str, to: Option<&'static str>, text: String, key: Option<String>, mark: usize },
+    Amend { at: &'static str, deed: Deed, back: usize, text: String, mark: usize },
     Ack { at: &'static str, mark: usize },
     Block { at: &'static str, whom: &'static str },
     Unblock { at: &'static str, whom: &'static str },
@@ -64,6 +67,37 @@ pub enum Op {
     Advance { seconds: i64 },
     Crash,
     Stop,
+}
+
+/// What is said about an earlier message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the command of the same name")]
+pub enum Deed {
+    Reply,
+    React,
+    Unreact,
+    Edit,
+    Delete,
+}
+
+impl Deed {
+    /// The command.
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            Deed::Reply => "reply",
+            Deed::React => "react",
+            Deed::Unreact => "unreact",
+            Deed::Edit => "edit",
+            Deed::Delete => "delete",
+        }
+    }
+
+    /// Whether there is a text behind the number.
+    #[must_use]
+    pub fn has_text(self) -> bool {
+        matches!(self, Deed::Reply | Deed::React | Deed::Edit)
+    }
 }
 
 /// What is done in a room, or about one. Numbers are those of [`Op`].
@@ -135,7 +169,9 @@ impl Op {
     #[must_use]
     pub fn mark(&self) -> Option<usize> {
         match self {
-            Op::Say { mark, .. } | Op::Room { deed: RoomDeed::Say { mark, .. } | RoomDeed::Whisper { mark, .. }, .. } => Some(*mark),
+            Op::Say { mark, .. }
+            | Op::Amend { mark, .. }
+            | Op::Room { deed: RoomDeed::Say { mark, .. } | RoomDeed::Whisper { mark, .. }, .. } => Some(*mark),
             _ => None,
         }
     }
@@ -143,7 +179,9 @@ impl Op {
     /// What it says, if it says anything.
     pub fn text_mut(&mut self) -> Option<&mut String> {
         match self {
-            Op::Say { text, .. } | Op::Room { deed: RoomDeed::Say { text, .. } | RoomDeed::Whisper { text, .. }, .. } => Some(text),
+            Op::Say { text, .. }
+            | Op::Amend { deed: Deed::Reply | Deed::Edit, text, .. }
+            | Op::Room { deed: RoomDeed::Say { text, .. } | RoomDeed::Whisper { text, .. }, .. } => Some(text),
             _ => None,
         }
     }
@@ -164,6 +202,7 @@ impl Op {
             | Op::Unregister { at }
             | Op::Say { at, .. }
             | Op::Ack { at, .. }
+            | Op::Amend { at, .. }
             | Op::Block { at, .. }
             | Op::Unblock { at, .. }
             | Op::Blocked { at }
@@ -207,6 +246,7 @@ impl Op {
             | Op::Passwd { at, .. }
             | Op::Unregister { at }
             | Op::Ack { at, .. }
+            | Op::Amend { at, .. }
             | Op::Blocked { at }
             | Op::Whoelse { at }
             | Op::Whoelsesince { at, .. }
@@ -243,6 +283,7 @@ impl Op {
             Op::Say { to: None, .. } => "broadcast",
             Op::Say { .. } => "message",
             Op::Ack { .. } => "ack",
+            Op::Amend { deed, .. } => deed.verb(),
             Op::Block { .. } => "block",
             Op::Unblock { .. } => "unblock",
             Op::Blocked { .. } => "blocked",
@@ -308,7 +349,16 @@ pub fn next(chance: &mut Rng, now: &Reference, count: usize) -> Op {
         return Op::Room { at, deed: room_deed(chance, now, at, count, &account) };
     }
     match chance.u32(..100) {
-        0..30 => {
+        0..10 => {
+            let deed = [Deed::Reply, Deed::React, Deed::React, Deed::Unreact, Deed::Edit, Deed::Edit, Deed::Delete][chance.usize(..7)];
+            let text = match deed {
+                Deed::React => ["+1", "no", "🐎"][chance.usize(..3)].to_owned(),
+                _ if deed.has_text() => format!("m{count}{}", TEXTS[chance.usize(..TEXTS.len())]),
+                _ => String::new(),
+            };
+            Op::Amend { at, deed, back: chance.usize(1..4), text, mark: count }
+        }
+        10..30 => {
             let text = format!("m{count}{}", TEXTS[chance.usize(..TEXTS.len())]);
             // There are few, so that many are used before.
             let key = (!now.is_text(at) && chance.bool()).then(|| format!("k{}", chance.usize(..KEYS)));
