@@ -1,5 +1,6 @@
 //! The real client: against a server that does what each test says, and, for private chats, against a real one.
 
+mod crashes;
 mod errands;
 mod foreign;
 mod hostile;

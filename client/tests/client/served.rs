@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -135,6 +136,20 @@ fn gather(folder: &Path, all: &mut Vec<u8>) {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     passed: Arc<Mutex<Vec<u8>>>,
+    cables: Arc<Mutex<Vec<Arc<Cable>>>>,
+}
+
+/// One connection. What is cut swallows what goes in, and nobody is told: as a cable that was pulled.
+#[derive(Default)]
+struct Cable {
+    to_server_cut: AtomicBool,
+    to_client_cut: AtomicBool,
+}
+
+impl Cable {
+    fn cut(&self, to_server: bool) -> &AtomicBool {
+        if to_server { &self.to_server_cut } else { &self.to_client_cut }
+    }
 }
 
 impl Proxy {
@@ -144,17 +159,37 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         let passed = Arc::new(Mutex::new(Vec::new()));
         let keeps = Arc::clone(&passed);
+        let cables = Arc::new(Mutex::new(Vec::new()));
+        let lays = Arc::clone(&cables);
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let Ok(far) = TcpStream::connect(to) else { continue };
                 let (nearer, farther) = (near.try_clone().expect("a handle"), far.try_clone().expect("a handle"));
-                for (from, to) in [(near, farther), (far, nearer)] {
-                    let keeps = Arc::clone(&keeps);
-                    thread::spawn(move || pass(from, to, &keeps));
+                let cable = Arc::new(Cable::default());
+                lays.lock().expect("no panic").push(Arc::clone(&cable));
+                for (to_server, from, to) in [(true, near, farther), (false, far, nearer)] {
+                    let (keeps, cable) = (Arc::clone(&keeps), Arc::clone(&cable));
+                    thread::spawn(move || pass(from, to, cable.cut(to_server), &keeps));
                 }
             }
         });
-        Proxy { address, passed }
+        Proxy { address, passed, cables }
+    }
+
+    /// Pulls the cable of all who are connected: what is sent from now on arrives nowhere, and no end of the connection either. Who connects
+    /// from now on gets through.
+    pub(crate) fn cut(&self) {
+        self.cut_to_clients();
+        self.cables().for_each(|cable| cable.to_server_cut.store(true, Ordering::SeqCst));
+    }
+
+    /// The same, but what clients say still arrives: only the answers are lost.
+    pub(crate) fn cut_to_clients(&self) {
+        self.cables().for_each(|cable| cable.to_client_cut.store(true, Ordering::SeqCst));
+    }
+
+    fn cables(&self) -> impl Iterator<Item = Arc<Cable>> {
+        self.cables.lock().expect("no panic").clone().into_iter()
     }
 
     /// All that has passed, either way.
@@ -163,15 +198,20 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, keeps: &Mutex<Vec<u8>>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool, keeps: &Mutex<Vec<u8>>) {
     let mut chunk = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut chunk) {
+        if cut.load(Ordering::SeqCst) {
+            continue;
+        }
         keeps.lock().expect("no panic").extend(&chunk[..count]);
         if to.write_all(&chunk[..count]).is_err() {
             break;
         }
     }
-    let _ = to.shutdown(Shutdown::Write);
+    if !cut.load(Ordering::SeqCst) {
+        let _ = to.shutdown(Shutdown::Write);
+    }
 }
 
 /// Whether `bytes` hold `part`.
