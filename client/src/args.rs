@@ -70,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHEN", value_enum, ignore_case = true, hide_possible_values = true, global = true)]
     pub(crate) color: Option<When>,
 
-    /// How long to try to get a lost link back before giving up: 90s, 15m, 2h, or 0 for not at all [default: 15m].
+    /// How long to try to get a lost link back before giving up: 90s, 15m, 2h, or 0 for not at all [default: 7d at a terminal, 15m for programs].
     #[arg(long, value_name = "TIME", value_parser = read_duration, global = true)]
     pub(crate) reconnect_for: Option<Duration>,
 

@@ -24,9 +24,10 @@ use crate::knowledge::{Knowledge, SharedKnowledge};
 use crate::local;
 use crate::private::files::{Folder, path};
 use crate::prompt;
-use crate::redraw::{Painted, Redraw};
+use crate::redraw::Redraw;
 use crate::screen::{Look, columns, now};
 use crate::secrets;
+use crate::session::LinkState;
 use crate::theme::{Paint, Theme};
 
 /// How many candidates are offered: more than a screen holds helps nobody.
@@ -55,6 +56,8 @@ pub(crate) struct Situation {
     pub(crate) here: Here,
     /// Ctrl-C has ended the reading: what it threw away.
     pub(crate) given_up: Mutex<Option<GivenUp>>,
+    /// Whether the link is there; who types while it is not waits for it.
+    pub(crate) link: LinkState,
     /// What is painted, and may have to be wiped away for another prompt.
     pub(crate) redraw: Arc<Redraw>,
     /// What is painted at the moment has the prompt itself in front, and not what the editor asks.
@@ -92,6 +95,22 @@ impl Assistant {
         at_prompt
             && (line.is_empty() || self.live.now().keys.mode == Mode::Emacs)
             && *self.situation.addressee.lock().unwrap_or_else(PoisonError::into_inner) != self.knowledge.lock().addressee()
+    }
+
+    /// Takes note of what is typed; says whether it was not so before.
+    fn note(&self, line: &str, cursor: usize) -> bool {
+        let mut changed = false;
+        self.situation.redraw.note(|painted| {
+            changed = painted.line != line || painted.cursor != cursor;
+            (painted.line, painted.cursor) = (line.to_owned(), cursor);
+        });
+        changed
+    }
+
+    /// Somebody is at the keyboard; before a lost link they wait for it.
+    fn somebody_is_here(&self) {
+        self.situation.here.at(now());
+        self.situation.link.hurry();
     }
 
     fn is_asking(&self) -> bool {
@@ -145,14 +164,10 @@ impl Highlighter for Assistant {
     }
 
     fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
-        let note = |painted: &mut Painted| {
-            // The same once more is painted because something was printed above it.
-            if painted.line != line || painted.cursor != pos {
-                self.situation.here.at(now());
-            }
-            (painted.line, painted.cursor) = (line.to_owned(), pos);
-        };
-        self.situation.redraw.note(note);
+        // The same once more is painted because something was printed above it.
+        if self.note(line, pos) {
+            self.somebody_is_here();
+        }
         if self.is_outdated(line) && self.situation.redraw.begin() {
             prompt::wake();
         }
@@ -170,8 +185,8 @@ impl Highlighter for Assistant {
 
     fn highlight_char(&self, line: &str, pos: usize, kind: CmdKind) -> bool {
         // Asked about a key, before anything is painted.
-        self.situation.here.at(now());
-        self.situation.redraw.note(|painted| (painted.line, painted.cursor) = (line.to_owned(), pos));
+        self.somebody_is_here();
+        self.note(line, pos);
         // What is typed may change the colour of what stands before it.
         let colours = self.live.now().look.has_colours() && kind != CmdKind::MoveCursor;
         colours || !secrets::hidden(line, &self.knowledge.lock()).is_empty()

@@ -39,8 +39,9 @@ settings! {
     server: String = DEFAULT_HOST.to_owned();
     /// Short names for addresses: {"work": "alice@chat.example.org", "lab": "[::1]:7000"}, so that `chinwag work` is enough.
     servers: Servers = Servers::default();
-    /// How long to try to get a lost link back before giving up. 0: not at all.
-    reconnect_for: Seconds = Seconds(Duration::from_secs(15 * 60));
+    /// How long to try to get a lost link back before giving up. 0: not at all. Programs try for 15 minutes at most, unless --reconnect-for
+    /// says otherwise.
+    reconnect_for: Seconds = Seconds(Duration::from_secs(7 * 24 * 3600));
     /// How many of the lines typed before are kept, for each server. 0: none, and no file is written.
     history: usize = 1000;
     /// How many messages of an answer about the past are shown at once; `/more` shows those before them. 0: all.
@@ -80,6 +81,9 @@ settings! {
 
 /// What says where to go: the next start goes there. All else takes effect at once.
 const FOR_THE_NEXT_START: &[&str] = &["server", "servers"];
+
+/// How long a program tries to get a lost link back: whoever waits for it would rather know.
+const PROGRAMS_RECONNECT_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// The most lines that are kept: a file that loads at once.
 const HISTORY_MAX: usize = 100_000;
@@ -129,6 +133,11 @@ pub(crate) struct Destination {
 }
 
 impl Config {
+    /// How long a program tries to get a lost link back, or somebody at a terminal.
+    pub(crate) fn reconnect_for(&self, is_program: bool) -> Duration {
+        if is_program { self.reconnect_for.0.min(PROGRAMS_RECONNECT_FOR) } else { self.reconnect_for.0 }
+    }
+
     /// The settings in force: defaults, then the file, then the command line.
     ///
     /// # Errors

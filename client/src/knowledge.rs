@@ -157,6 +157,13 @@ impl Knowledge {
         self.put_together();
     }
 
+    /// Whether `name` is a command that does nothing but leave.
+    pub(crate) fn says_goodbye(&self, name: &str) -> bool {
+        let goodbye = machinery::LOGOUT.trim_start_matches('/');
+        let is_ours = |card: &&Card| card.name == goodbye && card.answers_to(name);
+        name.eq_ignore_ascii_case(goodbye) || self.cards.iter().any(|card| is_ours(&card))
+    }
+
     /// Whether the client obeys `name` itself.
     pub(crate) fn is_own(&self, name: &str) -> bool {
         self.cards.iter().find(|card| card.answers_to(name)).is_some_and(|card| self.own.contains(card))

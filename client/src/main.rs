@@ -111,12 +111,13 @@ fn run(args: &Args) -> Result<(), Failure> {
             }
             // From here on it is a setting like any other: `/set color` goes before it.
             let config = Config { color: args.color.unwrap_or(config.color), ..config };
-            match arrive(args, &config)? {
+            let at_a_terminal = people || !args.json && prompt::is_plain_terminal();
+            match arrive(args, &config, !at_a_terminal)? {
                 Some((chat, history)) if people => {
                     let file = config::file(&args.config, folder.as_deref());
                     chat_with_people(chat.of_people(config, file, private_folders())?, &history, args)
                 }
-                Some((chat, _)) if !args.json && prompt::is_plain_terminal() => {
+                Some((chat, _)) if at_a_terminal => {
                     let file = config::file(&args.config, folder.as_deref());
                     prompt::run_plain(chat.of_people(config, file, private_folders())?)
                 }
@@ -137,20 +138,20 @@ fn run(args: &Args) -> Result<(), Failure> {
 
 /// Logs in for an errand that has to be done.
 fn with_chat(args: &Args, config: &Config, errand: impl FnOnce(Chat) -> Result<(), Failure>) -> Result<(), Failure> {
-    match arrive(args, config)? {
+    match arrive(args, config, true)? {
         Some((chat, _)) => errand(chat),
         None => Err(Failure::interrupted("interrupted before the login")),
     }
 }
 
-/// Connects and logs in as the command line says; `None` if the one at the keyboard leaves.
-fn arrive(args: &Args, config: &Config) -> Result<Option<(Chat, HistoryFile)>, Failure> {
+/// Connects and logs in as the command line says, for a program or for people; `None` if the one at the keyboard leaves.
+fn arrive(args: &Args, config: &Config, is_program: bool) -> Result<Option<(Chat, HistoryFile)>, Failure> {
     let Destination { user, place } = config.destination(args.address.as_ref(), args.port, args.wire)?;
     let applicant = Applicant::of(args, user)?;
     let history = HistoryFile::open(history_folder(), &place, config.history);
     let server = Server { security: security(args)?, place, wire: args.wire };
-    let chat =
-        go_in(server, applicant, args.reconnect_for.unwrap_or(config.reconnect_for.0), config.ping_after.0, SharedKnowledge::default())?;
+    let reconnect_for = args.reconnect_for.unwrap_or_else(|| config.reconnect_for(is_program));
+    let chat = go_in(server, applicant, reconnect_for, config.ping_after.0, SharedKnowledge::default())?;
     Ok(chat.map(|chat| (chat, history)))
 }
 

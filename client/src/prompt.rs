@@ -115,7 +115,7 @@ pub(crate) fn run_plain(chat: Chat) -> Result<(), Failure> {
 pub(crate) fn run(chat: Chat, history: &HistoryFile) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::usage(format!("cannot use this terminal: {error}"));
     let model = model(&chat);
-    let situation = Arc::new(Situation { here: chat.here.clone(), ..Situation::default() });
+    let situation = Arc::new(Situation { here: chat.here.clone(), link: chat.link.clone(), ..Situation::default() });
     let _quiet = NoEcho::new().map_err(|error| Failure::usage(format!("cannot use this terminal: {error}")))?;
     let mut editor = editor(&chat, &situation, history).map_err(broken)?;
     history.load(&mut editor);
@@ -340,6 +340,8 @@ impl Prompt {
             };
             thrown_away = false;
             if split::line_in_room(&line) == Asked::Nothing {
+                // Whoever presses Enter before a lost link wants it back now.
+                self.link.hurry();
                 continue;
             }
             if line.contains('\n') {

@@ -36,7 +36,7 @@ use crate::private::Private;
 use crate::screen::{self, Gone, Settled};
 use crate::secrets;
 
-/// How many lines may be without an answer. The server remembers the last 64 keys of a sender: of more lines than
+/// How many lines may be without an answer. The server remembers the last 128 keys of a sender: of more lines than
 /// that, some that are sent again would be said twice.
 const UNANSWERED_MAX: usize = 32;
 /// How many answers to one line are remembered, so that they are not shown again when the line is sent again: a long page of history.
@@ -49,6 +49,10 @@ const ACK_AFTER: Duration = Duration::from_secs(1);
 const LEAVING_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the server may take to say goodbye.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long after one attempt to come back the next begins when somebody at the keyboard waits for it.
+const HURRIED_AFTER: Duration = Duration::from_secs(1);
+/// How many of the lines that wait are named to somebody who leaves: they remember the rest.
+const NAMED_MAX: usize = 3;
 /// How long a resumption may take before the next attempt.
 const RESUME_PATIENCE: Duration = Duration::from_secs(20);
 /// Reasons for the end of a connection after which it is worth coming back.
@@ -108,10 +112,18 @@ impl Typed {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LinkState(Arc<Line>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Line {
     lost: AtomicBool,
     waiting: AtomicUsize,
+    /// Holds something when somebody waits for the link; once is enough.
+    hurry: (Sender<()>, Receiver<()>),
+}
+
+impl Default for Line {
+    fn default() -> Line {
+        Line { lost: AtomicBool::default(), waiting: AtomicUsize::default(), hurry: async_channel::bounded(1) }
+    }
 }
 
 impl LinkState {
@@ -131,8 +143,23 @@ impl LinkState {
         Waits(self.clone())
     }
 
+    /// Somebody is at the keyboard: if the link is lost, they wait for it.
+    pub(crate) fn hurry(&self) {
+        if !self.is_up() {
+            // If that was said before, it has not been heard yet.
+            let _ = self.0.hurry.0.try_send(());
+        }
+    }
+
+    /// Ends when somebody waits for the link.
+    async fn hurried(&self) {
+        // Never closed: this has both ends.
+        let _ = self.0.hurry.1.recv().await;
+    }
+
     fn set(&self, up: bool) {
         self.0.lost.store(!up, Ordering::Relaxed);
+        let _ = self.0.hurry.1.try_recv();
     }
 }
 
@@ -371,9 +398,7 @@ impl Session {
             End::TokenRefused(mut failure) => {
                 if self.around.carried.is_none() {
                     failure.message.push_str(" (with --password-command this program does so by itself)");
-                    if let Some(Failure { message, .. }) = self.undelivered() {
-                        failure.message = format!("{}\n{message}", failure.message);
-                    }
+                    failure = self.with_undelivered(failure);
                 }
                 self.carry_over();
                 Err(failure)
@@ -503,7 +528,8 @@ impl Session {
         let heard = async { Turn::Heard(self.link.next().await) };
         let ack = at(self.ack_due, Turn::AckDue);
         let patience = at(self.leaving, Turn::PatienceOver);
-        race(race(heard, race(typed, ordered)), or(leave, or(patience, or(ack, silent)))).await
+        // Nobody is silent who has said something that was not read yet, as after a sleep of this computer.
+        or(race(race(heard, race(typed, ordered)), or(leave, or(patience, ack))), silent).await
     }
 
     /// Whether a line can be sent now.
@@ -858,9 +884,19 @@ impl Session {
         self.undelivered().map_or(End::Goodbye, End::Failed)
     }
 
-    /// What was typed and never answered.
+    /// Why it ends, and what was typed and never answered.
+    fn with_undelivered(&self, failure: Failure) -> Failure {
+        match self.undelivered() {
+            Some(Failure { message, .. }) => Failure { message: format!("{}\n{message}", failure.message), ..failure },
+            None => failure,
+        }
+    }
+
+    /// What was typed and never answered. A goodbye needs no answer.
     fn undelivered(&self) -> Option<Failure> {
-        let count = self.unanswered.len() + self.waiting.len() + self.around.typed.len();
+        let unanswered = self.unanswered.iter().filter(|line| !self.is_goodbye(&line.text)).count();
+        let waiting = self.waiting.iter().filter(|typed| !self.waits_to_leave(typed)).count();
+        let count = unanswered + waiting + self.around.typed.len();
         let lines = match count {
             0 => return None,
             1 => "1 line was not answered; it may not have arrived".to_owned(),
@@ -881,8 +917,10 @@ impl Session {
         let mut reason = why;
         let gives_up = Instant::now() + self.around.reconnect_for;
         let mut backoff = Backoff::default();
+        // Of the certificate that is not the right one, in words that were said already.
+        let mut told = None;
         if self.leaving.is_some() {
-            return Err(self.undelivered().map_or(End::Goodbye, End::Failed));
+            return Err(self.gone());
         }
         if self.was_in.is_none() {
             self.was_in = Some(self.around.knowledge.lock().room().map(str::to_owned));
@@ -895,14 +933,22 @@ impl Session {
                 .notice(&format!("the link is lost: {place} {reason}; trying to get it back, lines wait until then"))
                 .await?;
         }
+        if self.around.local.is_some()
+            && (self.unanswered.iter().any(|line| self.is_goodbye(&line.text))
+                || self.waiting.iter().any(|typed| self.waits_to_leave(typed)))
+        {
+            self.leave_without_a_link().await?;
+        }
         // Each attempt has it, and not the session, which has lines to take meanwhile.
         let mut link = std::mem::take(&mut self.link);
         loop {
             let wait = backoff.next(getrandom::u32().unwrap_or_default());
             if Instant::now() + wait > gives_up {
-                return Err(End::Failed(Failure::no_link(format!("the link is lost: {place} {reason}"))));
+                return Err(End::Failed(self.with_undelivered(Failure::no_link(format!("the link is lost: {place} {reason}")))));
             }
-            self.meanwhile(Timer::after(wait)).await?;
+            if self.pause(wait).await? {
+                backoff.hurried();
+            }
             // Whatever is left of an attempt that took too long.
             link.hang_up();
             let attempt = within(RESUME_PATIENCE, self.attempt().make(&mut link));
@@ -913,7 +959,20 @@ impl Session {
                     reason = why;
                     continue;
                 }
-                Err(Setback::Final(failure)) => return Err(End::Failed(failure)),
+                // Somebody who sits there can make sure of it, and what they have typed waits; it may be the network of a hotel, too,
+                // that stands between until one has paid.
+                Err(Setback::Final(failure)) if failure.exit == Exit::CertificateRefused && self.around.carried.is_some() => {
+                    reason = "does not show the certificate it has to show".to_owned();
+                    if told.as_ref() != Some(&failure.message) {
+                        for line in failure.message.lines() {
+                            self.around.audience.notice(line).await?;
+                        }
+                        self.around.audience.notice("until then the link stays lost, and lines wait").await?;
+                        told = Some(failure.message);
+                    }
+                    continue;
+                }
+                Err(Setback::Final(failure)) => return Err(End::Failed(self.with_undelivered(failure))),
                 Err(Setback::TokenRefused(failure)) => {
                     // Where somebody can be asked, the session ends for that, and another takes over.
                     let Some(source) = self.again.clone().filter(|_| self.around.carried.is_none()) else {
@@ -932,7 +991,12 @@ impl Session {
             }
             self.around.state.set(true);
             (self.heard, self.pinged) = (Instant::now(), None);
-            self.around.audience.notice("the link is back").await?;
+            let back = match self.unanswered.len() + self.waiting.len() {
+                0 => "the link is back".to_owned(),
+                1 => "the link is back; the line that waited goes out".to_owned(),
+                count => format!("the link is back; the {count} lines that waited go out"),
+            };
+            self.around.audience.notice(&back).await?;
             // What is sent again goes behind the rest of the answer; a link that breaks again before that is found out by the next turn.
             return if self.entering { Ok(()) } else { Box::pin(self.entered()).await };
         }
@@ -947,6 +1011,63 @@ impl Session {
             knowledge: self.around.knowledge.clone(),
             by_name: matches!(self.credential, Credential::Name(_)),
         }
+    }
+
+    /// Waits for the next attempt to come back; less when somebody at the keyboard waits too, and then says so.
+    async fn pause(&mut self, wait: Duration) -> Result<bool, End> {
+        let state = self.around.state.clone();
+        let soon = Instant::now() + wait.min(HURRIED_AFTER);
+        let hurried = async {
+            state.hurried().await;
+            Timer::at(soon).await;
+            true
+        };
+        let waited = async {
+            Timer::after(wait).await;
+            false
+        };
+        self.meanwhile(or(hurried, waited)).await
+    }
+
+    /// Whether `line` is a command that does nothing but leave.
+    fn is_goodbye(&self, line: &str) -> bool {
+        matches!(split::line(line), Asked::Command { name, .. } if self.around.knowledge.lock().says_goodbye(name))
+    }
+
+    fn waits_to_leave(&self, typed: &Typed) -> bool {
+        self.is_goodbye(typed.meant.as_deref().unwrap_or(&typed.line))
+    }
+
+    /// Somebody wants to leave while the link is lost: tells what was not said yet, and how to leave all the same. With nothing left to say they go.
+    async fn leave_without_a_link(&mut self) -> Result<(), End> {
+        let knowledge = self.around.knowledge.lock().clone();
+        let sent = self.unanswered.iter().filter(|line| !line.quiet).map(|line| (&line.line, &line.text));
+        let waiting =
+            self.waiting.iter().filter(|typed| !typed.quiet).map(|typed| (&typed.line, typed.meant.as_ref().unwrap_or(&typed.line)));
+        let open: Vec<_> = sent.chain(waiting).filter(|(_, text)| !self.is_goodbye(text)).collect();
+        let mut named: Vec<&str> = open
+            .iter()
+            .take(NAMED_MAX)
+            .map(|(line, text)| if secrets::holds_one(text, &knowledge) { "a line with a secret" } else { line.as_str() })
+            .collect();
+        let what = match open.len() {
+            0 => return Err(End::Goodbye),
+            1 => "1 line has".to_owned(),
+            count => format!("{count} lines have"),
+        };
+        if open.len() > NAMED_MAX {
+            named.push("\u{2026}");
+        }
+        let told = format!(
+            "{what} no answer yet ({}): when the link is back, all is sent and you are logged out; to leave without that, say it again",
+            named.join(" | ")
+        );
+        Ok(self.around.audience.notice(&told).await?)
+    }
+
+    /// How it ends for somebody who does not wait for the link.
+    fn gone(&self) -> End {
+        self.undelivered().map_or(End::Goodbye, End::Failed)
     }
 
     /// Waits for `what`, and takes what is typed meanwhile.
@@ -968,14 +1089,25 @@ impl Session {
             let typed = async { if takes { typed.await } else { pending().await } };
             match or(async { Meanwhile::Over(what.as_mut().await) }, or(leave, typed)).await {
                 Meanwhile::Over(what) => return Ok(what),
-                Meanwhile::Leave => return Err(self.undelivered().map_or(End::Goodbye, End::Failed)),
+                Meanwhile::Leave => return Err(self.gone()),
                 Meanwhile::Typed(typed) => {
                     let typed = Typed { late: true, ..self.meant(typed) };
+                    self.around.state.hurry();
+                    let leaves = self.unanswered.iter().any(|line| self.is_goodbye(&line.text))
+                        || self.waiting.back().is_some_and(|typed| self.waits_to_leave(typed));
                     match self.obey(&typed) {
-                        Some(Answer::Leave) => return Err(self.undelivered().map_or(End::Goodbye, End::Failed)),
+                        Some(Answer::Leave) => return Err(self.gone()),
                         Some(answer) => self.answered_here(answer, typed.settled).await?,
-                        None => {
+                        None if self.waits_to_leave(&typed) && leaves => return Err(self.gone()),
+                        None if self.waits_to_leave(&typed) => {
+                            self.leave_without_a_link().await?;
                             self.waiting.push_back(typed);
+                        }
+                        // What is typed after the goodbye is said before it, or it would never be said.
+                        None => {
+                            let goodbye = if leaves { self.waiting.pop_back() } else { None };
+                            self.waiting.push_back(typed);
+                            self.waiting.extend(goodbye);
                         }
                     }
                 }

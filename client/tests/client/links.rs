@@ -217,3 +217,60 @@ fn no_more_lines_wait_than_can_be_kept() {
     terminal.ends_with("alice> @bob too many");
     assert!(!link.something_waits());
 }
+
+#[test]
+fn a_logout_without_a_link_ends_the_client() {
+    for goodbye in ["logout", "/LOGOUT"] {
+        let server = Server::listen();
+        let (mut terminal, link) = begin(&server, Setup::new(80));
+        drop(link);
+        terminal.ends_with("alice!");
+        terminal.types(&format!("{goodbye}\r"));
+        assert_eq!(terminal.ends(), Some(0));
+    }
+}
+
+#[test]
+fn a_logout_without_a_link_tells_what_was_not_said_and_waits_for_it() {
+    let server = Server::listen();
+    let (mut terminal, link) = begin(&server, Setup::new(200));
+    drop(link);
+    terminal.ends_with("alice!");
+    for line in ["@bob one", "@bob two", "logout"] {
+        terminal.types(&format!("{line}\r"));
+    }
+    terminal.shows("2 lines have no answer yet (@bob one | @bob two): when the link is back, all is sent and you are logged out");
+    // Who goes on typing wants that said, too.
+    terminal.types("@bob three\r");
+    terminal.shows("alice! @bob three");
+    let mut link = resumed(&server, "");
+    for (number, line) in ["@bob one", "@bob two", "@bob three"].into_iter().enumerate() {
+        let line = link.expect(line);
+        link.answer(&line, sent(12 + number as u64));
+    }
+    link.see_off();
+    assert_eq!(terminal.ends(), Some(0));
+}
+
+#[test]
+fn a_second_logout_without_a_link_ends_the_client_at_once() {
+    let server = Server::listen();
+    let (mut terminal, link) = begin(&server, Setup::new(200));
+    drop(link);
+    terminal.ends_with("alice!");
+    terminal.types("@bob one\rlogout\r");
+    terminal.shows("1 line has no answer yet (@bob one)");
+    terminal.types("logout\r");
+    terminal.shows("1 line was not answered; it may not have arrived");
+    assert_eq!(terminal.ends(), Some(1));
+}
+
+#[test]
+fn a_logout_that_was_on_its_way_when_the_link_was_lost_ends_the_client() {
+    let server = Server::listen();
+    let (mut terminal, mut link) = begin(&server, Setup::new(200));
+    terminal.types("logout\r");
+    link.expect("/logout");
+    drop(link);
+    assert_eq!(terminal.ends(), Some(0));
+}

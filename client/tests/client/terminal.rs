@@ -107,6 +107,7 @@ pub(crate) struct Setup {
     words: Vec<String>,
     config: String,
     asked: bool,
+    plain: bool,
     name: String,
     home: Option<Arc<TempDir>>,
 }
@@ -122,6 +123,7 @@ impl Setup {
             words: Vec::new(),
             config: "()".to_owned(),
             asked: false,
+            plain: true,
             name: "alice".to_owned(),
             home: None,
         }
@@ -146,6 +148,11 @@ impl Setup {
     /// The password is typed, and not given by a command.
     pub(crate) fn asked(self) -> Setup {
         Setup { asked: true, ..self }
+    }
+
+    /// Over TLS.
+    pub(crate) fn secured(self) -> Setup {
+        Setup { plain: false, ..self }
     }
 
     /// As somebody else.
@@ -177,7 +184,7 @@ impl Setup {
         pty.resize(pty_process::Size::new(self.rows, self.columns)).expect("a size");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"))
             .arg(format!("{}@{address}", self.name))
-            .arg("--plain")
+            .args(self.plain.then_some("--plain"))
             .args(if self.asked { &[][..] } else { &["--password-command", "echo secret"] })
             .args(&self.words)
             .env("HOME", home.path());

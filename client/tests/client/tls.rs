@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use crate::scripted::{Client, Ended, Server};
+use crate::scripted::{Client, Ended, Server, welcome};
+use crate::terminal::Setup;
 use futures_rustls::TlsAcceptor;
 use futures_rustls::pki_types::pem::PemObject;
 use futures_rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -219,4 +220,39 @@ fn a_certificate_that_no_verifier_likes_can_be_the_one_to_trust() {
             assert!(ended.err.contains("nothing was sent to it"), "{}", ended.err);
         }
     }
+}
+
+#[test]
+fn a_certificate_that_changes_in_the_middle_of_a_chat_costs_nothing_that_was_typed() {
+    let server = Server::listen();
+    let entrance = Entrance::to(&server);
+    entrance.let_one_through(Shows::certificate_and_key("server-one", "server-one"));
+    let terminal = Setup::new(200).secured().run_at(entrance.address);
+    let mut link = server.accept();
+    link.let_in();
+    terminal.ends_with("alice>");
+    let changed = || entrance.let_one_through(Shows::certificate_and_key("server-two", "server-two"));
+    drop(link);
+    changed();
+    terminal.shows("shows another certificate than before, so nothing was sent to it");
+    terminal.shows("until then the link stays lost, and lines wait");
+    terminal.types("@bob one\r");
+    terminal.shows("alice! @bob one");
+    // It is shown a second time, and that is nothing new.
+    changed();
+    let accept = terminal.all().lines().find_map(|line| line.split_once("chinwag trust accept ").map(|(_, rest)| rest.trim().to_owned()));
+    let accept = accept.expect("it says how to accept it");
+    let words: Vec<&str> = ["trust", "accept"].into_iter().chain(accept.split(' ')).collect();
+    let accepted = Client::run_at(terminal.home(), &words).ends();
+    assert_eq!(accepted.exit, Some(0), "{accepted:?}");
+    // The first may be an attempt that began before that.
+    (0..3).for_each(|_| changed());
+    let mut link = server.accept();
+    let resume = link.expect("resume tok-1");
+    link.answer(&resume, welcome());
+    let one = link.expect("@bob one");
+    link.answer(&one, json!({"type": "sent", "seq": 12, "at": 0, "to": {"user": "bob"}}));
+    terminal.shows("the link is back");
+    terminal.ends_with("alice>");
+    assert_eq!(terminal.all().matches("shows another certificate").count(), 1, "{}", terminal.all());
 }
