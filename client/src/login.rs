@@ -150,7 +150,7 @@ pub(crate) async fn attempt(link: &mut Link, line: &str, knowledge: &SharedKnowl
 /// Not let in, or the link is gone.
 pub(crate) async fn login(server: &Server, link: Link, applicant: Applicant, knowledge: &SharedKnowledge) -> Answer<LoggedIn> {
     let given = echo::as_it_was(|| applicant.source.read())?;
-    let mut door = Door { server, link, knowledge };
+    let mut door = Door { server, link, knowledge, repeated: false };
     let mut name = applicant.name;
     if applicant.source == Source::Nobody {
         return visit(door, name).await;
@@ -257,7 +257,16 @@ async fn sign_up(door: &mut Door<'_>, name: &str, first: String, papers: Papers)
             },
             None => first.take().unwrap_or_default(),
         };
-        let refusal = match door.knock(&machinery::register(name, &password, invite.as_deref())).await? {
+        let mut knocked = door.knock(&machinery::register(name, &password, invite.as_deref())).await?;
+        if let Err(refusal) = &knocked
+            && refusal.code == code::NAME_TAKEN
+            && door.repeated
+            && let Ok(inside) = door.knock(&machinery::login(name, &password)).await?
+        {
+            // It was taken by this sign-up, whose answer was lost with the link.
+            knocked = Ok(inside);
+        }
+        let refusal = match knocked {
             Ok(inside) => return Ok(SignUp::Done { inside, password }),
             Err(refusal) => refusal,
         };
@@ -353,6 +362,8 @@ struct Door<'a> {
     server: &'a Server,
     link: Link,
     knowledge: &'a SharedKnowledge,
+    /// The last attempt was made twice: the link was lost before the answer to the first.
+    repeated: bool,
 }
 
 impl Door<'_> {
@@ -364,7 +375,8 @@ impl Door<'_> {
             Ok(Outcome::Closed(refusal)) => refusal.code == code::REGISTRATION_TIMEOUT,
             Ok(_) => false,
         };
-        if too_late(&outcome) {
+        self.repeated = too_late(&outcome);
+        if self.repeated {
             let opened = connection::open(self.server).await?;
             opened.greeting.iter().for_each(|event| self.knowledge.lock().learn(event));
             self.link = opened.link;

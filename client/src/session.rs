@@ -214,6 +214,8 @@ pub(crate) struct Carry {
     log: Option<String>,
     seen: Option<u64>,
     unanswered: VecDeque<Unanswered>,
+    /// Not sent at all: it goes out as there is room, since the server remembers only so many keys.
+    waiting: VecDeque<Typed>,
     salt: u64,
     lines: u64,
     local: Option<Local>,
@@ -336,7 +338,8 @@ impl Session {
         let salt = getrandom::u64().map_err(|error| Failure::no_link(format!("this machine has no randomness: {error}")))?;
         let log = log_of(greeting);
         let carried = around.carried.as_ref().and_then(|carried| carried.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let fresh = Carry { log: log.clone(), seen: None, unanswered: VecDeque::new(), salt, lines: 0, local: None };
+        let fresh =
+            Carry { log: log.clone(), seen: None, unanswered: VecDeque::new(), waiting: VecDeque::new(), salt, lines: 0, local: None };
         let carry = carried.unwrap_or(fresh);
         if carry.log != log {
             return Err(started_over());
@@ -352,7 +355,7 @@ impl Session {
             name: inside.name,
             entering: inside.entering,
             was_in: None,
-            waiting: VecDeque::new(),
+            waiting: carry.waiting,
             log,
             seen: carry.seen,
             acked: 0,
@@ -412,11 +415,11 @@ impl Session {
         while let Ok(typed) = self.around.typed.try_recv() {
             self.waiting.push_back(typed);
         }
+        let mut waiting = VecDeque::new();
         while let Some(typed) = self.waiting.pop_front() {
             let typed = self.meant(typed);
             if self.obey(&typed).is_none() {
-                let line = self.numbered(typed);
-                self.unanswered.push_back(Unanswered { late: true, ..line });
+                waiting.push_back(Typed { late: true, waits: None, ..typed });
             }
         }
         let Some(carried) = &self.around.carried else { return };
@@ -424,6 +427,7 @@ impl Session {
             log: self.log.clone(),
             seen: self.seen,
             unanswered: std::mem::take(&mut self.unanswered),
+            waiting,
             salt: self.salt,
             lines: self.lines,
             local: self.around.local.take(),

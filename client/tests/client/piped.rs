@@ -57,6 +57,25 @@ fn a_new_name_is_signed_up_when_the_command_line_says_so() {
 }
 
 #[test]
+fn a_sign_up_whose_answer_is_lost_is_a_login() {
+    let server = Server::listen();
+    let mut client = Client::alice(&server, &["--sign-up"]);
+    client.types_last("");
+    let mut link = server.accept();
+    let login = link.expect("login alice secret");
+    link.answer(&login, refusal("no-such-user", "nobody called `alice` has an account"));
+    link.expect("register alice secret");
+    drop(link);
+    let mut link = server.accept();
+    let register = link.expect("register alice secret");
+    link.answer(&register, refusal("name-taken", "the name `alice` is taken"));
+    link.let_in();
+    link.see_off();
+    let ended = client.ends();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+}
+
+#[test]
 fn an_invite_code_comes_from_the_command_line() {
     for (words, register, said) in [
         (&["--sign-up", "--invite", "sesame"][..], "register alice secret sesame", None),

@@ -157,9 +157,56 @@ fn a_password_typed_before_it_is_asked_for_is_not_shown() {
         terminal.shows("Password for alice:");
         link.let_in();
         terminal.shows("* welcome back, alice");
+        if term != "dumb" {
+            // A Ctrl-D from before the editor has the terminal is an end of input to the system, and nothing to the editor.
+            terminal.ends_with("alice>");
+        }
         terminal.types("\u{4}");
         link.see_off();
         assert_eq!(terminal.ends(), Some(0));
         assert!(!terminal.all().contains("secret"), "{term}:\n{}", terminal.all());
     }
+}
+
+#[test]
+fn what_waits_for_a_login_goes_out_no_faster_than_the_server_can_remember() {
+    const WAITING: u64 = 100;
+    /// As many as are without an answer at a time.
+    const AT_ONCE: u64 = 32;
+    let server = Server::listen();
+    let terminal = Setup::new(100).asked().run(&server);
+    let mut link = server.accept();
+    terminal.ends_with("Password for alice:");
+    terminal.types("secret\r");
+    link.let_in();
+    terminal.ends_with("alice>");
+    link.say(message(11, "bob", "seen before"));
+    terminal.shows("seen before");
+    drop(link);
+    terminal.ends_with("alice!");
+    let link = server.accept_silently();
+    for number in 1..=WAITING {
+        terminal.types(&format!("@bob {number}\r"));
+    }
+    terminal.shows(&format!("@bob {WAITING}"));
+    let mut link = link.greeted();
+    let resume = link.expect("resume tok-1 11");
+    link.answer(&resume, refusal("bad-token", "this token has expired"));
+    let link = server.accept();
+    terminal.ends_with("Password for alice:");
+    terminal.types("secret\r");
+    let mut link = lets_in_again(link);
+    let first: Vec<_> = (1..=AT_ONCE).map(|number| link.expect(&format!("@bob {number}"))).collect();
+    // Whatever else was sent is there by the time the client has shown something that was said after it.
+    link.say(message(12_000, "bob", "a word between"));
+    terminal.shows("a word between");
+    assert!(!link.something_waits(), "more than {AT_ONCE} lines are without an answer");
+    for (number, line) in (1..).zip(&first) {
+        link.answer(line, json!({"type": "sent", "seq": 12_000 + number, "at": 0, "to": {"user": "bob"}}));
+    }
+    for number in AT_ONCE + 1..=WAITING {
+        let line = link.expect(&format!("@bob {number}"));
+        link.answer(&line, json!({"type": "sent", "seq": 12_000 + number, "at": 0, "to": {"user": "bob"}}));
+    }
+    terminal.ends_with("alice>");
 }
