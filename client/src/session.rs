@@ -923,6 +923,8 @@ impl Session {
         let mut backoff = Backoff::default();
         // Of the certificate that is not the right one, in words that were said already.
         let mut told = None;
+        // Why there is no link, as somebody was told who waits for it.
+        let mut excuse = None;
         if self.leaving.is_some() {
             return Err(self.gone());
         }
@@ -950,7 +952,8 @@ impl Session {
             if Instant::now() + wait > gives_up {
                 return Err(End::Failed(self.with_undelivered(Failure::no_link(format!("the link is lost: {place} {reason}")))));
             }
-            if self.pause(wait).await? {
+            let is_waited_for = self.pause(wait).await?;
+            if is_waited_for {
                 backoff.hurried();
             }
             // Whatever is left of an attempt that took too long.
@@ -961,6 +964,11 @@ impl Session {
                 Ok(entering) => entering,
                 Err(Setback::Again(why)) => {
                     reason = why;
+                    // Who waits wants to know for what, and not again at each attempt.
+                    if is_waited_for && excuse.as_ref() != Some(&reason) {
+                        self.around.audience.notice(&format!("no link yet: {place} {reason}")).await?;
+                        excuse = Some(reason.clone());
+                    }
                     continue;
                 }
                 // Somebody who sits there can make sure of it, and what they have typed waits; it may be the network of a hotel, too,

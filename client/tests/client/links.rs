@@ -274,3 +274,23 @@ fn a_logout_that_was_on_its_way_when_the_link_was_lost_ends_the_client() {
     drop(link);
     assert_eq!(terminal.ends(), Some(0));
 }
+
+#[test]
+fn whoever_waits_for_the_link_is_told_once_why_there_is_none() {
+    let server = Server::listen();
+    let (terminal, link) = begin(&server, Setup::new(200));
+    drop(link);
+    terminal.ends_with("alice!");
+    // Nobody has asked.
+    drop(server.accept_silently());
+    for _ in 0..3 {
+        let attempt = server.accept_silently();
+        terminal.types("\r");
+        terminal.ends_with("alice!");
+        drop(attempt);
+    }
+    terminal.shows("no link yet: 127.0.0.1:");
+    let _link = resumed(&server, "");
+    terminal.shows("the link is back");
+    assert_eq!(terminal.all().matches("no link yet").count(), 1, "{}", terminal.all());
+}
