@@ -370,12 +370,11 @@ impl Door<'_> {
     /// One attempt; with a fresh link if the server did not want to wait until everything was typed.
     async fn knock(&mut self, line: &str) -> Result<Result<Inside, Refusal>, Failure> {
         let mut outcome = attempt(&mut self.link, line, self.knowledge).await;
-        let too_late = |outcome: &Result<Outcome, Lost>| match outcome {
+        self.repeated = match &outcome {
             Err(_) => true,
             Ok(Outcome::Closed(refusal)) => refusal.code == code::REGISTRATION_TIMEOUT,
             Ok(_) => false,
         };
-        self.repeated = too_late(&outcome);
         if self.repeated {
             let opened = connection::open(self.server).await?;
             opened.greeting.iter().for_each(|event| self.knowledge.lock().learn(event));
