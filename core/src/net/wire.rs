@@ -50,6 +50,8 @@ pub(super) struct Seat {
     orders: RefCell<VecDeque<Order>>,
     /// The wire wants nothing heard from it at the moment.
     held: Cell<bool>,
+    /// How many of its frames have been refused without an order and have not been counted.
+    wasted: Cell<u32>,
     /// There is an order, or it is held no longer: its task has something to do besides reading.
     roused: Cell<bool>,
     /// The other connection of the same session.
@@ -66,6 +68,7 @@ impl Seat {
             post,
             orders: RefCell::default(),
             held: Cell::new(false),
+            wasted: Cell::new(0),
             roused: Cell::new(false),
             joined: Cell::new(None),
             is_part: Cell::new(false),
@@ -167,6 +170,11 @@ impl Shard {
                     seat.held.set(false);
                     seat.roused.set(true);
                     connection.rouse();
+                }
+            }
+            Effect::Wasted(by) => {
+                if let Some(seat) = find(by).as_ref().and_then(|found| found.seat()) {
+                    seat.wasted.set(seat.wasted.get().saturating_add(1));
                 }
             }
             Effect::Close(whom) => {
@@ -284,6 +292,13 @@ pub(super) async fn talk(shard: &Rc<Shard>, connection: &Rc<Connection>, seat: &
                 connection.drained_or_ending().await;
             }
         } else if taken < input.len() && !seat.held.get() {
+            let wasted = seat.wasted.take();
+            if let Some(allowance) = allowance.as_mut().filter(|_| wasted > 0) {
+                drop(unheard.take());
+                if !has_its_turn(shard, connection, allowance, wasted).await {
+                    break;
+                }
+            }
             let from = taken;
             shard.ask(&post, |protocol, out| taken += protocol.heard(peer(connection.id), &input[from..], out).max(1));
             taken = taken.min(input.len());

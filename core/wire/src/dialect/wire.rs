@@ -132,6 +132,9 @@ pub enum Effect {
     Hold(Peer),
     /// Hear it again.
     Release(Peer),
+    /// A frame of this connection has been refused without an order: it counts like a line that is refused, for whoever
+    /// measures how much somebody sends.
+    Wasted(Peer),
     /// End this connection when it has been sent what there is to send.
     Close(Peer),
 }

@@ -307,6 +307,12 @@ impl Exchange {
         }
     }
 
+    /// Says that a frame of this socket comes to nothing.
+    fn refuse(&self, to: Peer, line: &str, out: &mut Effects) {
+        self.say(to, line, out);
+        out.push(Effect::Wasted(to));
+    }
+
     fn frame(&mut self, peer: Peer, (frame, ending): Ended, out: &mut Effects) {
         let Some(socket) = self.sockets.get_mut(&peer) else { return };
         if frame != Frame::Unknown {
@@ -317,15 +323,15 @@ impl Exchange {
         };
         match (socket.user, frame) {
             (None, Frame::Register(way, name)) => self.register(Wish { peer, way, name }, out),
-            (Some(_), Frame::Register(..)) => self.say(peer, TAKEN, out),
+            (Some(_), Frame::Register(..)) => self.refuse(peer, TAKEN, out),
             (Some((session, _)), Frame::Received(from)) => self.received(session, &from, out),
             (Some((session, Way::ToRecv)), Frame::Error) => self.not_received(session, out),
             (Some((session, Way::ToSend)), Frame::Send(to, body)) if complete(self, session) => self.send(session, peer, to, body, out),
-            (Some((session, Way::ToSend)), Frame::Unreadable) if complete(self, session) => self.say(peer, UNABLE, out),
+            (Some((session, Way::ToSend)), Frame::Unreadable) if complete(self, session) => self.refuse(peer, UNABLE, out),
             (Some((session, Way::ToSend)), Frame::Incomplete | Frame::Unknown) if complete(self, session) => self.lose(peer, out),
             // It may acknowledge in words that nobody knows: then it has not, when its time is over.
             (Some((_, Way::ToRecv)), Frame::Incomplete | Frame::Unknown) => {}
-            _ => self.say(peer, NOT_REGISTERED, out),
+            _ => self.refuse(peer, NOT_REGISTERED, out),
         }
     }
 
@@ -340,7 +346,7 @@ impl Exchange {
 
     fn register(&mut self, wish: Wish, out: &mut Effects) {
         if wish.name.is_empty() || !wish.name.bytes().all(|b| b.is_ascii_alphanumeric()) || wish.name.eq_ignore_ascii_case(ALL) {
-            return self.say(wish.peer, MALFORMED, out);
+            return self.refuse(wish.peer, MALFORMED, out);
         }
         let Some(address) = self.sockets.get(&wish.peer).map(|socket| socket.address) else { return };
         let held = self.users.iter().find(|(_, user)| user.first.name.eq_ignore_ascii_case(&wish.name));
@@ -349,6 +355,8 @@ impl Exchange {
         let is_other_half = user.second.is_none() && (user.to_send.is_none() || user.to_recv.is_none()) && user.first.way != wish.way;
         if is_other_half && same_address {
             let is_in = user.name.is_some();
+            // What it says next is for when it is one of two.
+            out.push(Effect::Hold(wish.peer));
             if let Some(user) = self.users.get_mut(&session) {
                 user.second = Some(wish);
             }
@@ -356,12 +364,13 @@ impl Exchange {
                 self.pair(session, out);
             }
         } else if self.replaces {
+            out.push(Effect::Hold(wish.peer));
             if let Some(user) = self.users.get_mut(&session) {
                 user.successor.push(wish);
             }
             out.push(Effect::Close(session));
         } else {
-            self.say(wish.peer, TAKEN, out);
+            self.refuse(wish.peer, TAKEN, out);
         }
     }
 
@@ -401,6 +410,7 @@ impl Exchange {
             let line = refusal.map_or(UNABLE, refused);
             if let Some(user) = self.users.remove(&session) {
                 for wish in user.second.into_iter().chain(user.successor) {
+                    out.push(Effect::Release(wish.peer));
                     self.say(wish.peer, line, out);
                 }
             }
@@ -431,6 +441,7 @@ impl Exchange {
         if !self.sockets.contains_key(&wish.peer) {
             return;
         }
+        out.push(Effect::Release(wish.peer));
         out.push(Effect::Join { part: wish.peer, of: session });
         self.has(session, wish, out);
         self.alarms.retain(|(_, alarm)| *alarm != Alarm::Pair(session));
@@ -441,8 +452,8 @@ impl Exchange {
         let Some(user) = self.users.get_mut(&session) else { return };
         let line = match &*to {
             // It would be taken for a name and something else, or for nobody.
-            "" => return self.say(socket, UNABLE, out),
-            to if to.contains(char::is_whitespace) => return self.say(socket, UNABLE, out),
+            "" => return self.refuse(socket, UNABLE, out),
+            to if to.contains(char::is_whitespace) => return self.refuse(socket, UNABLE, out),
             ALL => "broadcast".to_owned(),
             to => format!("message {to}"),
         };
@@ -603,6 +614,7 @@ impl Exchange {
         }
         for wish in user.second.into_iter().chain(user.successor) {
             if self.sockets.contains_key(&wish.peer) {
+                out.push(Effect::Release(wish.peer));
                 self.register(wish, out);
             }
         }

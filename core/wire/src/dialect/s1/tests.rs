@@ -104,11 +104,14 @@ fn two_sockets_in_either_order_are_one_user() {
         stage.opens(2);
         stage.hears(1, &format!("REGISTER {first} alice \n \n"));
         assert_eq!(stage.rest, [Effect::Order(Peer(1), Order { line: "guest".into(), body: Some("alice".into()) }), Effect::Hold(Peer(1))]);
-        // The other comes before the first is let in.
+        // The other comes before the first is let in; what is behind it has to wait.
         stage.hears(2, &format!("REGISTER {second} alice\n\n"));
-        assert_eq!(stage.sent, []);
+        assert_eq!((&stage.sent[..], stage.rest.last()), (&[][..], Some(&Effect::Hold(Peer(2)))));
         stage.let_in(1, "alice");
-        assert!(stage.rest.contains(&Effect::Join { part: Peer(2), of: Peer(1) }));
+        assert_eq!(
+            stage.rest[2..],
+            [Effect::Hold(Peer(2)), Effect::Release(Peer(1)), Effect::Release(Peer(2)), Effect::Join { part: Peer(2), of: Peer(1) }]
+        );
         assert_eq!(stage.take(), sent(&[(1, &format!("REGISTERED {first} alice \n \n")), (2, &format!("REGISTERED {second} alice\n\n"))]));
     }
 }
@@ -235,6 +238,14 @@ fn errors_have_their_numbers() {
 }
 
 #[test]
+fn what_is_refused_without_an_order_counts() {
+    let mut stage = Stage::set(&[]);
+    stage.opens(1);
+    stage.hears(1, "HELLO\nREGISTER TOSEND a_b\n\nRECEIVED x\n\n");
+    assert_eq!(stage.rest, [Effect::Wasted(Peer(1)), Effect::Wasted(Peer(1)), Effect::Wasted(Peer(1))]);
+}
+
+#[test]
 fn options_decide() {
     let mut stage = Stage::set(&[("acknowledgement", "sent"), ("offline", "accept"), ("account.Alice", "pw"), ("taken", "replace")]);
     stage.opens(1);
@@ -258,9 +269,12 @@ fn options_decide() {
     assert_eq!(stage.take(), sent(&[(1, "SENT dave\n\n")]));
     stage.opens(3);
     stage.hears(3, "REGISTER TOSEND alice\n\n");
-    assert_eq!(stage.rest, [Effect::Close(Peer(1))]);
+    assert_eq!(stage.rest, [Effect::Hold(Peer(3)), Effect::Close(Peer(1))]);
+    stage.take();
     stage.does(|protocol, out| protocol.gone(Peer(1), out));
-    assert!(matches!(&stage.rest[1], Effect::Order(Peer(3), order) if order.line == "login alice"));
+    assert!(
+        matches!(&stage.rest[..], [Effect::Release(Peer(3)), Effect::Order(Peer(3), order), Effect::Hold(Peer(3))] if order.line == "login alice")
+    );
     let setup = |option: &str, value: &str| Setup { text_bytes: 1, options: BTreeMap::from([(option.to_owned(), value.to_owned())]) };
     for (option, value) in [("takn", "replace"), ("taken", "maybe"), ("patience", "5 fortnights"), ("account", "x")] {
         assert!(S1.start(&setup(option, value)).is_err(), "{option}: {value}");

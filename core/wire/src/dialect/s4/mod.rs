@@ -36,6 +36,10 @@ const PRIVATE: &str = "private";
 /// What some programs put in front of every text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
+/// How many of the messages of one object are refused one by one: a frame has room for thousands that are none, and each
+/// answer is a write of its own.
+const ERRORS_MAX: usize = 20;
+
 /// The smallest bound on a frame that comes: a few messages at once.
 const FRAME_MIN: usize = 64 * 1024;
 
@@ -299,6 +303,12 @@ impl Talker {
         }
     }
 
+    /// Says that something of this frame comes to nothing.
+    fn reject(&self, peer: Peer, why: impl Into<String>, out: &mut Effects) {
+        self.send(peer, &Object::error(why), out);
+        out.push(Effect::Wasted(peer));
+    }
+
     /// What comes next nobody knows.
     fn lose(&mut self, peer: Peer, why: String, out: &mut Effects) {
         self.lost = true;
@@ -315,8 +325,8 @@ impl Talker {
         let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
         let object = match serde_json::from_slice::<Value>(json) {
             Ok(Value::Object(object)) => object,
-            Ok(_) => return self.send(peer, &Object::error("not a JSON object"), out),
-            Err(error) => return self.send(peer, &Object::error(format!("not JSON in UTF-8: {error}")), out),
+            Ok(_) => return self.reject(peer, "not a JSON object", out),
+            Err(error) => return self.reject(peer, format!("not JSON in UTF-8: {error}"), out),
         };
         if let Some(ticket) = object.get("CARRY").filter(|ticket| !ticket.is_null()) {
             return self.carry(peer, ticket, out);
@@ -331,7 +341,7 @@ impl Talker {
                 // One message, without the list of them around it.
                 if entries.first().is_some_and(Value::is_string) { vec![Value::Array(entries.clone())] } else { entries.clone() }
             }
-            Some(_) => return self.send(peer, &Object::error("MESSAGES is a list of [SRC, DEST, TIMESTAMP, CONTENT]"), out),
+            Some(_) => return self.reject(peer, "MESSAGES is a list of [SRC, DEST, TIMESTAMP, CONTENT]", out),
         };
         match given("USERNAME") {
             None => self.say_all(peer, messages, out),
@@ -339,16 +349,16 @@ impl Talker {
                 known = true;
                 self.log_in(peer, name, &object, messages, out);
             }
-            Some(_) => return self.send(peer, &Object::error("USERNAME is a text"), out),
+            Some(_) => return self.reject(peer, "USERNAME is a text", out),
         }
         if !known {
-            self.send(peer, &Object::error("an object has USERNAME or MESSAGES"), out);
+            self.reject(peer, "an object has USERNAME or MESSAGES", out);
         }
     }
 
     fn log_in(&mut self, peer: Peer, name: &str, object: &Map<String, Value>, messages: Vec<Value>, out: &mut Effects) {
         if let Some(mine) = &self.name {
-            self.send(peer, &Object::error(format!("you are signed in as {mine}")), out);
+            self.reject(peer, format!("you are signed in as {mine}"), out);
             return self.say_all(peer, messages, out);
         }
         let given = |key| object.get(key).filter(|value| !value.is_null());
@@ -375,18 +385,27 @@ impl Talker {
 
     /// A ticket for the relay: whoever has one needs no name.
     fn carry(&mut self, peer: Peer, ticket: &Value, out: &mut Effects) {
-        let Some(ticket) = ticket.as_str() else { return self.send(peer, &Object::error("CARRY is a text"), out) };
+        let Some(ticket) = ticket.as_str() else { return self.reject(peer, "CARRY is a text", out) };
         self.asked.push_back(Asked::Carry);
         out.order(peer, "carry", Some(ticket.to_owned()));
     }
 
     fn say_all(&mut self, peer: Peer, messages: Vec<Value>, out: &mut Effects) {
+        let mut errors = 0;
         for entry in messages {
             match self.say(peer, &entry, out) {
                 Ok(()) => {}
                 Err(details) if self.gets_receipts() && self.name.is_some() => self.asked.push_back(Asked::Wrong(details)),
-                Err(details) => self.send(peer, &Object::error(details), out),
+                Err(details) => {
+                    errors += 1;
+                    if errors <= ERRORS_MAX {
+                        self.reject(peer, details, out);
+                    }
+                }
             }
+        }
+        if errors > ERRORS_MAX {
+            self.reject(peer, format!("{} more of these messages are wrong", errors - ERRORS_MAX), out);
         }
         self.refuse_wrong(peer, out);
     }

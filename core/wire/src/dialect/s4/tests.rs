@@ -78,6 +78,18 @@ fn order(line: &str, body: Option<&str>) -> Effect {
 }
 
 #[test]
+fn a_frame_of_thousands_of_mistakes_is_answered_with_a_few() {
+    let mut stage = Stage::alice();
+    let told = objects(&stage.hears(&json!({"MESSAGES": vec![1; 9000]})));
+    assert_eq!(told.len(), ERRORS_MAX + 1);
+    assert_eq!(told.last(), Some(&json!({"ERROR": "8980 more of these messages are wrong"})));
+    // What is right among them is said.
+    let mut some = vec![json!(1); 100];
+    some[99] = json!(["alice", "bob", 0, "hi"]);
+    assert!(stage.hears(&json!({"MESSAGES": some})).contains(&order("message bob", Some("hi"))));
+}
+
+#[test]
 fn a_key_with_nothing_is_no_key_and_a_byte_order_mark_is_nothing() {
     let mut stage = Stage::set();
     let hello = json!({"USERNAME": "alice", "MESSAGES": null, "PASSWORD": null, "SINCE": null, "ACCEPT": null, "ERROR": null});
@@ -174,7 +186,10 @@ fn what_is_no_object_of_the_protocol_is_an_error_and_no_more() {
         [&b"\0\0\0\0"[..], b"\0\0\0\x02[]", b"\0\0\0\x02{}", b"\0\0\0\x01{", b"\0\0\0\x02\xff\xff", b"\0\0\0\x11{\"MESSAGES\": \"x\"}"]
     {
         let heard = stage.hears_bytes(wrong);
-        assert!(objects(&heard).len() == 1 && objects(&heard)[0].get("ERROR").is_some() && heard.len() == 1, "{wrong:?}: {heard:?}");
+        assert!(
+            objects(&heard).len() == 1 && objects(&heard)[0].get("ERROR").is_some() && heard[1..] == [Effect::Wasted(PEER)],
+            "{wrong:?}: {heard:?}"
+        );
     }
     assert_eq!(stage.hears(&json!({"MESSAGES": [["alice", "bob", 0, "still here"]]})).len(), 1);
 }
