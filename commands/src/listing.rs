@@ -28,7 +28,7 @@ pub(crate) fn online<'a>(view: &View<'a>, people: impl Iterator<Item = (UserId, 
 
 /// `people` sorted by name, as far as they are listed, and whether there are more.
 pub(crate) fn by_name<'a>(people: impl Iterator<Item = (UserId, &'a User)>) -> (Vec<(UserId, &'a User)>, bool) {
-    first(people.map(|(id, user)| (folded(&user.name), (id, user))).collect(), LISTED_MAX)
+    first(people.map(|(id, user)| (folded(&user.name), (id, user))), LISTED_MAX)
 }
 
 /// Replies with `lines`, and then how many there are of `what`.
@@ -44,7 +44,8 @@ pub(crate) fn facts(ctx: &mut Ctx, what: &str, lines: Vec<Fact>, more: bool) {
 }
 
 /// The values of the first `most` keys in order, and whether there are more.
-fn first<T>(mut all: Vec<(String, T)>, most: usize) -> (Vec<T>, bool) {
+pub(crate) fn first<T>(all: impl Iterator<Item = (String, T)>, most: usize) -> (Vec<T>, bool) {
+    let mut all: Vec<(String, T)> = all.collect();
     let more = all.len() > most;
     if more {
         // Sorting all of them to show a few would be work for nothing.
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_list_is_sorted_and_says_when_it_is_cut() {
-        let all = |names: &str| names.chars().map(|name| (name.to_string(), name)).collect::<Vec<_>>();
+        let all = |names: &str| names.chars().map(|name| (name.to_string(), name));
         for (names, most, listed, more) in [("", 2, "", false), ("ba", 2, "ab", false), ("dcab", 2, "ab", true), ("cab", 0, "", true)] {
             let expected: Vec<char> = listed.chars().collect();
             assert_eq!(first(all(names), most), (expected, more), "{names} {most}");

@@ -1,12 +1,13 @@
 //! How long a page of the past takes: of history and of search, over a store of a million messages; and for how long the store's thread
-//! is held by one slice of what lets messages go.
+//! is held by one slice of what lets messages go; how long whoever says something meanwhile waits; and what keeping a message costs.
 //!
 //! `cargo bench -p chinwag-core --bench past` builds the store in a temporary folder (a minute or so), opens it as a server does, and
 //! asks. `-- 100000` has so many messages, for a first look. It prints; nothing is asserted about time. `CPU p99` is what holds on
 //! a machine that has other things to do.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use chinwag_core::hall::{Hall, Policy, RoomId, RoomRow, Row, SaidRow, UserId};
@@ -28,6 +29,12 @@ const RARE: UserId = UserId(ACCOUNTS);
 const ASKED: usize = 200;
 /// How many are committed at once while the store is built.
 const BATCH: u64 = 2_000;
+/// What a hundred pairs have in flight, sixteen each: one commit of the load benchmark.
+const IN_FLIGHT: u64 = 1_600;
+/// How many are kept to see what it costs: fewer than the words may stay behind.
+const COSTED: u64 = 16_000;
+/// How often somebody says something while the store is busy.
+const TALKS_EVERY: Duration = Duration::from_millis(5);
 
 fn main() -> ExitCode {
     // Cargo gives `--bench`; whoever runs it may give a number.
@@ -42,6 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(messages: u64) -> Result<(), Box<dyn std::error::Error>> {
+    cost_of_keeping()?;
     let folder = tempfile::tempdir()?;
     let began = Instant::now();
     build(folder.path(), messages)?;
@@ -105,6 +113,116 @@ fn let_go(mut writer: sqlite::SqliteWriter, messages: u64) -> Result<(), Box<dyn
     writer.limit(Limits::default());
     writer.commit(&[Row::AccountGone { user: BUSY }, Row::Forgotten { user: BUSY }], messages, true)?;
     tend(&mut writer, "who has said a tenth of it is forgotten", now)?;
+    println!("\n{:44} {:>9} {:>9} {:>9} {:>9} {:>9}", "said meanwhile, 200 a second", "p50", "p99", "p99.9", "longest", "in all");
+    let mut head = messages;
+    for (name, user, gives_way) in [("somebody is forgotten, in whole slices", 20, false), ("somebody is forgotten, giving way", 21, true)]
+    {
+        writer.commit(&[Row::AccountGone { user: UserId(user) }, Row::Forgotten { user: UserId(user) }], head, true)?;
+        talk_meanwhile(&mut writer, name, now, &mut head, gives_way)?;
+    }
+    Ok(())
+}
+
+/// Has the store do all that there is to do while somebody talks, as its thread does, and prints how long they waited for each commit.
+fn talk_meanwhile(
+    writer: &mut sqlite::SqliteWriter,
+    name: &str,
+    now: Millis,
+    head: &mut u64,
+    gives_way: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (is_wanted, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    writer.give_way(if gives_way { Arc::clone(&is_wanted) } else { Arc::default() });
+    let (says, said_now) = mpsc::channel();
+    let talker = std::thread::spawn({
+        let (is_wanted, is_over) = (Arc::clone(&is_wanted), Arc::clone(&is_over));
+        move || {
+            while !is_over.load(Ordering::Relaxed) && says.send(Instant::now()).is_ok() {
+                is_wanted.store(true, Ordering::Relaxed);
+                std::thread::sleep(TALKS_EVERY);
+            }
+        }
+    });
+    let (mut waited, mut chance, began) = (Vec::new(), 1, Instant::now());
+    loop {
+        is_wanted.store(false, Ordering::Relaxed);
+        let asked: Vec<Instant> = said_now.try_iter().collect();
+        if asked.is_empty() {
+            if !writer.tend(now)? {
+                break;
+            }
+            continue;
+        }
+        let first = *head + 1;
+        *head += asked.len() as u64;
+        let rows: Vec<Row> = (first..=*head).map(|seq| said(seq, &mut chance)).collect();
+        writer.commit(&rows, *head, true)?;
+        waited.extend(asked.iter().map(Instant::elapsed));
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let took = began.elapsed().as_secs_f64();
+    talker.join().map_err(|_| "the talker panicked")?;
+    waited.sort_unstable();
+    let at = |thousandths: usize| {
+        waited.get((waited.len() * thousandths / 1000).min(waited.len().saturating_sub(1))).map_or_else(String::new, |time| shown(*time))
+    };
+    println!("{name:44} {:>9} {:>9} {:>9} {:>9} {took:>8.1}s", at(500), at(990), at(999), at(1000));
+    Ok(())
+}
+
+/// What it costs to keep a message, in processor time: of what is nothing but a row in SQLite, and of what Chinwag does.
+fn cost_of_keeping() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let mut chance = 1;
+    let batches: Vec<Vec<Row>> = (1..=COSTED)
+        .step_by(usize::try_from(IN_FLIGHT)?)
+        .map(|first| {
+            (first..first + IN_FLIGHT)
+                .map(|seq| {
+                    let Row::Said(mut row) = said(seq, &mut chance) else { return said(seq, &mut chance) };
+                    let mut kept = row.spoken.said().cloned().unwrap_or_default();
+                    kept.text = format!("{:<128}", kept.text).replace("  ", " a");
+                    row.spoken = Arc::new(Spoken::kept(kept));
+                    Row::Said(row)
+                })
+                .collect()
+        })
+        .collect();
+    println!("{COSTED} messages of 128 bytes, {IN_FLIGHT} a commit, synced: microseconds of processor time for each");
+    let each = |name: &str, used: Duration| println!("{name:44} {:>9.2}", used.as_secs_f64() * 1e6 / COSTED as f64);
+
+    let mut bare = rusqlite::Connection::open(folder.path().join("bare.db"))?;
+    bare.pragma_update(None, "journal_mode", "WAL")?;
+    bare.pragma_update(None, "synchronous", "FULL")?;
+    bare.execute_batch("CREATE TABLE said (seq INTEGER PRIMARY KEY, at INTEGER, sender INTEGER, audience INTEGER, text TEXT)")?;
+    let before = processor_time();
+    for batch in &batches {
+        let transaction = bare.transaction()?;
+        {
+            let mut keep = transaction.prepare_cached("INSERT INTO said VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for row in batch {
+                let Row::Said(row) = row else { continue };
+                let Some(said) = row.spoken.said() else { continue };
+                keep.execute(rusqlite::params![i64::try_from(said.seq)?, said.at.0, row.from.0, row.audience.0, said.text])?;
+            }
+        }
+        transaction.commit()?;
+    }
+    each("a bare table", processor_time() - before);
+    drop(bare);
+
+    let mut writer = sqlite::open(folder.path(), "log", &[])?.writer;
+    let before = processor_time();
+    let mut head = 0;
+    for batch in &batches {
+        head += IN_FLIGHT;
+        writer.commit(batch, head, true)?;
+    }
+    each("the store, by audience and by sender too", processor_time() - before);
+    let before = processor_time();
+    while writer.tend(Millis(0))? {}
+    each("their words", processor_time() - before);
+    println!();
     Ok(())
 }
 

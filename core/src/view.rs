@@ -108,7 +108,7 @@ impl<'a> View<'a> {
         if self.is_operator() {
             return true;
         }
-        let belongs = |me: UserId| room.members.contains_key(&me) || room.invited.contains(&me);
+        let belongs = |me: UserId| room.members.contains_key(&me) || room.invites(me);
         // A room that nobody is in is only worth mentioning if it stays.
         (room.row.access != RoomAccess::Invited && (room.here() > 0 || room.row.kept)) || self.me().is_some_and(belongs)
     }

@@ -7,7 +7,7 @@
 use rusqlite::{Transaction, params};
 
 use super::sqlite::{NO_END, Run, amends, belonged, gone, merged, number};
-use super::words::words;
+use super::words::append_words;
 use super::{Bound, PAGE_MAX, Page, PastOf, Search, StoreError};
 use crate::hall::UserId;
 
@@ -61,7 +61,9 @@ pub(super) fn index_anew(transaction: &Transaction<'_>, seq: i64) -> Result<(), 
 const KEEP_WORDS: &str = "INSERT INTO said_words (rowid, words) VALUES (?1, ?2)";
 
 fn indexed_text(sender: UserId, audience: UserId, text: &str) -> String {
-    format!("{} {} {}", to(audience), from(sender), words(text).join(" "))
+    let mut indexed = format!("{} {} ", to(audience), from(sender));
+    append_words(text, &mut indexed);
+    indexed
 }
 
 /// How many messages that have the words are looked at one by one, the newest, whoever was to see them: enough for a page of nearly

@@ -26,6 +26,16 @@ pub fn words(text: &str) -> Vec<String> {
     words.done
 }
 
+/// Appends the words of `text` to `into`, with blanks between them.
+pub(super) fn append_words(text: &str, into: &mut String) {
+    if text.is_ascii() {
+        // Nearly all that is said in many places; nothing but letters and digits is part of a word.
+        into.extend(text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }));
+    } else {
+        into.push_str(&words(text).join(" "));
+    }
+}
+
 struct Words {
     done: Vec<String>,
     word: String,

@@ -206,6 +206,7 @@ impl Hall {
     #[allow(clippy::too_many_arguments, reason = "what a membership is made of")]
     fn come_in(&mut self, since: u64, now: Millis, id: RoomId, who: UserId, nick: String, role: RoomRole, applied: &mut Applied) {
         let latest = self.latest_turn(who);
+        let was_invited = !who.is_guest() && self.rooms.uninvite(id, who);
         let (Some(room), Some(user)) = (self.rooms.all.get_mut(&id), self.users.get_mut(&who)) else { return };
         let known = room.members.get(&who);
         let belonged = known.is_some();
@@ -224,7 +225,7 @@ impl Hall {
         }
         room.nicks.insert(name::folded(&nick).into(), who);
         if !who.is_guest() {
-            if room.invited.remove(&who) {
+            if was_invited {
                 applied.rows.push(Row::NotInvited { room: id, user: who });
             }
             applied.rows.push(Row::Member(member.clone()));
@@ -378,11 +379,14 @@ impl Hall {
     /// Whether no room that stays would be left without an owner of its members' choice if `who` were no more.
     pub(in crate::hall) fn check_leaves_owners(&self, who: UserId) -> Result<(), Refusal> {
         let is_only_owner = |room: &&Room| {
-            let owners = || room.members.values().filter(|member| member.role == RoomRole::Owner);
-            room.row.kept && room.members.len() > 1 && owners().any(|owner| owner.user == who) && owners().nth(1).is_none()
+            let is_owner = |member: &MemberRow| member.role == RoomRole::Owner;
+            let is_theirs = room.members.get(&who).is_some_and(is_owner);
+            is_theirs && room.row.kept && room.members.len() > 1 && room.members.values().filter(|member| is_owner(member)).nth(1).is_none()
         };
         // By name: of several always the same is told.
-        let Some(room) = self.rooms.all.values().filter(is_only_owner).min_by_key(|room| &room.row.name) else { return Ok(()) };
+        let Some(room) = self.rooms_of(who).map(|(_, room)| room).filter(is_only_owner).min_by_key(|room| &room.row.name) else {
+            return Ok(());
+        };
         let text = format!("you are the only owner of `{}`, where others are members", room.row.name);
         Err(Refusal::new(code::LAST_OWNER, text).hint("there, transfer NICK hands it over; close ends it"))
     }
@@ -393,8 +397,9 @@ impl Hall {
         for id in belongs {
             self.drop_member(now, id, who, true, applied);
         }
-        for room in self.rooms.all.values_mut() {
-            room.invited.remove(&who);
+        let inviting: Vec<RoomId> = self.rooms_inviting(who).map(|(id, _)| id).collect();
+        for id in inviting {
+            self.rooms.uninvite(id, who);
         }
     }
 

@@ -145,7 +145,7 @@ pub struct Room {
     /// Who may not come in: folded names of accounts and guests.
     pub bans: BTreeMap<Box<str>, RoomBan>,
     /// Which accounts have been invited and have not come yet.
-    pub invited: BTreeSet<UserId>,
+    invited: BTreeSet<UserId>,
     /// The members who are in it and online.
     present: BTreeSet<UserId>,
     /// Since when nobody is, if it is not kept.
@@ -194,6 +194,12 @@ impl Room {
         !self.row.kept && self.here() == 0 && self.empty_since.is_some_and(|since| now.since(since) > LINGER)
     }
 
+    /// Whether `who` has been invited and has not come yet.
+    #[must_use]
+    pub fn invites(&self, who: UserId) -> bool {
+        self.invited.contains(&who)
+    }
+
     /// Why `folded` may not come in, if a ban is in force.
     #[must_use]
     pub fn ban(&self, folded: &str, now: Millis) -> Option<&RoomBan> {
@@ -229,6 +235,8 @@ pub(super) struct Rooms {
     by_size: BTreeSet<(Reverse<usize>, RoomId)>,
     /// Those that the store has without an owner, because that was a guest: looked after before anybody comes.
     without_owner: Vec<RoomId>,
+    /// Into which rooms somebody is invited, for those who are into any: who goes is not looked for in all rooms.
+    inviting: HashMap<UserId, BTreeSet<RoomId>>,
 }
 
 impl Rooms {
@@ -245,10 +253,38 @@ impl Rooms {
     fn remove(&mut self, id: RoomId) -> Option<Room> {
         let room = self.all.remove(&id)?;
         self.by_size.remove(&(Reverse(room.here()), id));
+        for who in &room.invited {
+            self.invites_no_more(id, *who);
+        }
         if room.empty_since.is_some() || !room.row.kept {
             self.empty.remove(&(room.empty_since, id));
         }
         Some(room)
+    }
+
+    /// `who` may come into the room once. Says whether that is new.
+    fn invite(&mut self, id: RoomId, who: UserId) -> bool {
+        let Some(room) = self.all.get_mut(&id) else { return false };
+        self.inviting.entry(who).or_default().insert(id);
+        room.invited.insert(who)
+    }
+
+    /// And may not, or need not, any more. Says whether that is new.
+    fn uninvite(&mut self, id: RoomId, who: UserId) -> bool {
+        let was_invited = self.all.get_mut(&id).is_some_and(|room| room.invited.remove(&who));
+        if was_invited {
+            self.invites_no_more(id, who);
+        }
+        was_invited
+    }
+
+    fn invites_no_more(&mut self, id: RoomId, who: UserId) {
+        if let Some(rooms) = self.inviting.get_mut(&who) {
+            rooms.remove(&id);
+            if rooms.is_empty() {
+                self.inviting.remove(&who);
+            }
+        }
     }
 
     /// `who` is in the room and online.
@@ -318,9 +354,7 @@ impl Hall {
             }
         }
         for (id, user) in loaded.invited {
-            if let Some(room) = self.rooms.all.get_mut(&id) {
-                room.invited.insert(user);
-            }
+            self.rooms.invite(id, user);
         }
     }
 
@@ -354,6 +388,12 @@ impl Hall {
     pub fn rooms_of(&self, user: UserId) -> impl Iterator<Item = (RoomId, &Room)> {
         let belongs = self.users.get(&user).into_iter().flat_map(|user| &user.belongs);
         belongs.filter_map(|id| Some((*id, self.rooms.all.get(id)?)))
+    }
+
+    /// The rooms that `user` is invited into.
+    pub fn rooms_inviting(&self, user: UserId) -> impl Iterator<Item = (RoomId, &Room)> {
+        let inviting = self.rooms.inviting.get(&user).into_iter().flatten();
+        inviting.filter_map(|id| Some((*id, self.rooms.all.get(id)?)))
     }
 
     /// What `user` is called in the room that their lines go to, and that room.

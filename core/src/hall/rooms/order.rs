@@ -214,10 +214,11 @@ impl Hall {
                 let ban = RoomBan { until, by: by_name, reason: told.text.clone() };
                 applied.rows.push(Row::RoomBan { room: id, name: folded.clone(), ban: ban.clone() });
                 room.bans.insert(folded.into(), ban);
-                if room.invited.remove(&who) {
+                let is_member = room.members.contains_key(&who);
+                if self.rooms.uninvite(id, who) {
                     applied.rows.push(Row::NotInvited { room: id, user: who });
                 }
-                if room.members.contains_key(&who) {
+                if is_member {
                     return self.put_out(now, id, who, told, applied);
                 }
                 told.whom = Some(name);
@@ -361,7 +362,7 @@ impl Hall {
             return Err(Refusal::new(code::NOT_PERMITTED, format!("{LISTED_MAX} are invited already")).hint("wait until some have come"));
         }
         // A guest is gone before long: whoever has a number like theirs then is somebody else.
-        if room.invited.insert(who) && !who.is_guest() {
+        if self.rooms.invite(id, who) && !who.is_guest() {
             applied.rows.push(Row::Invited { room: id, user: who });
         }
         told.what = RoomDeed::Invited;
