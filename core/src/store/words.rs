@@ -147,6 +147,16 @@ impl Term {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_reaches_the_index_is_the_words_and_no_sign() {
+        for text in ["", " _a7 _f9", "Don't \"NEAR\"(a*, 2): x_y-z\t5\0!", "Straße, CAFÉ_1", "私は東京"] {
+            let mut indexed = String::new();
+            append_words(text, &mut indexed);
+            assert_eq!(indexed.split_ascii_whitespace().collect::<Vec<_>>(), words(text), "{text}");
+            assert!(indexed.chars().all(|c| c == ' ' || !c.is_ascii() || c.is_ascii_alphanumeric()), "{indexed}");
+        }
+    }
+
     fn finds(wanted: &str, text: &str) -> bool {
         let mut all = Wanted::default();
         all.add(wanted).expect("long enough");
