@@ -194,7 +194,8 @@ fn in_room(room: &Room, id: UserId, folded_name: &str, now: Millis) -> Vec<Fact>
 
 #[cfg(test)]
 mod tests {
-    use chinwag_core::hall::{AccountRow, Loaded, LoadedRooms, Policy, RoomRow};
+    use chinwag_core::hall::rooms::LoadedRooms;
+    use chinwag_core::hall::{AccountRow, Loaded, Policy, RoomRow};
 
     use super::*;
 
