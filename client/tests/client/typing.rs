@@ -298,7 +298,7 @@ fn what_is_new_to_somebody_who_was_idle_stands_behind_a_mark() {
     terminal.types("/set mark-after 1ms\r");
     terminal.shows("* mark_after is \"1ms\"");
     terminal.ends_with("alice>");
-    let mark = "* new since you last typed something, at ";
+    let mark = "* new since you last typed something, ";
     let marks = |terminal: &Terminal| terminal.all().matches(mark).count();
     let mut seq = 11;
     let mut say = || {
