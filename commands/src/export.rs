@@ -32,10 +32,10 @@ pub enum After {
 }
 
 impl Arg for After {
-    const KIND: Kind = Kind { label: Cow::Borrowed("`after:` and a message's number"), ..Kind::WORD };
+    const KIND: Kind = Kind { label: Cow::Borrowed("`after:812`, `blocks:NAME` or `rooms:NAME`"), ..Kind::WORD };
 
     fn read(word: &str, view: &View<'_>) -> Result<Self, Refusal> {
-        let wrong = || Refusal::new(code::USAGE, format!("`{}` is not `after:` and a message's number", shortened(word)));
+        let wrong = || Refusal::new(code::USAGE, format!("`{}` is not like `after:812`, `blocks:NAME` or `rooms:NAME`", shortened(word)));
         match word.split_once(':') {
             Some(("after", number)) => Number::read(number, view).map(|Number(after)| After::Message(after)).map_err(|_| wrong()),
             Some(("blocks", name)) => Ok(After::Block(folded(name))),
@@ -67,7 +67,7 @@ impl Command for Export {
             alice> export after:812
             alice | * 0 messages: that is all
             alice> export 812
-            alice | error[usage]: `812` is not `after:` and a message's number; usage: export [after]
+            alice | error[usage]: `812` is not like `after:812`, `blocks:NAME` or `rooms:NAME`; usage: export [after]
             someone> export
             someone | error[not-logged-in]: you are not logged in; login NAME PASSWORD, or register NAME PASSWORD if you are new
         ",

@@ -296,7 +296,11 @@ pub fn parse<S: Settings>(source: &str, origin: &str) -> Result<S, String> {
     let mut settings = S::default();
     let mut mistakes = Vec::new();
     match options().from_str::<Fields<'_>>(source) {
-        Err(error) => mistakes.push(mistake(source, 0, &error)),
+        Err(error) => {
+            // Another format, most likely, or nothing at all: of those the reader of RON says what only its author understands.
+            let help = beginning(source).is_none().then(|| "a file of settings is RON: `( key: value, another: value )`".to_owned());
+            mistakes.push(Mistake { help, ..mistake(source, 0, &error) });
+        }
         Ok(Fields(fields)) => {
             let known = S::reference();
             let mut seen: Vec<&str> = Vec::new();
@@ -459,6 +463,15 @@ mod tests {
             let source = edited::<Some>("()", "wait", &time.shown()).unwrap();
             assert_eq!(parse::<Some>(&source, "x").unwrap().wait, time, "{source}");
         }
+    }
+
+    #[test]
+    fn what_is_another_format_or_nothing_is_told_what_a_file_looks_like() {
+        let told = |source| parse::<Some>(source, "x.ron").unwrap_err();
+        for other in ["", "port = 7\n", "{\"port\": 7}", "// nothing but this\n"] {
+            assert!(told(other).contains("( key: value, another: value )"), "{}", told(other));
+        }
+        assert!(!told("( port: 7, ").contains("another: value"));
     }
 
     #[test]
