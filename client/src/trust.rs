@@ -112,7 +112,8 @@ impl KnownHosts {
         new.push_str(&format!("{name} {fingerprint}\n"));
         self.write(&new).map_err(|error| {
             Failure::certificate(format!(
-                "cannot remember the server's fingerprint in {}: {}",
+                "cannot remember the server's fingerprint in {}: {}\nmake room there, or say with XDG_CONFIG_HOME where you can write; \
+                 where nothing can be kept, --ca FILE names the certificate that the server has to show",
                 self.path.display(),
                 connection::in_words(&error)
             ))
