@@ -281,22 +281,27 @@ fn it_goes_on_while_the_server_is_dead() {
     drop(served);
 }
 
+/// Opens a private chat that bob asks for and alice wants to go through the server.
+fn opened_at_the_relay(alice: &Terminal, bob: &Terminal) {
+    types(bob, "startprivate alice");
+    alice.shows("bob asks you for a private chat");
+    types(alice, "accept");
+    bob.shows("alice would go through the server; go through the server, which cannot read it: Alt-a or `relay alice`");
+    types(bob, "relay");
+    for terminal in [alice, bob] {
+        terminal.shows("is open, through the server, which cannot read it");
+        terminal.shows("is nobody between you?");
+    }
+    assert_eq!(digits(alice), digits(bob));
+}
+
 #[test]
 fn who_hides_addresses_goes_through_the_server_which_reads_nothing() {
     let served = Served::start().register(&["alice", "bob"]);
     let proxy = Proxy::start(served.address);
     let alice = client_with(proxy.address, "alice", "(p2p: Relay)");
     let bob = client(proxy.address, "bob");
-    types(&bob, "startprivate alice");
-    alice.shows("bob asks you for a private chat");
-    types(&alice, "accept");
-    bob.shows("alice would go through the server; go through the server, which cannot read it: Alt-a or `relay alice`");
-    types(&bob, "relay");
-    for terminal in [&alice, &bob] {
-        terminal.shows("is open, through the server, which cannot read it");
-        terminal.shows("is nobody between you?");
-    }
-    assert_eq!(digits(&alice), digits(&bob));
+    opened_at_the_relay(&alice, &bob);
     let before = proxy.passed().len();
     types(&alice, &format!("private bob {SECRET}"));
     bob.shows(&format!("~ alice privately: {SECRET}"));
@@ -553,16 +558,7 @@ fn one_over_s4_and_one_over_the_usual_protocol_meet_directly_or_at_the_relay() {
     let proxy = Proxy::start(served.s4);
     let alice = over_s4(proxy.address, "alice", "(p2p: Relay)");
     let bob = client(served.address, "bob");
-    types(&bob, "startprivate alice");
-    alice.shows("bob asks you for a private chat");
-    types(&alice, "accept");
-    bob.shows("alice would go through the server");
-    types(&bob, "relay");
-    for terminal in [&alice, &bob] {
-        terminal.shows("is open, through the server, which cannot read it");
-        terminal.shows("is nobody between you?");
-    }
-    assert_eq!(digits(&alice), digits(&bob));
+    opened_at_the_relay(&alice, &bob);
     let before = proxy.passed().len();
     types(&bob, &format!("private alice {SECRET}"));
     alice.shows(&format!("~ bob privately: {SECRET}"));
